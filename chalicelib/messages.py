@@ -1,0 +1,169 @@
+"""The words every part of the gateway speaks: Outgoing, Incoming, StatusUpdate, OptOut.
+
+`Outgoing` is the platform's own JSON, as RapidPro's External API sends it; the others are what aggregators and SMSCs
+tell us, in one vocabulary whatever the protocol was.
+"""
+
+from __future__ import annotations
+
+import enum
+import uuid as uuid_module
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+
+class Word(BaseModel):
+    """Base of all words: immutable, unknown fields ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Status(enum.StrEnum):
+    """What has become of a message, or of one of its parts."""
+
+    QUEUED = "queued"
+    WIRED = "wired"  # accepted by the aggregator or SMSC
+    SENT = "sent"  # handed to the network
+    DELIVERED = "delivered"  # on the phone
+    FAILED = "failed"  # never will be
+
+    @property
+    def rank(self) -> int:
+        """Position on the way; a status only ever rises, and the last two are final."""
+        return _RANKS[self]
+
+    @property
+    def final(self) -> bool:
+        """True for delivered and failed."""
+        return self in (Status.DELIVERED, Status.FAILED)
+
+
+_RANKS = {Status.QUEUED: 0, Status.WIRED: 1, Status.SENT: 2, Status.DELIVERED: 4, Status.FAILED: 5}
+
+
+def _channel(value: Any) -> Any:
+    """A channel is the platform's integer id or its UUID, in any of UUID's written forms."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError("must be the channel's integer id or its UUID")
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit():
+            return int(value)
+        try:
+            return str(uuid_module.UUID(value))
+        except ValueError:
+            raise ValueError("must be the channel's integer id or its UUID") from None
+    return value
+
+
+def _message_id(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("must be the platform's message id, an integer or a non-empty string")
+    if isinstance(value, str):
+        value = value.strip()
+        if not value or len(value) > 128 or not value.isprintable():
+            raise ValueError("must be a printable string of 1 to 128 characters, or an integer")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    """A number is seconds since the epoch, or milliseconds where it is too large for seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+    return value
+
+
+def _replies(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(str(item.get("text", "")) if isinstance(item, dict) else item for item in value)
+    return value
+
+
+ChannelRef = Annotated[int | str, BeforeValidator(_channel)]
+MessageId = Annotated[int | str, BeforeValidator(_message_id)]
+
+
+class Outgoing(Word):
+    """A message from the platform to a phone (MT), exactly as the platform's External API writes it."""
+
+    id: MessageId
+    text: str = ""
+    to: str = Field(min_length=1, max_length=255)
+    to_no_plus: str = ""
+    from_: str = Field("", alias="from", max_length=255)
+    from_no_plus: str = ""
+    channel: ChannelRef
+    uuid: str | None = None
+    attachments: tuple[str, ...] = ()
+    quick_replies: Annotated[tuple[str, ...], BeforeValidator(_replies)] = ()
+    expires_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+    resend: bool = False
+    session_status: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _uuid_is_an_id(cls, data: Any) -> Any:
+        """RapidPro now names a message by UUID: `uuid` stands in where `id` is missing."""
+        if isinstance(data, dict) and data.get("id") in (None, "") and data.get("uuid"):
+            return {**data, "id": data["uuid"]}
+        return data
+
+    @field_validator("attachments", mode="before")
+    @classmethod
+    def _no_attachments(cls, value: Any) -> Any:
+        return () if value is None else value
+
+    @model_validator(mode="after")
+    def _without_plus(self) -> Outgoing:
+        for plain, bare in (("to", "to_no_plus"), ("from_", "from_no_plus")):
+            if not getattr(self, bare):
+                object.__setattr__(self, bare, getattr(self, plain).removeprefix("+"))
+        return self
+
+    @property
+    def key(self) -> str:
+        """The id as the text that names the message everywhere in the gateway."""
+        return str(self.id)
+
+
+class Incoming(Word):
+    """A message from a phone to the platform (MO)."""
+
+    channel: str  # UUID
+    sender: str  # E.164, short code or alphanumeric
+    text: str = ""
+    received_at: int | None = None  # ms since the epoch; None: when we received it
+    external_id: str = ""
+    attachments: tuple[str, ...] = ()
+
+
+class StatusUpdate(Word):
+    """What an aggregator or SMSC says of a message that it accepted (DLR). Named by our id or by theirs."""
+
+    channel: str  # UUID
+    status: Status
+    id: str = ""  # the platform's message id, where the callback URL carried it
+    external_id: str = ""
+    part: int | None = None  # with `id`: which part, counted from 0; None: the whole message
+    at: int | None = None  # ms since the epoch
+    code: str = ""  # the aggregator's own error code
+    reason: str = ""
+    destination: str = ""  # the phone, where told: ids are reused
+
+    @model_validator(mode="after")
+    def _named(self) -> StatusUpdate:
+        if not self.id and not self.external_id:
+            raise ValueError("a status update needs our message id or the aggregator's external id")
+        return self
+
+
+class OptOut(Word):
+    """The phone's owner wants no more messages from this channel."""
+
+    channel: str  # UUID
+    sender: str
+    received_at: int | None = None
+
+
+EventKind = Literal["incoming", "status", "optout"]

@@ -1,0 +1,172 @@
+"""The records that travel in the queues, one model per queue kind.
+
+Bodies are ASCII-only JSON (`to_body`), so that no text can make SQS refuse a record.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chalicelib.messages import Incoming, OptOut, Outgoing, Status, StatusUpdate
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, versioned by their fields, unknown fields ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_body(self) -> str:
+        """The record as ASCII-only JSON; lone surrogates travel as their escapes."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_defaults=True), separators=(",", ":"))
+
+    @classmethod
+    def from_body(cls, body: str) -> Self:
+        """The record in an SQS body.
+
+        Raises:
+            pydantic.ValidationError: the body is not such a record.
+        """
+        return cls.model_validate_json(body)
+
+
+class MessageKey(Record):
+    """One attempt of the platform to have one message sent: what the ledger files everything under."""
+
+    channel: str  # UUID
+    id: str
+    generation: int = 1
+
+
+class LaneRecord(Record):
+    """An MT in a lane: everything a sender needs, so that it looks nothing up but its channel."""
+
+    key: MessageKey
+    message: Outgoing
+    aggregator: str
+    lane: str  # queue name the record belongs to, e.g. "lane-shared" or "lane-mtn-ug-bulk" (without .fifo)
+    first_seen: int  # ms since the epoch: when the gateway took the message
+    expires_at: int  # ms since the epoch: after this it is failed(expired)
+    attempt: int = 1  # counts tries that reached the aggregator and may be repeated
+    trouble_since: int = 0  # ms: first failure of the present run of failures; 0: none
+    bulk: bool = False
+    suspect: bool = False  # may be a second copy: look it up before sending
+
+
+class Outcome(Record):
+    """What became of one part when it was offered to the aggregator or SMSC."""
+
+    kind: Literal["outcome"] = "outcome"
+    key: MessageKey
+    aggregator: str
+    part: int = 0
+    total: int = 1
+    accepted: bool
+    external_id: str = ""
+    destination: str = ""
+    reason: str = ""  # of a failure
+    code: str = ""
+    at: int = 0
+    recorded: bool = False  # the sender has written it to the ledger already (HTTP); else λ record does
+
+
+class Piece(Record):
+    """Which part of a concatenated MO this is (3GPP TS 23.040 9.2.3.24.1)."""
+
+    reference: int
+    total: int
+    sequence: int  # from 1
+
+
+class MoEvent(Record):
+    """An MO on its way to the platform. `channel` is known (webhooks) or found by (aggregator, to) in λ record."""
+
+    kind: Literal["incoming"] = "incoming"
+    event_id: str  # our UUID of it: also the `msg_uuid` told to the aggregator
+    message: Incoming
+    aggregator: str = ""
+    to: str = ""  # the number it was sent to, where the channel is still to be found
+    piece: Piece | None = None
+    session: str = ""  # the relay's session it came over; "" over HTTP
+    session_since: int = 0  # ms: when that session was bound
+    at: int = 0
+    octets: str = ""  # Base64 of what could not be decoded
+
+
+class ReceiptEvent(Record):
+    """A DLR on its way to the ledger."""
+
+    kind: Literal["status"] = "status"
+    event_id: str
+    update: StatusUpdate
+    aggregator: str
+    at: int = 0
+
+
+class OptOutEvent(Record):
+    """An opt-out on its way to the platform."""
+
+    kind: Literal["optout"] = "optout"
+    event_id: str
+    optout: OptOut
+    at: int = 0
+
+
+class JoinTimeout(Record):
+    """A wake-up: give up waiting for the missing parts of an MO (comes back from `later` to events.fifo)."""
+
+    kind: Literal["join_timeout"] = "join_timeout"
+    join: str
+    at: int = 0
+
+
+Event = Annotated[Outcome | MoEvent | ReceiptEvent | OptOutEvent | JoinTimeout, Field(discriminator="kind")]
+
+
+class EventRecord(Record):
+    """What events.fifo carries."""
+
+    event: Event
+
+    def to_body(self) -> str:
+        """As `Record.to_body`; the discriminating kind is always written."""
+        data = self.event.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return json.dumps({"event": {**data, "kind": self.event.kind}}, separators=(",", ":"))
+
+
+DeliveryKind = Literal["receive", "sent", "delivered", "failed", "stopped"]
+
+
+class DeliveryRecord(Record):
+    """One request to make to a platform: `POST <base>/c/ex/<channel>/<kind>` with `fields` as a form."""
+
+    kind: DeliveryKind
+    platform: str
+    channel: str  # UUID
+    fields: dict[str, str]
+    subject: str  # id under which the trace keeps it: the message id, or the MO's event id
+    first_seen: int = 0
+    attempt: int = 1
+
+
+class LaterRecord(Record):
+    """A record that waits longer than its own queue should hold it."""
+
+    queue: str  # where it goes back to, e.g. "lane-shared.fifo"
+    group: str
+    body: str  # the record itself
+    not_before: int  # ms
+    round: int = 0  # how often it has been through `later`; part of the dedup id on its way back
+
+
+def status_fields(status: Status, message_id: str) -> tuple[DeliveryKind, dict[str, str]] | None:
+    """The External API's call for `status`, or None where it has none (queued, wired)."""
+    kinds: dict[Status, DeliveryKind] = {
+        Status.SENT: "sent",
+        Status.DELIVERED: "delivered",
+        Status.FAILED: "failed",
+    }
+    kind = kinds.get(status)
+    return (kind, {"id": message_id}) if kind else None
