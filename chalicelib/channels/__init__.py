@@ -1,0 +1,58 @@
+"""The HTTP channel types: a table from RapidPro's type code to the class, imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from chalicelib.channels.base import ChannelRecord, HttpChannel
+
+_TYPES: Final[dict[str, str]] = {
+    "AT": "africastalking:AfricasTalking",
+    "EX": "external:External",
+    "IB": "infobip:Infobip",
+    "KN": "kannel:Kannel",
+    "T": "twilio:Twilio",
+}
+
+CODES: Final[tuple[str, ...]] = tuple(_TYPES)
+
+
+class UnknownType(LookupError):  # noqa: N818 - named as UnknownChannel is
+    """No HTTP channel type has this code; the text lists those that exist."""
+
+
+def load(code: str) -> type[HttpChannel]:
+    """The class of the type `code`, in either case.
+
+    Raises:
+        UnknownType: there is none.
+    """
+    try:
+        module, name = _TYPES[code.upper()].split(":")
+    except KeyError:
+        raise UnknownType(f"no HTTP channel type {code!r}; there are {', '.join(sorted(_TYPES))}") from None
+    found: type[HttpChannel] = getattr(importlib.import_module(f"chalicelib.channels.{module}"), name)
+    return found
+
+
+def make(
+    channel: ChannelRecord,
+    settings: Mapping[str, Any],
+    callback_base: str,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+) -> HttpChannel:
+    """A channel of its record's type, ready to receive and to send.
+
+    `settings` are the aggregator's config, its secrets and the channel's overrides, merged; `callback_base` is scheme
+    and host of our callback URLs; `new_id` gives each incoming event its id.
+
+    Raises:
+        UnknownType: no such type.
+        ConfigError: (chalicelib.channels.config) the settings name unknown keys, or lack some.
+    """
+    kind = load(channel.type)
+    return kind(channel, kind.Config.read(settings), callback_base, new_id)
