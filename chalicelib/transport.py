@@ -1,0 +1,458 @@
+"""HTTP as every channel and the platform client use it: bounded in time and size, guarded, its exchanges recorded.
+
+What goes wrong is raised as an outcome (`chalicelib.outcomes`), so that a channel type only writes what is peculiar to
+its aggregator. `requests` is imported with the first request.
+"""
+
+from __future__ import annotations
+
+import functools
+import json as json_module
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from chalicelib.outcomes import ChannelDown, InDoubt, Permanent, Temporary, Throttled
+from chalicelib.redaction import CUT, MAX_BODY, MAX_URL, Redactor
+
+if TYPE_CHECKING:
+    import requests
+
+    from chalicelib.guard import Attempt
+
+USER_AGENT: Final = "Jangada/0.1"
+TIMEOUT: Final = 30.0  # seconds for the whole request, redirects included
+CONNECT_TIMEOUT: Final = 5.0
+MAX_RESPONSE: Final = 1_048_576  # octets after decompression; an SMS API answers with a few hundred
+MAX_REDIRECTS: Final = 10
+MAX_RETRY_AFTER: Final = 3600.0  # seconds: whoever says a year is asked again after an hour
+TOKEN_MARGIN: Final = 60.0  # seconds before its end at which a token is no longer used
+
+_CHUNK: Final = 16_384
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
+_T = TypeVar("_T")
+
+
+class Exchange(TypedDict):
+    """One request and its answer as the trace keeps it: masked, then cut. `status` is 0 where no answer came."""
+
+    url: str
+    method: str
+    status: int
+    request: str
+    response: str
+    elapsed_ms: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer, read to its end. Header names are in lower case."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """2xx."""
+        return 200 <= self.status < 300
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The body as UTF-8, or in the charset that the Content-Type names."""
+        charset = "utf-8"
+        for item in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = item.partition("=")
+            if name.strip().lower() == "charset":
+                charset = value.strip().strip("\"'")
+        try:
+            return self.body.decode(charset, "replace")
+        except (LookupError, UnicodeError):
+            return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            Permanent: "response_unparseable".
+        """
+        try:
+            return json_module.loads(self.text)
+        except (ValueError, RecursionError):
+            raise Permanent("response_unparseable") from None
+
+    def pick(self, *path: str | int) -> Any:
+        """What lies at `path` in the JSON body; None where it is not JSON or something on the way is missing.
+
+        >>> Response(200, "", body=b'{"messages":[{"id":"7"}]}').pick("messages", 0, "id")
+        '7'
+        """
+        try:
+            value: Any = json_module.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+        for step in path:
+            if isinstance(value, dict) and isinstance(step, str):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    def pick_id(self, *path: str | int) -> str:
+        """As `pick`, for ids: a string or a number as text, else ""."""
+        value = self.pick(*path)
+        return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+    def retry_after(self) -> float | None:
+        """Seconds to wait by the Retry-After header, either form (RFC 9110 section 10.2.3), at most an hour."""
+        value = self.headers.get("retry-after", "").strip()
+        if not value:
+            return None
+        if value.isascii() and value.isdigit():
+            seconds = float(value)
+        else:
+            try:
+                seconds = parsedate_to_datetime(value).timestamp() - time.time()
+            except (ValueError, TypeError, OverflowError):
+                return None
+        return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def judge(response: Response) -> None:
+    """What an HTTP status means where the aggregator says nothing better; 2xx passes. `code` is the status.
+
+    Raises:
+        Throttled: 429. Temporary: 5xx. ChannelDown: 401, 402, 403. Permanent: everything else.
+    """
+    status = response.status
+    code = str(status)
+    if response.ok:
+        return
+    if status == 429:
+        raise Throttled("connection_throttled", code, response.retry_after())
+    if status >= 500:
+        raise Temporary("connection_failed", code)
+    if status == 401:
+        raise ChannelDown("the aggregator refuses our credentials", code, credentials=True)
+    if status == 402:
+        raise ChannelDown("the aggregator wants payment", code)
+    if status == 403:
+        raise ChannelDown("the aggregator forbids it", code)
+    raise Permanent("response_status", code)
+
+
+Judge = Callable[[Response], None]
+
+_lock: Final = threading.Lock()
+_tokens: Final[dict[str, tuple[str, float]]] = {}
+
+
+@functools.cache
+def _session(allow_private: bool) -> requests.Session:
+    from chalicelib import guard
+
+    return guard.new_session(allow_private=allow_private)
+
+
+def reset() -> None:
+    """Forget connections and tokens, as a new process would."""
+    _session.cache_clear()
+    _tokens.clear()
+
+
+class Http:
+    """One sender's view of HTTP: its secrets, its limits, and the exchanges it has had. Connections are shared.
+
+    `secrets` are masked in the exchanges. `timeout` is in seconds, for one request with its redirects.
+    `allow_private` lets requests reach private addresses: one machine, or a VPC of yours.
+    """
+
+    def __init__(
+        self,
+        secrets: Iterable[str] = (),
+        *,
+        allow_private: bool = False,
+        timeout: float = TIMEOUT,
+        connect_timeout: float = CONNECT_TIMEOUT,
+    ) -> None:
+        self.redact = Redactor(secrets)
+        self.exchanges: list[Exchange] = []
+        self._allow_private = allow_private
+        self._timeout = timeout
+        self._connect_timeout = connect_timeout
+
+    def get(self, url: str, **options: Any) -> Response:
+        """`request` with GET."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Response:
+        """`request` with POST."""
+        return self.request("POST", url, **options)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        form: Params | None = None,
+        json: Any = None,
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        judge: Judge = judge,
+        harmless: bool = False,
+    ) -> Response:
+        """Make one request and read its answer.
+
+        `params` are appended to the URL; `form` (urlencoded, UTF-8; octets as they are), `json` or `body` is sent.
+        `judge` looks at every answer and raises what it means. `harmless` requests send no message (fetching a token):
+        a lost answer to one is no doubt, only trouble.
+
+        Raises:
+            Temporary: nothing was sent: no connection, no such host, a private address, TLS.
+            InDoubt: something was sent and no whole answer came.
+            NotAccepted: whatever `judge` raises.
+        """
+        if params:
+            url += ("&" if "?" in url else "?") + urlencode(_pairs(params))
+        sent_headers = {"User-Agent": USER_AGENT}
+        payload: bytes | None = body.encode("utf-8", "replace") if isinstance(body, str) else body
+        if form is not None:
+            payload = urlencode(_pairs(form)).encode("ascii")
+            sent_headers["Content-Type"] = "application/x-www-form-urlencoded"
+        elif json is not None:
+            payload = json_module.dumps(json, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+            sent_headers["Content-Type"] = "application/json"
+        for name, value in (headers or {}).items():
+            if name.lower() == "user-agent":
+                continue
+            known = next((key for key in sent_headers if key.lower() == name.lower()), name)
+            sent_headers[known] = value
+        if auth is not None:
+            self.redact.add_basic(*auth)
+        response = self._follow(method, url, payload, sent_headers, auth, harmless)
+        judge(response)
+        return response
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        payload: bytes | None,
+        headers: dict[str, str],
+        auth: tuple[str, str] | None,
+        harmless: bool,
+    ) -> Response:
+        from chalicelib import guard
+
+        with guard.attempting(self._timeout) as attempt:
+            for _ in range(MAX_REDIRECTS + 1):
+                response = self._exchange(attempt, method, url, payload, headers, auth, harmless)
+                location = response.headers.get("location")
+                if response.status not in _REDIRECTS or not location:
+                    return response
+                try:
+                    target = urljoin(url, location)
+                    moved = _origin(target) != _origin(url)
+                except ValueError:
+                    return response  # nowhere to go: the redirect itself is the answer
+                if response.status in (301, 302, 303) and method != "HEAD":
+                    method, payload = "GET", None
+                    headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+                if moved:
+                    # credentials belong to the origin they were configured for, whatever their header is called
+                    auth = None
+                    headers = {
+                        n: v for n, v in headers.items() if n.lower() in ("user-agent", "accept", "content-type")
+                    }
+                url = target
+            return response
+
+    def _exchange(
+        self,
+        attempt: Attempt,
+        method: str,
+        url: str,
+        payload: bytes | None,
+        headers: dict[str, str],
+        auth: tuple[str, str] | None,
+        harmless: bool,
+    ) -> Response:
+        """One hop, recorded."""
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        session = _session(self._allow_private)
+        started = time.monotonic()
+        prepared: requests.PreparedRequest | None = None
+        response: Response | None = None
+        error = ""
+        try:
+            prepared = session.prepare_request(
+                requests.Request(method, url, headers=_encodable(headers), data=payload, auth=_octets(auth))
+            )
+            attempt.sent = False
+            with session.send(
+                prepared,
+                stream=True,
+                allow_redirects=False,
+                timeout=(min(self._connect_timeout, attempt.remaining()), attempt.remaining()),
+            ) as answer:
+                attempt.sent = True
+                response = _head(answer, url)
+                response = Response(response.status, url, response.headers, _read(answer))
+            return response
+        except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            if response is not None and response.status >= 400:
+                return response  # the status has been told, and an unread explanation does not change it
+            raise _outcome(failure, attempt, harmless) from None
+        finally:
+            elapsed = round((time.monotonic() - started) * 1000)
+            self.exchanges.append(self._record(method, url, headers, payload, prepared, response, elapsed, error))
+
+    def _record(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        payload: bytes | None,
+        prepared: requests.PreparedRequest | None,
+        response: Response | None,
+        elapsed_ms: int,
+        error: str,
+    ) -> Exchange:
+        sent = {name: _latin(value) for name, value in (prepared.headers if prepared else headers).items()}
+        line = f"{method} {prepared.path_url if prepared else url} HTTP/1.1"
+        return {
+            "url": self.redact.kept((prepared.url if prepared else None) or url, MAX_URL),
+            "method": method,
+            "status": response.status if response else 0,
+            "request": self.redact.kept(self._message(line, sent, payload or b""), MAX_BODY),
+            "response": self.redact.kept(
+                self._message(f"HTTP/1.1 {response.status}", response.headers, response.body), MAX_BODY
+            )
+            if response
+            else "",
+            "elapsed_ms": elapsed_ms,
+            "error": self.redact.kept(error, MAX_URL),
+        }
+
+    def _message(self, line: str, headers: Mapping[str, str], body: bytes) -> str:
+        head = "".join(f"{name}: {self.redact.header(name, value)}\r\n" for name, value in headers.items())
+        try:
+            text = body.decode("utf-8").replace("\0", "\ufffd")
+        except UnicodeDecodeError:
+            text = CUT  # not text, or a charset of its own: octets help nobody in a log
+        return f"{line}\r\n{head}\r\n{text}"
+
+    # --- tokens ---------------------------------------------------------------------------------------------------
+
+    def token(self, key: str, fetch: Callable[[], tuple[str, float]], *, fresh: bool = False) -> str:
+        """An access token, kept by this process until a minute before its end.
+
+        `key` names the account, and should change with its credentials. `fetch` gets a token and its life in seconds.
+        `fresh` does not take a kept one. The token is masked in the exchanges that follow.
+        """
+        with _lock:
+            token, until = _tokens.get(key, ("", 0.0))
+        if fresh or not token or time.time() >= until:
+            token, seconds = fetch()
+            with _lock:
+                _tokens[key] = (token, time.time() + max(seconds - TOKEN_MARGIN, seconds / 2))
+        self.redact.add(token)
+        return token
+
+    def with_token(self, key: str, fetch: Callable[[], tuple[str, float]], offer: Callable[[str], _T]) -> _T:
+        """What `offer` gives with the kept token; where the aggregator refuses it (401), with a new one, once."""
+        try:
+            return offer(self.token(key, fetch))
+        except ChannelDown as down:
+            if not down.credentials:
+                raise
+            return offer(self.token(key, fetch, fresh=True))
+
+
+def _pairs(params: Params) -> list[tuple[str, Any]]:
+    """Parameters as pairs; text that UTF-8 cannot carry becomes "?"."""
+    items = params.items() if isinstance(params, Mapping) else params
+    return [
+        (name, value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")) for name, value in items
+    ]
+
+
+def _encodable(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Header values as http.client can send them: Latin-1, else their UTF-8 octets."""
+    return {name: value if _is_latin(value) else value.encode("utf-8", "replace") for name, value in headers.items()}
+
+
+def _octets(auth: tuple[str, str] | None) -> Any:
+    """User and password as UTF-8 (RFC 7617 section 2.1); requests would take Latin-1."""
+    return auth and (auth[0].encode(), auth[1].encode())
+
+
+def _is_latin(text: str) -> bool:
+    return all(ord(character) < 256 for character in text)
+
+
+def _latin(value: str | bytes) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port
+
+
+def _head(answer: requests.Response, url: str) -> Response:
+    return Response(answer.status_code, url, {name.lower(): value for name, value in answer.headers.items()})
+
+
+def _read(answer: requests.Response) -> bytes:
+    """The body, decompressed, at most 1 MiB of it.
+
+    Raises:
+        ValueError: it is longer.
+    """
+    octets = bytearray()
+    for chunk in answer.raw.stream(_CHUNK, decode_content=True):
+        octets += chunk
+        if len(octets) > MAX_RESPONSE:
+            raise ValueError(f"the answer is over {MAX_RESPONSE} octets")
+    return bytes(octets)
+
+
+def _outcome(failure: Exception, attempt: Attempt, harmless: bool) -> Temporary | InDoubt:
+    """What a failure without an answer means: it depends on whether anything had been sent."""
+    import requests
+
+    from chalicelib import guard
+
+    chain: BaseException | None = failure
+    while chain is not None:
+        if isinstance(chain, guard.PrivateAddress):
+            return Temporary(f"connection_failed: {chain}")
+        chain = chain.__cause__ or chain.__context__
+    late = attempt.expired or isinstance(failure, requests.ReadTimeout)
+    if attempt.sent or isinstance(failure, requests.ReadTimeout):
+        if harmless:
+            return Temporary("connection_failed: no answer")
+        return InDoubt("no answer in time" if late else "the connection broke before a whole answer came")
+    if isinstance(failure, requests.ConnectTimeout) or late:
+        return Temporary("connection_failed: no connection in time")
+    if isinstance(failure, requests.exceptions.SSLError):
+        return Temporary("connection_failed: no TLS connection")
+    if isinstance(failure, requests.ConnectionError):
+        return Temporary("connection_failed: no connection")
+    return Temporary("connection_failed: the request cannot be made")
