@@ -1,0 +1,222 @@
+"""λ send: takes the records of an HTTP lane to their aggregators.
+
+A batch of a FIFO queue may hold several groups (contacts) of up to ten records. Groups go side by side, a group's
+records one after the other. A record that must be given again takes those of its group behind it along, with one and
+the same visibility for all of them (Amazon SQS developer guide, "Visibility timeout" and "Message group ID"). What fails
+for good never stays in a batch: it would burn the receive counts of everything behind it.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from chalicelib import attempts, later, pacing, queues, telemetry, trace
+from chalicelib.attempts import Aside, Hold, Standing, Wait
+from chalicelib.clock import now_ms
+from chalicelib.offering import EXPIRED, Invocation, Job, Offer
+from chalicelib.outcomes import NotAccepted, Permanent
+from chalicelib.pacing import Turn, Want
+from chalicelib.queues import Received
+from chalicelib.records import LaneRecord, LaterRecord
+
+if TYPE_CHECKING:
+    from chalicelib.transport import Pool
+
+SIDE_BY_SIDE: Final = 10  # groups of a batch at a time: as many as a batch can hold
+SETBACK: Final = 10.0  # s until a record is given again that met with trouble of our own
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record that is not to be sent now. Only a record that could be read can wait aside."""
+
+    record: LaneRecord | None
+    wait: Wait
+
+
+Step = Job | Waiting | None  # None: dealt with already
+
+
+def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Handle a batch of a lane; answers which of its records are to be given again."""
+    try:
+        return queues.failures(_Batch(context).run(queues.received_from(event)))
+    finally:
+        trace.flush()
+
+
+@functools.cache
+def _pool() -> Pool:
+    """The connections of this process: they outlive an invocation."""
+    from chalicelib.transport import Pool
+
+    return Pool()
+
+
+class _Batch:
+    def __init__(self, context: Any) -> None:
+        self.invocation = Invocation(context)
+
+    def run(self, batch: list[Received]) -> list[Received]:
+        """Deal with every record; returns those to be given again."""
+        groups: dict[str, list[tuple[Received, Step]]] = {}
+        for received in batch:
+            groups.setdefault(received.group, []).append((received, self._prepare(received)))
+        self._book([step for group in groups.values() for _, step in group if isinstance(step, Job)])
+        if len(groups) == 1:
+            return [record for group in groups.values() for record in self._group(group)]
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups)), "send") as threads:
+            return [record for again in threads.map(self._group, groups.values()) for record in again]
+
+    # --- before anything is sent ----------------------------------------------------------------------------------
+
+    def _prepare(self, received: Received) -> Step:
+        try:
+            record = LaneRecord.from_body(received.body)
+        except ValidationError as error:
+            return _bury(received, f"not a record of a lane: {complaint(error)}")
+        try:
+            return self._job(received, record)
+        except Exception as error:
+            # AWS is away, or the registry cannot be read: nothing that is the record's fault.
+            _log_setback(error, record)
+            return Waiting(None, Hold(SETBACK))
+
+    def _job(self, received: Received, record: LaneRecord) -> Step:
+        from chalicelib import channels, registry
+        from chalicelib.channels.config import ConfigError
+
+        standing = Standing(record.attempt, record.trouble_since, record.expires_at, received.receive_count)
+        try:
+            channel = registry.channel(record.key.channel)
+        except registry.UnknownChannel:
+            wait = attempts.while_unknown(standing, now_ms(), _spread())
+            return Waiting(record, wait) if wait else _bury(received, "the channel has been unknown for an hour")
+        try:
+            sender = channels.make(channel, registry.settings_of(channel), settings().callback_base)
+        except (ConfigError, channels.UnknownType) as error:
+            # This channel alone is at fault, not its aggregator's account: its messages wait as if it were disabled.
+            keys = {"channel": channel.uuid, "aggregator": channel.aggregator, "reason": str(error)}
+            telemetry.logger().error("channel_down", extra=keys)
+            telemetry.count("channel_down", channel.aggregator)
+            return Waiting(record, attempts.while_disabled(standing, now_ms(), _spread()))
+        job = Job(received, record, channel, sender, parts=(), trouble_since=record.trouble_since)
+        try:
+            job.parts = sender.plan(record.message, record.key.generation)
+        except Permanent as refusal:
+            job.refusal = refusal
+        return job
+
+    def _book(self, jobs: list[Job]) -> None:
+        """Book the slots of the whole batch, one write for each account. Who is not going to send books none."""
+        accounts: dict[str, list[Job]] = {}
+        now = now_ms()
+        for job in jobs:
+            if not self._hindered(job, now):
+                accounts.setdefault(job.account, []).append(job)
+        for account, sending in accounts.items():
+            wants = [Want(len(job.parts), job.record.paced) for job in sending]
+            try:
+                turns = pacing.book(account, wants, sending[0].rate, now)
+            except Exception as error:
+                _log_setback(error, sending[0].record)
+                continue  # without a turn they are given again
+            for job, turn in zip(sending, turns, strict=True):
+                job.turn = turn
+
+    def _hindered(self, job: Job, now: int) -> bool:
+        return (
+            job.refusal is not None
+            or not job.channel.enabled
+            or attempts.expired(job.standing, now)
+            or bool(self.invocation.paused_since(job.channel.aggregator))
+        )
+
+    # --- one contact, in order ------------------------------------------------------------------------------------
+
+    def _group(self, group: list[tuple[Received, Step]]) -> list[Received]:
+        """Deal with a group's records up to the first that must be given again; returns it and those behind it."""
+        for index, (_, step) in enumerate(group):
+            hold = self._take(step)
+            if hold is not None:
+                again = [received for received, _ in group[index:]]
+                try:
+                    queues.hold(again, hold.seconds)
+                except Exception as error:
+                    _log_setback(error, None)  # they come back when the queue's own visibility ends
+                return again
+        return []
+
+    def _take(self, step: Step) -> Hold | None:
+        """Deal with one record; None when it may leave its lane."""
+        if step is None:
+            return None
+        try:
+            record, wait = (step.record, step.wait) if isinstance(step, Waiting) else (step.record, self._send(step))
+            if wait is None or isinstance(wait, Hold):
+                return wait
+            assert record is not None  # noqa: S101 - what cannot be read never waits aside
+            _put_aside(record, step, wait)
+        except Exception as error:
+            _log_setback(error, step.record)
+            return Hold(SETBACK)
+        return None
+
+    def _send(self, job: Job) -> Wait | None:
+        now = now_ms()
+        offer = Offer(job, self.invocation, _pool().http(job.sender.secrets()))
+        if attempts.expired(job.standing, now):
+            return offer.fail(EXPIRED)
+        if not job.channel.enabled:
+            return attempts.while_disabled(job.standing, now, _spread())
+        if job.refusal is not None:
+            return offer.fail(job.refusal.reason, job.refusal.code)
+        aggregator = job.channel.aggregator
+        paused_since = self.invocation.paused_since(aggregator)
+        if paused_since:
+            if not self.invocation.wins_probe(aggregator):
+                return attempts.while_paused(job.standing, paused_since, now, _spread())
+            job.turn = Turn(now)
+        if job.turn is None:
+            return Hold(SETBACK)  # its slot could not be booked, or its lane was paused when the batch began
+        if not job.turn.booked:
+            return attempts.for_turn(job.standing, job.turn.at, now)
+        return offer.run()
+
+
+def _put_aside(record: LaneRecord, step: Job | Waiting, wait: Aside) -> None:
+    """Into `later`, as the record it will be when it comes back."""
+    changed = {"attempt": wait.attempt, "trouble_since": wait.trouble_since, "paced": wait.paced}
+    body = record.model_copy(update=changed).to_body()
+    lane = queues.lane_queue(record.lane)
+    now = now_ms()
+    group = queues.lane_entry(record).group
+    later.put(LaterRecord(queue=lane, group=group, body=body, not_before=wait.not_before), now)
+    trace.hop(record.key.id, "later", channel=record.key.channel, not_before=wait.not_before)
+
+
+def _bury(received: Received, reason: str) -> Waiting | None:
+    """To the lane's DLQ, for a human; where SQS does not take it the record is given again."""
+    try:
+        queues.bury(received.queue, received.body, received.group, reason)
+    except Exception as error:
+        _log_setback(error, None)
+        return Waiting(None, Hold(SETBACK))
+    telemetry.logger().error("buried", extra={"queue": received.queue, "reason": reason})
+    return None
+
+
+def _log_setback(error: Exception, record: LaneRecord | None) -> None:
+    keys = {"message_id": record.key.id, "channel": record.key.channel} if record else {}
+    telemetry.logger().error("setback", extra={**keys, "error": whereabouts(error)})
+
+
+def _spread() -> float:
+    return random.random()  # noqa: S311 - spreads load, no secret

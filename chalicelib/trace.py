@@ -1,0 +1,91 @@
+"""The trace: every hop of every message, for the engineer who must find out why it did not arrive.
+
+Items are append-only, `pk` = our id of the message, `sk` = time and a random tail, `d` = the hop as gzipped JSON of at
+most 16 KB, kept 7 days. Texts and full numbers live only here. Writing is best effort and comes after the conclusion:
+a trace never endangers a message, so nothing here raises.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import secrets
+import threading
+from typing import Any, Final
+
+from chalicelib import aws
+from chalicelib.clock import now_ms
+from chalicelib.settings import settings
+
+KEEP: Final = 7 * 86_400  # seconds
+MAX_OCTETS: Final = 16_384
+_BATCH: Final = 25  # items of a BatchWriteItem
+
+_lock = threading.Lock()
+_waiting: list[dict[str, Any]] = []
+
+
+def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
+    """Note that the message `subject` has made the hop `name`; kept until `flush`. `fields` must be JSON."""
+    at = now_ms()
+    item = {"pk": subject, "at": at, "hop": name, "channel": channel, **{k: v for k, v in fields.items() if v not in ("", None)}}
+    with _lock:
+        _waiting.append(item)
+
+
+def flush() -> None:
+    """Write what has been noted. Never raises: what cannot be written is dropped, and logged once."""
+    with _lock:
+        items, _waiting[:] = list(_waiting), []
+    for start in range(0, len(items), _BATCH):
+        try:
+            _write([_row(item) for item in items[start : start + _BATCH]])
+        except Exception as error:
+            from chalicelib import telemetry
+
+            telemetry.logger().warning("trace_lost", extra={"hops": len(items) - start, "error": type(error).__name__})
+            return
+
+
+def _write(rows: list[dict[str, Any]]) -> None:
+    table = settings().table("trace")
+    request = {table: [{"PutRequest": {"Item": row}} for row in rows]}
+    for _ in range(3):
+        request = aws.dynamodb().batch_write_item(RequestItems=request).get("UnprocessedItems") or {}
+        if not request:
+            return
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    at = item["at"]
+    return {
+        "pk": {"S": item["pk"] or "-"},
+        "sk": {"S": f"{at:013d}#{secrets.token_hex(4)}"},
+        "d": {"B": _packed({k: v for k, v in item.items() if k != "pk"})},
+        "ttl": {"N": str(at // 1000 + KEEP)},
+    }
+
+
+def _packed(hop_fields: dict[str, Any]) -> bytes:
+    """The hop as gzipped JSON; one that is too large loses its exchanges' bodies first, then its exchanges."""
+    data = _gzip(hop_fields)
+    if len(data) > MAX_OCTETS:
+        slim = [{k: str(v)[:2000] for k, v in exchange.items()} for exchange in hop_fields.get("exchanges", [])]
+        data = _gzip({**hop_fields, "exchanges": slim, "cut": True})
+    if len(data) > MAX_OCTETS:
+        data = _gzip({"at": hop_fields["at"], "hop": hop_fields["hop"], "channel": hop_fields["channel"], "cut": True})
+    return data
+
+
+def _gzip(value: dict[str, Any]) -> bytes:
+    return gzip.compress(json.dumps(value, separators=(",", ":"), default=str).encode("ascii"), compresslevel=6, mtime=0)
+
+
+def read(subject: str) -> list[dict[str, Any]]:
+    """All hops of one message by time: `{"at": ms, "hop": name, "channel": uuid, ...}`."""
+    pages = aws.dynamodb().get_paginator("query").paginate(
+        TableName=settings().table("trace"),
+        KeyConditionExpression="pk = :subject",
+        ExpressionAttributeValues={":subject": {"S": subject}},
+    )
+    return [json.loads(gzip.decompress(row["d"]["B"])) for page in pages for row in page["Items"]]
