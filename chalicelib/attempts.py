@@ -8,7 +8,7 @@ records that failed together must not come back together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 ORDER_HOLD: Final = 60  # s of trouble through which a contact's later messages wait for an earlier one
@@ -35,6 +35,7 @@ class Aside:
     not_before: int
     attempt: int
     trouble_since: int
+    paced: bool = False  # it waits for the turn that the pace has promised it
 
 
 Wait = Hold | Aside
@@ -99,6 +100,14 @@ def until(standing: Standing, moment: int, now: int, spread: float = 0.0) -> Wai
     if seconds <= ORDER_HOLD:
         return _hold(standing, seconds, now)
     return _aside(standing, seconds * (1 + JITTER * spread), now, tried=False)
+
+
+def for_turn(standing: Standing, at: int, now: int) -> Wait:
+    """Wait for the turn that the pace has promised: the record comes back and is let in (`Want.waited`)."""
+    wait = until(standing, at, now)
+    if isinstance(wait, Hold):
+        wait = _aside(standing, wait.seconds, now, tried=False)
+    return replace(wait, paced=True)
 
 
 def while_paused(standing: Standing, paused_since: int, now: int, spread: float) -> Wait:

@@ -83,7 +83,9 @@ def _one(received: Received, context: Any) -> float | None:
         record = DeliveryRecord.from_body(received.body)
         target = registry.platform(record.platform)
     except (ValidationError, registry.UnknownPlatform) as error:
-        queues.bury(received.queue, received.body, received.group, f"cannot be delivered: {type(error).__name__}: {error}")
+        queues.bury(
+            received.queue, received.body, received.group, f"cannot be delivered: {type(error).__name__}: {error}"
+        )
         return None
     now = now_ms()
     if now - (record.first_seen or received.sent_at) > GIVE_UP:
@@ -112,8 +114,17 @@ def _post(received: Received, record: DeliveryRecord, target: registry.Platform,
         breaker.well(host)
     hop = {"done": "platform_accepted", "refused": "platform_refused", "again": "platform_retry"}[answer.verdict]
     wait = _backoff(received) if answer.verdict == "again" else None
-    trace.hop(record.subject, hop, channel=record.channel, kind=record.kind, platform=target.name,
-              reason="" if answer.verdict == "done" else answer.reason, exchanges=[answer.exchange])
-    telemetry.count({"done": "delivered_to_platform", "refused": "platform_refused", "again": "platform_retried"}[
-        answer.verdict], target.name)
+    trace.hop(
+        record.subject,
+        hop,
+        channel=record.channel,
+        kind=record.kind,
+        platform=target.name,
+        reason="" if answer.verdict == "done" else answer.reason,
+        exchanges=[answer.exchange],
+    )
+    telemetry.count(
+        {"done": "delivered_to_platform", "refused": "platform_refused", "again": "platform_retried"}[answer.verdict],
+        target.name,
+    )
     return wait

@@ -46,8 +46,15 @@ def is_repeat(event: MoEvent) -> bool:
         name = digest("id", message.sender, message.external_id)
     elif session:
         piece = event.piece
-        name = digest("smsc", event.aggregator, message.sender, event.to, message.text, event.octets,
-                      f"{piece.reference}/{piece.sequence}" if piece else "")
+        name = digest(
+            "smsc",
+            event.aggregator,
+            message.sender,
+            event.to,
+            message.text,
+            event.octets,
+            f"{piece.reference}/{piece.sequence}" if piece else "",
+        )
     else:
         stamp = str(message.received_at or "")
         name = digest("content", message.sender, message.text, *message.attachments, stamp)
@@ -75,9 +82,11 @@ def _first(pk: str, event: MoEvent) -> dict[str, Any] | None:
     except Exception as error:
         if aws.error_code(error) != "ConditionalCheckFailedException":
             raise
-        item: dict[str, Any] | None = aws.dynamodb().get_item(
-            TableName=settings().table("ledger"), Key={"pk": {"S": pk}}, ConsistentRead=True
-        ).get("Item")
+        item: dict[str, Any] | None = (
+            aws.dynamodb()
+            .get_item(TableName=settings().table("ledger"), Key={"pk": {"S": pk}}, ConsistentRead=True)
+            .get("Item")
+        )
         return item
     return None
 
@@ -136,9 +145,11 @@ def add_piece(name: str, event: MoEvent) -> Joined:
 
 def pieces_of(name: str) -> Joined | None:
     """What has come of a multipart MO, None when nothing is known of it."""
-    item = aws.dynamodb().get_item(
-        TableName=settings().table("ledger"), Key={"pk": {"S": f"join#{name}"}}, ConsistentRead=True
-    ).get("Item")
+    item = (
+        aws.dynamodb()
+        .get_item(TableName=settings().table("ledger"), Key={"pk": {"S": f"join#{name}"}}, ConsistentRead=True)
+        .get("Item")
+    )
     return _joined(item) if item else None
 
 

@@ -8,7 +8,6 @@ How outcomes meet receipts is in `rendezvous.py`; how MO parts are joined and re
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ PartKind = Literal["claimed", "accepted", "failed", "again"]
 T = TypeVar("T")
 
 
-class LostClaim(RuntimeError):
+class LostClaim(RuntimeError):  # noqa: N818 - says what happened
     """Another owner has the part, or the message has a newer generation: do not conclude it."""
 
 
@@ -122,7 +121,7 @@ def open_message(
     the same request given twice never opens two generations.
     """
     key = MessageKey(channel=channel, id=message_id)
-    item = {
+    item: dict[str, Any] = {
         "pk": {"S": _pk(channel, message_id)},
         "g": {"N": "1"},
         "rk": {"N": "0"},
@@ -136,9 +135,7 @@ def open_message(
         "ttl": {"N": str(now // 1000 + KEEP)},
     }
     if _try(
-        lambda: aws.dynamodb().put_item(
-            TableName=_table(), Item=item, ConditionExpression="attribute_not_exists(pk)"
-        )
+        lambda: aws.dynamodb().put_item(TableName=_table(), Item=item, ConditionExpression="attribute_not_exists(pk)")
     ):
         return Opened(key, True, False, Status.QUEUED)
     state, asked_by = _get(channel, message_id)
@@ -153,10 +150,11 @@ def open_message(
     renewed = _try(
         lambda: _update(
             item["pk"]["S"],
-            "SET g=:new, rk=:zero, fw=:no, ag=:ag, ln=:ln, ds=:ds, op=:now, rq=:rq, p=:none, #t=:ttl REMOVE tot, sh, mr",
+            "SET g=:new, rk=:zero, fw=:no, ag=:ag, ln=:ln, ds=:ds, op=:now, rq=:rq, p=:none, #t=:ttl "
+            "REMOVE tot, sh, mr",
             {
                 ":new": {"N": str(generation)},
-                ":old": {"N": str(state.key.generation)},
+                ":old": {"N": str(generation - 1)},
                 ":zero": {"N": "0"},
                 ":no": {"BOOL": False},
                 ":ag": item["ag"],
@@ -190,9 +188,7 @@ def mark_forwarded(key: MessageKey) -> None:
     )
 
 
-def claim(
-    key: MessageKey, part: int, total: int, *, owner: str, until: int, now: int, shape: str = ""
-) -> Claim:
+def claim(key: MessageKey, part: int, total: int, *, owner: str, until: int, now: int, shape: str = "") -> Claim:
     """Claim one part for `owner` until `until` (ms), unless it is concluded or held."""
     values = {
         ":g": {"N": str(key.generation)},
@@ -239,9 +235,7 @@ def _restore(key: MessageKey, now: int) -> None:
         "p": {"M": {}},
         "ttl": {"N": str(now // 1000 + KEEP)},
     }
-    _try(
-        lambda: aws.dynamodb().put_item(TableName=_table(), Item=item, ConditionExpression="attribute_not_exists(pk)")
-    )
+    _try(lambda: aws.dynamodb().put_item(TableName=_table(), Item=item, ConditionExpression="attribute_not_exists(pk)"))
 
 
 def accept(key: MessageKey, part: int, total: int, owner: str, external_id: str, now: int) -> None:
@@ -302,9 +296,7 @@ def conclude_unclaimed(key: MessageKey, part: int, total: int, state: PartState,
     }
     condition = "g = :g AND (attribute_not_exists(p.#n) OR NOT p.#n.s IN (:accepted, :failed))"
     change = "SET p.#n = :state, tot = if_not_exists(tot, :total)"
-    new = _try(
-        lambda: _update(_pk(key.channel, key.id), change, values, condition=condition, names={"#n": str(part)})
-    )
+    new = _try(lambda: _update(_pk(key.channel, key.id), change, values, condition=condition, names={"#n": str(part)}))
     if new is not None:
         return _state(new)
     found, _ = _get(key.channel, key.id)
@@ -349,9 +341,7 @@ def settle(key: MessageKey, status: Status) -> bool:
     limit = Status.DELIVERED.rank if status.final else status.rank
     values = {":g": {"N": str(key.generation)}, ":r": {"N": str(status.rank)}, ":limit": {"N": str(limit)}}
     return (
-        _try(
-            lambda: _update(_pk(key.channel, key.id), "SET rk = :r", values, condition="g = :g AND rk < :limit")
-        )
+        _try(lambda: _update(_pk(key.channel, key.id), "SET rk = :r", values, condition="g = :g AND rk < :limit"))
         is not None
     )
 
@@ -412,11 +402,15 @@ def lanes_paused() -> list[Pause]:
 
 def parked_items(partition: str) -> list[dict[str, Any]]:
     """The items that the `parked` index lists under `partition` (an aggregator's unmatched receipts, or the pauses)."""
-    pages = aws.dynamodb().get_paginator("query").paginate(
-        TableName=_table(),
-        IndexName="parked",
-        KeyConditionExpression="parked = :partition",
-        ExpressionAttributeValues={":partition": {"S": partition}},
+    pages = (
+        aws.dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            IndexName="parked",
+            KeyConditionExpression="parked = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition}},
+        )
     )
     return [item for page in pages for item in page["Items"]]
 
@@ -472,7 +466,7 @@ def _try(call: Callable[[], T]) -> T | None:
         return call()
     except Exception as error:
         code = aws.error_code(error)
-        # A path into a map that is not there (`p.#n.r` of an unknown item) is a ValidationException, not a failed check.
+        # A path into a map that is not there (`p.#n.r` of an unknown item) is a ValidationException, no failed check.
         if code == "ConditionalCheckFailedException" or (code == "ValidationException" and "path" in str(error)):
             return None
         raise
@@ -523,7 +517,9 @@ def _state(item: dict[str, Any]) -> MessageState:
 
 
 def _part(value: dict[str, Any]) -> PartState:
-    text = functools.partial(lambda name: str(value.get(name, {}).get("S", "")))
+    def text(name: str) -> str:
+        return str(value.get(name, {}).get("S", ""))
+
     return PartState(
         kind=value["s"]["S"],
         external_id=text("x"),

@@ -201,7 +201,7 @@ class Offer:
 
     def _claim(self, index: int, total: int) -> ledger.Claim:
         job, now = self.job, now_ms()
-        claim = ledger.claim(
+        return ledger.claim(
             job.record.key,
             index,
             total,
@@ -210,7 +210,6 @@ class Offer:
             now=now,
             shape=queues.digest(*(part.text for part in job.parts))[:12],
         )
-        return claim
 
     def _known(self, claim: ledger.Claim, index: int, total: int) -> Outcome | Wait | None:
         """What a part is that cannot be claimed: concluded (told again), another run's, or an older generation's."""
@@ -241,9 +240,7 @@ class Offer:
         from chalicelib.settings import settings
 
         job = self.job
-        fresh = channels.make(
-            job.channel, registry.settings_of(job.channel, fresh=True), settings().callback_base
-        )
+        fresh = channels.make(job.channel, registry.settings_of(job.channel, fresh=True), settings().callback_base)
         changed = fresh.config != job.sender.config
         job.sender = fresh
         return changed
@@ -377,8 +374,14 @@ class Offer:
         elif ended is not None:
             fields |= {"reason": ended.reason, "code": ended.code}
         if started:
-            fields["exchanges"] = self.http.take_exchanges()
+            fields["exchanges"] = self._exchanges()
         trace.hop(self.job.record.key.id, name, channel=self.job.channel.uuid, **fields)
+
+    def _exchanges(self) -> list[Any]:
+        """The exchanges since the last hop."""
+        taken = list(self.http.exchanges)
+        self.http.exchanges.clear()
+        return taken
 
     def _keys(self) -> dict[str, str]:
         key = self.job.record.key

@@ -19,7 +19,8 @@ MAX_BODY: Final = 65_536  # octets of an answer that are read
 
 Verdict = Literal["done", "refused", "again"]
 _REFUSALS: Final = re.compile(
-    r"field '?\w+'? (required|must|is )|invalid (phone|number|urn|sender|date)|not a possible number|missing (field|from|id)",
+    r"field '?\w+'? (required|must|is )|invalid (phone|number|urn|sender|date)|not a possible number"
+    r"|missing (field|from|id)",
     re.IGNORECASE,
 )
 

@@ -156,8 +156,16 @@ def event_entry(event: Event) -> Entry:
     else:
         group = _named_group(event.aggregator, event.external_id, event.key.channel, event.key.id)
         key = event.key
-        dedup = digest("outcome", key.channel, key.id, str(key.generation), str(event.part), event.external_id,
-                       event.reason, str(event.at))
+        dedup = digest(
+            "outcome",
+            key.channel,
+            key.id,
+            str(key.generation),
+            str(event.part),
+            event.external_id,
+            event.reason,
+            str(event.at),
+        )
     return Entry(body=EventRecord(event=event).to_body(), group=group, dedup=dedup)
 
 

@@ -101,8 +101,16 @@ def _outcome(outcome: Outcome) -> None:
         state = ledger.conclude_unclaimed(key, outcome.part, outcome.total, _concluded(outcome), now)
         telemetry.count("sent" if outcome.accepted else "failed", outcome.aggregator)
     name = "outcome" if outcome.accepted else "failed"
-    trace.hop(key.id, name, channel=key.channel, part=outcome.part, total=outcome.total,
-              external_id=outcome.external_id, reason=outcome.reason, code=outcome.code)
+    trace.hop(
+        key.id,
+        name,
+        channel=key.channel,
+        part=outcome.part,
+        total=outcome.total,
+        external_id=outcome.external_id,
+        reason=outcome.reason,
+        code=outcome.code,
+    )
     if outcome.accepted and outcome.external_id:
         submit = rendezvous.Submit(key, outcome.part, outcome.destination, outcome.at or now)
         for receipt in rendezvous.meet_outcome(outcome.aggregator, outcome.external_id, submit):
@@ -134,13 +142,26 @@ def _receipt(event: ReceiptEvent) -> None:
         return
     before = ledger.get(key.channel, key.id)
     state = ledger.raise_status(key, part, update.status, update.code)
-    trace.hop(key.id, "receipt", channel=key.channel, part=part, status=update.status.value, code=update.code,
-              reason=update.reason, external_id=update.external_id)
+    trace.hop(
+        key.id,
+        "receipt",
+        channel=key.channel,
+        part=part,
+        status=update.status.value,
+        code=update.code,
+        reason=update.reason,
+        external_id=update.external_id,
+    )
     if state is None:
         return
     if before is not None and state.overall() is before.overall() and before.status is before.overall():
-        trace.hop(key.id, "ignored_status", channel=key.channel, status=update.status.value,
-                  reason=f"not higher than {before.status.value}")
+        trace.hop(
+            key.id,
+            "ignored_status",
+            channel=key.channel,
+            status=update.status.value,
+            reason=f"not higher than {before.status.value}",
+        )
     _tell(state, update.reason, update.code)
 
 
@@ -214,8 +235,16 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
     record = _delivery(channel, "receive", fields, event.event_id)
     _put(queues.deliver_queue(channel.platform), queues.mo_entry(record, message.sender))
     telemetry.count("received", channel.aggregator)
-    trace.hop(event.event_id, "to_platform", channel=channel.uuid, platform=channel.platform, incomplete=incomplete or None,
-              external_id=message.external_id, sender=message.sender, text=message.text)
+    trace.hop(
+        event.event_id,
+        "to_platform",
+        channel=channel.uuid,
+        platform=channel.platform,
+        incomplete=incomplete or None,
+        external_id=message.external_id,
+        sender=message.sender,
+        text=message.text,
+    )
 
 
 def _alphanumeric(message: Incoming) -> bool:

@@ -52,6 +52,7 @@ class LaneRecord(Record):
     attempt: int = 1  # counts tries that reached the aggregator and may be repeated
     trouble_since: int = 0  # ms: first failure of the present run of failures; 0: none
     bulk: bool = False
+    paced: bool = False  # comes back at the turn its aggregator's pace promised it
     suspect: bool = False  # may be a second copy: look it up before sending
 
 

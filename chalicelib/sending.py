@@ -2,15 +2,14 @@
 
 A batch of a FIFO queue may hold several groups (contacts) of up to ten records. Groups go side by side, a group's
 records one after the other. A record that must be given again takes those of its group behind it along, with one and
-the same visibility for all of them (Amazon SQS developer guide, "Visibility timeout" and "Message group ID"). What fails
+the same visibility for all of them (Amazon SQS developer guide, "Visibility timeout", "Message group ID"). What fails
 for good never stays in a batch: it would burn the receive counts of everything behind it.
 """
 
 from __future__ import annotations
 
-import functools
 import random
-from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +20,14 @@ from chalicelib import attempts, later, pacing, queues, telemetry, trace
 from chalicelib.attempts import Aside, Hold, Standing, Wait
 from chalicelib.clock import now_ms
 from chalicelib.offering import EXPIRED, Invocation, Job, Offer
-from chalicelib.outcomes import NotAccepted, Permanent
+from chalicelib.outcomes import Permanent
 from chalicelib.pacing import Turn, Want
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, LaterRecord
+from chalicelib.settings import settings
 
 if TYPE_CHECKING:
-    from chalicelib.transport import Pool
+    from chalicelib.transport import Http
 
 SIDE_BY_SIDE: Final = 10  # groups of a batch at a time: as many as a batch can hold
 SETBACK: Final = 10.0  # s until a record is given again that met with trouble of our own
@@ -52,12 +52,11 @@ def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
         trace.flush()
 
 
-@functools.cache
-def _pool() -> Pool:
-    """The connections of this process: they outlive an invocation."""
-    from chalicelib.transport import Pool
+def _http(secrets: Iterable[str]) -> Http:
+    """A sender's view of the connections of this process, which outlive an invocation."""
+    from chalicelib.transport import Http
 
-    return Pool()
+    return Http(secrets, allow_private=settings().allow_private)
 
 
 class _Batch:
@@ -81,7 +80,10 @@ class _Batch:
         try:
             record = LaneRecord.from_body(received.body)
         except ValidationError as error:
-            return _bury(received, f"not a record of a lane: {complaint(error)}")
+            return _bury(
+                received,
+                f"not a record of a lane: {error.error_count()} errors, the first at {error.errors()[0]['loc']}",
+            )
         try:
             return self._job(received, record)
         except Exception as error:
@@ -127,7 +129,7 @@ class _Batch:
                 turns = pacing.book(account, wants, sending[0].rate, now)
             except Exception as error:
                 _log_setback(error, sending[0].record)
-                continue  # without a turn they are given again
+                turns = [Turn(now + round(SETBACK * 1000), booked=False) for _ in wants]
             for job, turn in zip(sending, turns, strict=True):
                 job.turn = turn
 
@@ -171,7 +173,7 @@ class _Batch:
 
     def _send(self, job: Job) -> Wait | None:
         now = now_ms()
-        offer = Offer(job, self.invocation, _pool().http(job.sender.secrets()))
+        offer = Offer(job, self.invocation, _http(job.sender.secrets()))
         if attempts.expired(job.standing, now):
             return offer.fail(EXPIRED)
         if not job.channel.enabled:
@@ -184,8 +186,6 @@ class _Batch:
             if not self.invocation.wins_probe(aggregator):
                 return attempts.while_paused(job.standing, paused_since, now, _spread())
             job.turn = Turn(now)
-        if job.turn is None:
-            return Hold(SETBACK)  # its slot could not be booked, or its lane was paused when the batch began
         if not job.turn.booked:
             return attempts.for_turn(job.standing, job.turn.at, now)
         return offer.run()
@@ -215,7 +215,7 @@ def _bury(received: Received, reason: str) -> Waiting | None:
 
 def _log_setback(error: Exception, record: LaneRecord | None) -> None:
     keys = {"message_id": record.key.id, "channel": record.key.channel} if record else {}
-    telemetry.logger().error("setback", extra={**keys, "error": whereabouts(error)})
+    telemetry.logger().error("setback", extra={**keys, "error": type(error).__name__})
 
 
 def _spread() -> float:

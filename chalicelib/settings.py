@@ -16,7 +16,9 @@ class Settings:
     """Names and limits of one deployment (a stage of one account and region)."""
 
     prefix: str  # of every queue, table and SSM path, e.g. "jangada-prod-"
-    queue_base: str  # queue URLs without the queue's own name, e.g. https://sqs.eu-west-1.amazonaws.com/123/jangada-prod-
+    queue_base: (
+        str  # queue URLs without the queue's own name, e.g. https://sqs.eu-west-1.amazonaws.com/123/jangada-prod-
+    )
     ssm_prefix: str  # e.g. /jangada/prod
     domain: str  # public host of the callbacks, e.g. sms.example.org
     scheme: str  # of the callback URLs: https; http only on one machine

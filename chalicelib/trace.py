@@ -28,7 +28,13 @@ _waiting: list[dict[str, Any]] = []
 def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
     """Note that the message `subject` has made the hop `name`; kept until `flush`. `fields` must be JSON."""
     at = now_ms()
-    item = {"pk": subject, "at": at, "hop": name, "channel": channel, **{k: v for k, v in fields.items() if v not in ("", None)}}
+    item = {
+        "pk": subject,
+        "at": at,
+        "hop": name,
+        "channel": channel,
+        **{k: v for k, v in fields.items() if v not in ("", None)},
+    }
     with _lock:
         _waiting.append(item)
 
@@ -78,14 +84,20 @@ def _packed(hop_fields: dict[str, Any]) -> bytes:
 
 
 def _gzip(value: dict[str, Any]) -> bytes:
-    return gzip.compress(json.dumps(value, separators=(",", ":"), default=str).encode("ascii"), compresslevel=6, mtime=0)
+    return gzip.compress(
+        json.dumps(value, separators=(",", ":"), default=str).encode("ascii"), compresslevel=6, mtime=0
+    )
 
 
 def read(subject: str) -> list[dict[str, Any]]:
     """All hops of one message by time: `{"at": ms, "hop": name, "channel": uuid, ...}`."""
-    pages = aws.dynamodb().get_paginator("query").paginate(
-        TableName=settings().table("trace"),
-        KeyConditionExpression="pk = :subject",
-        ExpressionAttributeValues={":subject": {"S": subject}},
+    pages = (
+        aws.dynamodb()
+        .get_paginator("query")
+        .paginate(
+            TableName=settings().table("trace"),
+            KeyConditionExpression="pk = :subject",
+            ExpressionAttributeValues={":subject": {"S": subject}},
+        )
     )
     return [json.loads(gzip.decompress(row["d"]["B"])) for page in pages for row in page["Items"]]

@@ -1,0 +1,329 @@
+"""Aggregators, channels, platforms and tokens, as the deployment has registered them.
+
+They live in DynamoDB (table `registry`), their secrets in SSM SecureString, one parameter per aggregator or platform.
+Reading is cached for 30 s; while AWS is in trouble the last value is served (stale-while-error). Writing is for the
+CLI and in `registry_store.py`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib import aws
+from chalicelib.phones import contact_key
+from chalicelib.settings import settings
+
+FRESH: Final = 30.0  # seconds a value is used without asking again
+FRESH_SECRET: Final = 300.0
+FRESH_MISS: Final = 5.0  # seconds an absence is believed
+RETRY: Final = 5.0  # seconds until AWS is asked again after it failed
+SMSC_TYPES: Final = frozenset({"SMPP", "UCP", "CIMD2"})
+
+T = TypeVar("T")
+
+
+class RegistryUnavailable(RuntimeError):  # noqa: N818 - named for the state it is in
+    """AWS does not answer and nothing is cached; try again."""
+
+
+class UnknownChannel(LookupError):  # noqa: N818 - the field's name for it
+    """No such channel is registered."""
+
+
+class UnknownAggregator(LookupError):  # noqa: N818
+    """No such aggregator is registered."""
+
+
+class UnknownPlatform(LookupError):  # noqa: N818
+    """No such platform is registered."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Aggregator(_Entry):
+    """One account at an SMS company. `config` holds no secret; `secrets` names the keys that live in SSM."""
+
+    name: str
+    type: str  # "AT", "EX", "SMPP", ...
+    config: dict[str, Any] = {}
+    secrets: tuple[str, ...] = ()
+    lane: Literal["own", "shared"] = "shared"
+    vpn: dict[str, Any] = {}
+    contacts: dict[str, Any] = {}
+    version: int = 0  # ms: when it was applied
+
+    @property
+    def is_smsc(self) -> bool:
+        """Served by the relay, not by λ send."""
+        return self.type in SMSC_TYPES
+
+    @property
+    def own_lane(self) -> bool:
+        """An SMSC always has a lane of its own."""
+        return self.lane == "own" or self.is_smsc
+
+
+class Channel(_Entry):
+    """One number or short code of one workspace on one aggregator."""
+
+    uuid: str
+    id: int | None = None
+    aggregator: str
+    type: str
+    address: str
+    country: str = ""
+    workspace: str = ""
+    platform: str
+    config: dict[str, Any] = {}
+    enabled: bool = True
+    created_at: int = 0
+
+
+class Platform(_Entry):
+    """One platform; its credential (`secret`) is bound to its base URL."""
+
+    name: str
+    base_url: str
+    secret: bool = False
+    concurrency: int = 5
+    report_wired: bool = False
+
+
+class Token(_Entry):
+    """A `/send` token of a workspace, by its hash."""
+
+    hash: str
+    workspace: str
+    label: str = ""
+    created_at: int = 0
+    revoked: bool = False
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------
+
+
+class _Cached:
+    __slots__ = ("due", "lock", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = _NOTHING
+        self.due = 0.0
+        self.lock = threading.Lock()
+
+
+_NOTHING: Final = object()
+_cache: dict[tuple[str, ...], _Cached] = {}
+_cache_lock = threading.Lock()
+
+
+def reset() -> None:
+    """Forget everything that is cached."""
+    with _cache_lock:
+        _cache.clear()
+
+
+def _cached(key: tuple[str, ...], fetch: Callable[[], T], fresh: float = FRESH) -> T:
+    """The value of `key`, fetched by one thread at a time, stale while AWS fails."""
+    with _cache_lock:
+        slot = _cache.setdefault(key, _Cached())
+    if time.monotonic() < slot.due:
+        found: T = slot.value
+        return found
+    with slot.lock:
+        now = time.monotonic()
+        if now < slot.due:
+            return slot.value  # type: ignore[no-any-return]
+        try:
+            slot.value = fetch()
+            slot.due = now + (FRESH_MISS if slot.value is None else fresh)
+        except Exception as error:
+            if slot.value is _NOTHING:
+                raise RegistryUnavailable(f"the registry cannot be read: {type(error).__name__}") from error
+            slot.due = now + RETRY
+            from chalicelib import telemetry
+
+            telemetry.logger().warning("registry_stale", extra={"error": type(error).__name__})
+        return slot.value  # type: ignore[no-any-return]
+
+
+def _item(pk: str) -> dict[str, Any] | None:
+    def fetch() -> dict[str, Any] | None:
+        item = (
+            aws.dynamodb()
+            .get_item(TableName=settings().table("registry"), Key={"pk": {"S": pk}, "sk": {"S": "-"}})
+            .get("Item")
+        )
+        return json.loads(item["data"]["S"]) if item else None
+
+    return _cached((pk,), fetch)
+
+
+def _items(kind: str) -> list[dict[str, Any]]:
+    """All entries of a kind: few, and asked for by the CLI and the relay only."""
+
+    def fetch() -> list[dict[str, Any]]:
+        pages = (
+            aws.dynamodb()
+            .get_paginator("scan")
+            .paginate(
+                TableName=settings().table("registry"),
+                FilterExpression="begins_with(pk, :kind)",
+                ExpressionAttributeValues={":kind": {"S": f"{kind}#"}},
+            )
+        )
+        return [json.loads(item["data"]["S"]) for page in pages for item in page["Items"]]
+
+    return _cached(("all", kind), fetch)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def channel(uuid: str) -> Channel:
+    """The channel with this UUID, disabled ones included.
+
+    Raises:
+        UnknownChannel: there is none.
+        RegistryUnavailable: AWS does not answer.
+    """
+    data = _item(f"chan#{uuid}")
+    if data is None:
+        raise UnknownChannel(f"no channel {uuid}")
+    return Channel.model_validate(data)
+
+
+def channel_for(ref: int | str) -> Channel:
+    """The channel with the platform's integer id or UUID `ref` (raises as `channel`)."""
+    if isinstance(ref, str):
+        return channel(ref)
+    data = _item(f"chanid#{ref}")
+    if data is None:
+        raise UnknownChannel(f"no channel with id {ref}")
+    return channel(data["uuid"])
+
+
+def channel_at(aggregator_name: str, address: str) -> Channel:
+    """The channel that has `address` on an aggregator (raises as `channel`)."""
+    data = _item(f"addr#{aggregator_name}#{contact_key(address)}")
+    if data is None:
+        raise UnknownChannel(f"no channel on {aggregator_name} has the address {address}")
+    return channel(data["uuid"])
+
+
+def channels() -> list[Channel]:
+    """Every channel, by UUID."""
+    return sorted((Channel.model_validate(data) for data in _items("chan")), key=lambda one: one.uuid)
+
+
+def channels_of(aggregator_name: str) -> list[Channel]:
+    """The channels on one aggregator."""
+    return [one for one in channels() if one.aggregator == aggregator_name]
+
+
+def aggregators() -> list[Aggregator]:
+    """Every aggregator, by name."""
+    return sorted((Aggregator.model_validate(data) for data in _items("agg")), key=lambda one: one.name)
+
+
+def aggregator(name: str) -> Aggregator:
+    """The aggregator `name`.
+
+    Raises:
+        UnknownAggregator: there is none.
+        RegistryUnavailable: AWS does not answer.
+    """
+    data = _item(f"agg#{name}")
+    if data is None:
+        raise UnknownAggregator(f"no aggregator {name}")
+    return Aggregator.model_validate(data)
+
+
+def platforms() -> list[Platform]:
+    """Every platform, by name."""
+    return sorted((Platform.model_validate(data) for data in _items("plat")), key=lambda one: one.name)
+
+
+def platform(name: str) -> Platform:
+    """The platform `name`.
+
+    Raises:
+        UnknownPlatform: there is none.
+        RegistryUnavailable: AWS does not answer.
+    """
+    data = _item(f"plat#{name}")
+    if data is None:
+        raise UnknownPlatform(f"no platform {name}")
+    return Platform.model_validate(data)
+
+
+def token_hash(plain: str) -> str:
+    """How a token is stored."""
+    return sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token(plain: str) -> Token | None:
+    """The workspace's token, None for an unknown or revoked one."""
+    hashed = token_hash(plain)
+    data = _item(f"tok#{hashed}")
+    if data is None:
+        return None
+    found = Token.model_validate(data)
+    return found if hmac.compare_digest(found.hash, hashed) and not found.revoked else None
+
+
+def tokens() -> list[Token]:
+    """Every token, newest first."""
+    return sorted((Token.model_validate(data) for data in _items("tok")), key=lambda one: -one.created_at)
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+def secret_path(kind: Literal["aggregators", "platforms"], name: str) -> str:
+    """The SSM parameter that holds the secrets of an aggregator or platform."""
+    return f"{settings().ssm_prefix}/{kind}/{name}"
+
+
+def _parameter(path: str, *, fresh: bool = False) -> str:
+    def fetch() -> str:
+        try:
+            return str(aws.ssm().get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"])
+        except Exception as error:
+            if aws.error_code(error) == "ParameterNotFound":
+                return ""
+            raise
+
+    if fresh:
+        with _cache_lock:
+            slot = _cache.get(("ssm", path))
+            if slot is not None and slot.due - time.monotonic() < FRESH_SECRET - RETRY:
+                slot.due = 0.0
+    return _cached(("ssm", path), fetch, FRESH_SECRET)
+
+
+def secrets(aggregator_name: str, *, fresh: bool = False) -> dict[str, str]:
+    """The secrets of an aggregator by config key; `fresh` asks SSM again, at most every 5 s."""
+    text = _parameter(secret_path("aggregators", aggregator_name), fresh=fresh)
+    return {str(key): str(value) for key, value in json.loads(text or "{}").items()}
+
+
+def platform_credential(name: str) -> str:
+    """Value of the Authorization header for a platform, "" for none."""
+    return _parameter(secret_path("platforms", name)) if platform(name).secret else ""
+
+
+def settings_of(one: Channel, *, fresh: bool = False) -> dict[str, Any]:
+    """What the channel's type validates: the aggregator's config, its secrets, and the channel's own keys on top."""
+    account = aggregator(one.aggregator)
+    hidden = secrets(one.aggregator, fresh=fresh) if account.secrets else {}
+    return {**account.config, **hidden, **one.config}

@@ -1,0 +1,183 @@
+"""Texts: cleaning, GSM 7-bit substitution, splitting for HTTP aggregators, segments for SMSCs.
+
+Cuts never fall inside a grapheme cluster (combining marks, ZWJ emoji, flags) where that can be avoided, never inside a
+surrogate pair, and no part ever exceeds its limit.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from chalicelib import gsm7
+
+# As RapidPro's "smart" encoding replaces them; what is not here forces UCS-2.
+_SUBSTITUTES: Final = str.maketrans(
+    {
+        **dict.fromkeys("áã", "a"), "â": "a", **dict.fromkeys("ÁÂÃÀ", "A"), "ê": "e", **dict.fromkeys("ÈÊ", "E"),
+        **dict.fromkeys("íî", "i"), **dict.fromkeys("ÍÎÌ", "I"), **dict.fromkeys("õôó", "o"),
+        **dict.fromkeys("ÓÔÒÕ", "O"), **dict.fromkeys("úû", "u"), **dict.fromkeys("ÚÙÛ", "U"), "ç": "c", "Ç": "C",
+        "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "\u00a0": " ", "\t": " ",
+    }
+)  # fmt: skip
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_NEAR_END: Final = 6  # a space closes a part that is longer than its limit minus this
+_ZWJ: Final = "\u200d"
+
+
+def clean(text: str) -> str:
+    """A text from outside: NUL removed, each lone surrogate replaced by U+FFFD. Never fails."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def decode_utf8(octets: bytes) -> str:
+    """UTF-8 with invalid octets as U+FFFD, cleaned."""
+    return clean(octets.decode("utf-8", "replace"))
+
+
+def with_attachments(text: str, attachments: Iterable[str]) -> str:
+    """The text with the URL of each attachment ("image/jpeg:https://…") on a line of its own."""
+    urls = [_attachment_url(attachment) for attachment in attachments]
+    return "\n".join([*([text] if text else []), *urls])
+
+
+def _attachment_url(attachment: str) -> str:
+    kind, _, url = attachment.partition(":")
+    return url if "/" in kind and url else attachment
+
+
+def substitute_gsm7(text: str) -> str:
+    """The text with look-alikes replaced, if that makes all of it GSM 7-bit; else the text as it was."""
+    if gsm7.is_gsm7(text) and "Ç" not in text and "ç" not in text:
+        return text
+    replaced = text.translate(_SUBSTITUTES)
+    return replaced if gsm7.is_gsm7(replaced) else text
+
+
+# --- grapheme clusters ----------------------------------------------------------------------------------------------
+
+
+def _extends(character: str) -> bool:
+    """Does the character belong to the one before it (UAX 29 Extend, SpacingMark, ZWJ, emoji modifiers)?"""
+    code = ord(character)
+    return (
+        character == _ZWJ
+        or 0xFE00 <= code <= 0xFE0F
+        or 0x1F3FB <= code <= 0x1F3FF
+        or 0xE0020 <= code <= 0xE007F
+        or unicodedata.category(character) in ("Mn", "Me", "Mc")
+    )
+
+
+def _is_flag_half(character: str) -> bool:
+    return 0x1F1E6 <= ord(character) <= 0x1F1FF
+
+
+def clusters(text: str) -> list[str]:
+    """The text in pieces that should not be cut."""
+    if text.isascii():
+        return list(text)
+    found: list[str] = []
+    for character in text:
+        previous = found[-1] if found else ""
+        joins = previous and (
+            _extends(character)
+            or previous.endswith(_ZWJ)
+            or (_is_flag_half(character) and len(previous) == 1 and _is_flag_half(previous))
+        )
+        if joins:
+            found[-1] += character
+        else:
+            found.append(character)
+    return found
+
+
+def _bounded(pieces: Iterable[str], limit: int) -> Iterable[str]:
+    """Clusters that are longer than a whole part have to be cut after all."""
+    for piece in pieces:
+        for start in range(0, len(piece), limit):
+            yield piece[start : start + limit]
+
+
+def split(text: str, limit: int) -> list[str]:
+    """Cut for an aggregator that takes at most `limit` characters (code points) a request.
+
+    A part ends at a space that is among its last five characters, else at the limit; parts are stripped, empty ones
+    left out. A text within the limit stays as it is.
+    """
+    if limit < 1:
+        raise ValueError("limit must be at least 1")
+    if len(text) <= limit:
+        return [text]
+    parts: list[str] = []
+    current = ""
+    for piece in _bounded(clusters(text), limit):
+        if len(current) + len(piece) > limit:
+            parts.append(current)
+            current = ""
+        current += piece
+        if len(current) == limit or (piece == " " and len(current) > limit - _NEAR_END):
+            parts.append(current)
+            current = ""
+    parts.append(current)
+    return [stripped for part in parts if (stripped := part.strip())] or [""]
+
+
+# --- segments -------------------------------------------------------------------------------------------------------
+
+Encoding = Literal["gsm7", "ucs2"]
+# Units (septets or UTF-16 units) of a short message: alone, with an 8-bit, with a 16-bit reference (TS 23.040 9.2.3.24)
+_SINGLE: Final = {"gsm7": 160, "ucs2": 70}
+_JOINED: Final = {("gsm7", 8): 153, ("gsm7", 16): 152, ("ucs2", 8): 67, ("ucs2", 16): 66}
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """How a text travels over the air: its encoding, the text of each segment, and the units of all of it."""
+
+    encoding: Encoding
+    parts: tuple[str, ...]
+    units: int
+
+    @property
+    def count(self) -> int:
+        """Number of short messages."""
+        return len(self.parts)
+
+
+def segments(text: str, *, reference_bits: Literal[8, 16] = 8, encoding: Encoding | None = None) -> Segmentation:
+    """Cut a text into short messages, in GSM 7-bit where it fits and UCS-2 otherwise.
+
+    Neither an escape pair nor a surrogate pair is cut; a grapheme cluster only where it is longer than a segment.
+    """
+    chosen: Encoding = encoding or ("gsm7" if gsm7.is_gsm7(text) else "ucs2")
+    units = gsm7.septets(text) if chosen == "gsm7" else utf16_units(text)
+    if units <= _SINGLE[chosen]:
+        return Segmentation(chosen, (text,), units)
+    limit = _JOINED[chosen, reference_bits]
+    if chosen == "gsm7" and units == len(text):
+        return Segmentation(chosen, tuple(text[at : at + limit] for at in range(0, len(text), limit)), units)
+    parts: list[str] = []
+    current: list[str] = []
+    used = 0
+    for piece in clusters(text):
+        size = gsm7.septets(piece) if chosen == "gsm7" else utf16_units(piece)
+        for bit in [piece] if size <= limit else list(piece):
+            cost = gsm7.septets(bit) if chosen == "gsm7" else utf16_units(bit)
+            if used + cost > limit:
+                parts.append("".join(current))
+                current, used = [], 0
+            current.append(bit)
+            used += cost
+    parts.append("".join(current))
+    return Segmentation(chosen, tuple(parts), units)
+
+
+def utf16_units(text: str) -> int:
+    """Length in UTF-16 code units: what UCS-2 on the air counts."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-be", "surrogatepass")) // 2
