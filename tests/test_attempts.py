@@ -62,9 +62,7 @@ def test_waits_aside_are_spread_around_their_length() -> None:
         pytest.param(
             attempts.until(standing(left=100_000), NOW + 600_000, NOW), Aside(NOW + 100_000, 1, 0), id="throttled"
         ),
-        pytest.param(
-            attempts.while_disabled(standing(left=9_000), NOW, 0.0), Aside(NOW + 9_000, 1, 0), id="disabled"
-        ),
+        pytest.param(attempts.while_disabled(standing(left=9_000), NOW, 0.0), Aside(NOW + 9_000, 1, 0), id="disabled"),
         pytest.param(
             attempts.while_disabled(standing(left=-5), NOW, 0.0), Aside(NOW, 1, 0), id="expired in the meantime"
         ),

@@ -36,7 +36,9 @@ class SmppDecodeError(RemoteProtocolError):
     ``status`` is the command_status to answer with, ``sequence``, ``command_id`` and ``command_status`` are the PDU's.
     """
 
-    def __init__(self, status: int, reason: str, sequence: int = 0, command_id: int = 0, command_status: int = 0) -> None:
+    def __init__(
+        self, status: int, reason: str, sequence: int = 0, command_id: int = 0, command_status: int = 0
+    ) -> None:
         super().__init__(reason)
         self.status, self.reason = status, reason
         self.sequence, self.command_id, self.command_status = sequence, command_id, command_status

@@ -1,0 +1,39 @@
+"""Fixtures that every test may use: a real SQS/DynamoDB/SSM API on a socket, empty at the start of each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from chalicelib import aws as clients
+from chalicelib import pacing, registry, settings
+from local.emulator import Emulator, create_resources, environment
+from tests.support import Aws
+
+os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One emulator for the test process."""
+    with Emulator(log=tmp_path_factory.mktemp("emulator") / "log") as started:
+        yield started
+
+
+@pytest.fixture
+def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """The deployment's queues and tables, empty, with two platforms (`main`, `other`) and one own lane (`fast`)."""
+    emulator.reset()
+    for name, value in environment(emulator.endpoint).items():
+        monkeypatch.setenv(name, value)
+    _forget()
+    create_resources(emulator.endpoint, own_lanes=["fast"], platforms=["main", "other"])
+    yield Aws()
+    _forget()
+
+
+def _forget() -> None:
+    for module in (settings, clients, registry, pacing):
+        module.reset()
