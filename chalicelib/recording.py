@@ -183,7 +183,8 @@ def _tell(state: MessageState, reason: str = "", code: str = "") -> None:
     waypoints.reached("record.queued")
     ledger.settle(key, status)
     waypoints.reached("record.settled")
-    trace.hop(key.id, status.value, channel=key.channel, reason=reason, code=code)
+    if status is not Status.WIRED:  # the sender has noted that with its exchange
+        trace.hop(key.id, status.value, channel=key.channel, reason=reason, code=code)
 
 
 # --- from the phone -------------------------------------------------------------------------------------------------

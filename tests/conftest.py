@@ -12,7 +12,7 @@ from chalicelib import pacing, registry, settings
 from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
-os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")
+os.environ.setdefault("JANGADA_METRICS", "off")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,111 @@
+"""Chalice: the routes and queue handlers, each a few lines that call chalicelib.
+
+Every function runs `import app`, so use cases are imported by the handler that needs them.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from chalice import Chalice, Response
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+
+
+_event: ContextVar[dict[str, Any]] = ContextVar("event")
+
+
+class Gateway(Chalice):
+    """Chalice, told to hand over any body as octets.
+
+    It looks at Accept after a handler has run and at Content-Type before, and would turn callbacks away for either;
+    both are set to what it takes. Handlers read the request's own headers from the event.
+    """
+
+    def __call__(self, event: dict[str, Any], context: Any) -> Any:
+        """Serve one event of API Gateway."""
+        if "httpMethod" not in event:
+            return super().__call__(event, context)
+        seen = {**event, "headers": {"accept": "*/*", "content-type": "application/octet-stream"}}
+        seen["multiValueHeaders"] = {name: [value] for name, value in seen["headers"].items()}
+        _event.set(event)
+        return super().__call__(seen, context)
+
+
+app = Gateway(app_name="jangada")
+app.api.binary_types = ["*/*"]
+
+
+def _reply(answer: Any) -> Response:
+    return Response(body=answer.body, status_code=answer.status, headers=answer.headers)
+
+
+@app.route("/c/{kind}/{channel}/{action}", methods=METHODS, content_types=["*/*", "application/octet-stream"])
+def callback(kind: str, channel: str, action: str) -> Response:
+    """An aggregator's webhook."""
+    from chalicelib import webhooks
+
+    return _reply(webhooks.handle(_event.get(), kind, channel, action))
+
+
+@app.route("/send/{channel}", methods=["GET", "POST", "PUT"], content_types=["*/*", "application/octet-stream"])
+def send_message(channel: str) -> Response:
+    """The platform's door."""
+    from chalicelib import sendapi
+
+    return _reply(sendapi.handle(_event.get(), channel))
+
+
+@app.route("/health", methods=["GET"])
+def health() -> Response:
+    """Alive."""
+    return Response(body=b"ok\n", headers={"Content-Type": "text/plain"})
+
+
+@app.on_sqs_message(queue_arn="${var.outbound_queue_arn}", batch_size=10, name="route")
+def route(event: Any) -> dict[str, Any]:
+    """λ route."""
+    from chalicelib import routing
+
+    return routing.route(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.outbound_bulk_queue_arn}", batch_size=10, name="route_bulk")
+def route_bulk(event: Any) -> dict[str, Any]:
+    """λ route, for what can wait."""
+    from chalicelib import routing
+
+    return routing.route(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.lane_shared_queue_arn}", batch_size=10, name="send")
+def send(event: Any) -> dict[str, Any]:
+    """λ send; Terraform adds a mapping for each lane."""
+    from chalicelib import sending
+
+    return sending.send(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.later_queue_arn}", batch_size=10, name="later")
+def later(event: Any) -> dict[str, Any]:
+    """λ later."""
+    from chalicelib import later as use_case
+
+    return use_case.later(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.events_queue_arn}", batch_size=10, name="record")
+def record(event: Any) -> dict[str, Any]:
+    """λ record."""
+    from chalicelib import recording
+
+    return recording.record(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.deliver_queue_arn}", batch_size=10, name="deliver")
+def deliver(event: Any) -> dict[str, Any]:
+    """λ deliver; Terraform adds a mapping for each platform."""
+    from chalicelib import delivery
+
+    return delivery.deliver(event.to_dict(), event.context)

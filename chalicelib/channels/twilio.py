@@ -1,0 +1,192 @@
+"""Twilio Programmable Messaging: https://www.twilio.com/docs/messaging/api/message-resource"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from chalicelib.channels import signatures
+from chalicelib.channels.base import (
+    DELIVERED,
+    FAILED,
+    IGNORED,
+    SENT,
+    ChannelConfig,
+    Flag,
+    Forbidden,
+    HttpChannel,
+    Ignored,
+    Part,
+    Reply,
+    Request,
+    Secret,
+    Text,
+    message_id,
+    route,
+)
+from chalicelib.channels.reading import parse_urlencoded
+from chalicelib.channels.request import Event
+from chalicelib.messages import Incoming
+from chalicelib.outcomes import Accepted, ChannelDown, OptedOut, Permanent
+from chalicelib.transport import Response, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chalicelib.transport import Http
+
+STOPPED: Final = "21610"  # the recipient has unsubscribed
+_ACCOUNT: Final = frozenset({"20003", "21601", "21606", "21703", "21704", "30002"})
+_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def judge_twilio(response: Response) -> None:
+    """Twilio's own code says whose trouble a 4xx is (https://www.twilio.com/docs/api/errors)."""
+    code = "" if response.ok or response.status >= 500 else response.pick_id("code")
+    if code == STOPPED:
+        raise OptedOut("attempt to send to an unsubscribed recipient", code)
+    if code in _ACCOUNT:
+        raise ChannelDown("Twilio refuses the account or its number", code, credentials=code == "20003")
+    if code and code != "0" and response.status not in (401, 402, 403, 429):
+        raise Permanent("rejected_with_reason", code)
+    judge(response)
+
+
+class Twilio(HttpChannel):
+    """Signed forms in, TwiML out; media as MediaUrl on the first part."""
+
+    code = "T"
+    name = "Twilio"
+    max_length = 1600
+    media = True
+
+    class Config(ChannelConfig):
+        """Keys of RapidPro's T channel."""
+
+        account_sid: Text
+        auth_token: Secret
+        number_sid: str = ""
+        application_sid: str = ""
+        messaging_service_sid: str = ""
+        link_shortening: Flag = False
+        ignore_dlrs: Flag = False
+
+    config: Config
+    statuses = {
+        "accepted": IGNORED,
+        "scheduled": IGNORED,
+        "sending": IGNORED,
+        "receiving": IGNORED,
+        "received": IGNORED,
+        "queued": SENT,
+        "sent": SENT,
+        "delivered": DELIVERED,
+        "read": DELIVERED,
+        "failed": FAILED,
+        "undelivered": FAILED,
+        "canceled": FAILED,
+    }
+
+    def authenticate(self, request: Request) -> None:
+        """X-Twilio-Signature: HMAC-SHA1 over the URL and the sorted body (https://www.twilio.com/docs/usage/security)."""
+        given = request.header("x-twilio-signature")
+        if not given:
+            raise Forbidden("missing request signature")
+        host = request.header("host") or urlsplit(request.url).netloc
+        target = request.header("x-forwarded-path") or request.path + (
+            f"?{request.raw_query}" if request.raw_query else ""
+        )
+        values: dict[bytes, bytes] = {}
+        for name, value in parse_urlencoded(request.body):
+            octets = name.encode()
+            values[octets] = values.get(octets, b"") + value
+        signed = f"https://{host}{target}".encode() + b"".join(name + values[name] for name in sorted(values))
+        key = str(self.config.auth_token)
+        if not signatures.hmac_valid(key, signed, given, algorithm="sha1", encoding="base64"):
+            raise Forbidden("invalid request signature")
+
+    @route("POST", "receive")
+    def on_message(self, request: Request) -> Incoming:
+        """SMS and MMS."""
+        form = request.form()
+        external_id, _, sender, _ = form.require("MessageSid", "AccountSid", "From", "To")
+        count = min(form.integer("NumMedia") or 0, 50)
+        media = [url for index in range(count) if (url := form.get(f"MediaUrl{index}"))]
+        return self.incoming(
+            sender,
+            unwrapped(form.get("Body")),
+            external_id=external_id,
+            attachments=media,
+            country=form.get("FromCountry").upper(),
+        )
+
+    @route("POST", "status")
+    def on_status(self, request: Request) -> list[Event]:
+        """A delivery report; our id and the part are in the URL that we gave."""
+        form, query = request.form(), request.query
+        external_id, status = form.get("MessageSid"), form.get("MessageStatus")
+        if not external_id or not status:
+            raise Ignored("no message and status")
+        code = str(form.integer("ErrorCode") or "")
+        ours = message_id(query.get("uuid") or query.get("id"))
+        part = (query.integer("part") or 0) if ours else None
+        update = self.update(status, external_id=external_id, code=code, id=ours or "", part=part)
+        if self.config.ignore_dlrs and update.status is not FAILED:
+            raise Ignored("ignore_dlrs is set")
+        events: list[Event] = [update]
+        if code == STOPPED and form.get("To"):
+            events.append(self.optout(form.get("To"), country=""))
+        return events
+
+    def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
+        """Twilio reads a message's answer as TwiML: an empty one says nothing back."""
+        if request.action != "receive":
+            return super().accepted(request, events, ids)
+        return Reply(200, f"{_DECLARATION}<Response/>".encode(), "text/xml", events=tuple(events), ids=tuple(ids))
+
+    def ignored(self, request: Request, reason: str) -> Reply:
+        """As `accepted`, with the reason as a comment."""
+        said = reason.replace("--", "- -")
+        body = f"{_DECLARATION}<!-- {said} --><Response/>".encode()
+        return Reply(200, body, "text/xml", kind="ignored", reason=reason)
+
+    def send(self, part: Part, http: Http) -> Accepted:
+        """One POST a part."""
+        config = self.config
+        ours = f"uuid={part.message.key}&action=callback" + (f"&part={part.index}" if part.index else "")
+        form: list[tuple[str, str]] = [("To", part.message.to)]
+        if part.address:
+            form.append(("From", part.address))
+        if config.messaging_service_sid:
+            form.append(("MessagingServiceSid", config.messaging_service_sid))
+            if config.link_shortening:
+                form.append(("ShortenUrls", "true"))
+        form.append(("Body", part.text))
+        form += [("MediaUrl", url) for _, url in part.attachments]
+        form.append(("StatusCallback", self.callback("status", ours)))
+        answer = http.post(
+            f"{self.base_url}/2010-04-01/Accounts/{config.account_sid}/Messages.json",
+            form=form,
+            headers={"Accept": "application/json"},
+            auth=(config.account_sid, str(config.auth_token)),
+            judge=judge_twilio,
+        )
+        return Accepted(answer.pick_id("sid"))
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is; other types of the family have their own."""
+        return "https://api.twilio.com"
+
+
+def unwrapped(body: str) -> str:
+    """Twilio at times hands on a concatenated SMS as Base64: long, strict Base64 of mostly ASCII text is decoded."""
+    packed = body.replace("\r", "").replace("\n", "").strip()
+    if len(packed) < 60 or len(packed) % 4:
+        return body
+    octets = signatures.unbase64(packed)
+    if octets is None:
+        return body
+    text = octets.decode("utf-8", "ignore")
+    ascii_characters = sum(character.isascii() for character in text)
+    return text if text and ascii_characters * 2 >= len(text) else body
