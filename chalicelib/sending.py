@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from chalicelib import attempts, later, pacing, queues, telemetry, trace
-from chalicelib.attempts import Aside, Hold, Standing, Wait
+from chalicelib.attempts import Aside, Hold, Wait
 from chalicelib.clock import now_ms
-from chalicelib.offering import EXPIRED, Invocation, Job, Offer
+from chalicelib.jobs import Invocation, Job, standing
+from chalicelib.offering import EXPIRED, Offer, whereabouts
 from chalicelib.outcomes import Permanent
 from chalicelib.pacing import Turn, Want
 from chalicelib.queues import Received
@@ -80,38 +81,31 @@ class _Batch:
         try:
             record = LaneRecord.from_body(received.body)
         except ValidationError as error:
-            return _bury(
-                received,
-                f"not a record of a lane: {error.error_count()} errors, the first at {error.errors()[0]['loc']}",
-            )
+            return _bury(received, f"not a record of a lane: {later.complaint(error)}")
         try:
             return self._job(received, record)
         except Exception as error:
             # AWS is away, or the registry cannot be read: nothing that is the record's fault.
             _log_setback(error, record)
-            return Waiting(None, Hold(SETBACK))
+            return Waiting(record, _setback(received, record))
 
     def _job(self, received: Received, record: LaneRecord) -> Step:
         from chalicelib import channels, registry
         from chalicelib.channels.config import ConfigError
 
-        standing = Standing(record.attempt, record.trouble_since, record.expires_at, received.receive_count)
         try:
             channel = registry.channel(record.key.channel)
         except registry.UnknownChannel:
-            wait = attempts.while_unknown(standing, now_ms(), _spread())
+            wait = attempts.while_unknown(standing(received, record), now_ms(), _spread())
             return Waiting(record, wait) if wait else _bury(received, "the channel has been unknown for an hour")
+        job = Job(received, record, channel)
         try:
-            sender = channels.make(channel, registry.settings_of(channel), settings().callback_base)
+            job.sender = channels.make(channel, registry.settings_of(channel), settings().callback_base)
+            job.parts = job.sender.plan(record.message, record.key.generation)
         except (ConfigError, channels.UnknownType) as error:
             # This channel alone is at fault, not its aggregator's account: its messages wait as if it were disabled.
-            keys = {"channel": channel.uuid, "aggregator": channel.aggregator, "reason": str(error)}
-            telemetry.logger().error("channel_down", extra=keys)
+            telemetry.logger().error("channel_down", extra={**job.keys(), "reason": str(error)})
             telemetry.count("channel_down", channel.aggregator)
-            return Waiting(record, attempts.while_disabled(standing, now_ms(), _spread()))
-        job = Job(received, record, channel, sender, parts=(), trouble_since=record.trouble_since)
-        try:
-            job.parts = sender.plan(record.message, record.key.generation)
         except Permanent as refusal:
             job.refusal = refusal
         return job
@@ -129,13 +123,14 @@ class _Batch:
                 turns = pacing.book(account, wants, sending[0].rate, now)
             except Exception as error:
                 _log_setback(error, sending[0].record)
-                turns = [Turn(now + round(SETBACK * 1000), booked=False) for _ in wants]
+                continue  # without a turn they are given again
             for job, turn in zip(sending, turns, strict=True):
                 job.turn = turn
 
     def _hindered(self, job: Job, now: int) -> bool:
         return (
             job.refusal is not None
+            or job.sender is None
             or not job.channel.enabled
             or attempts.expired(job.standing, now)
             or bool(self.invocation.paused_since(job.channel.aggregator))
@@ -160,23 +155,21 @@ class _Batch:
         """Deal with one record; None when it may leave its lane."""
         if step is None:
             return None
+        if isinstance(step, Waiting):
+            return _wait(step.record, step.wait)
         try:
-            record, wait = (step.record, step.wait) if isinstance(step, Waiting) else (step.record, self._send(step))
-            if wait is None or isinstance(wait, Hold):
-                return wait
-            assert record is not None  # noqa: S101 - what cannot be read never waits aside
-            _put_aside(record, step, wait)
+            wait = self._send(step)
         except Exception as error:
             _log_setback(error, step.record)
-            return Hold(SETBACK)
-        return None
+            wait = _setback(step.received, step.record)
+        return None if wait is None else _wait(step.record, wait)
 
     def _send(self, job: Job) -> Wait | None:
         now = now_ms()
-        offer = Offer(job, self.invocation, _http(job.sender.secrets()))
+        offer = Offer(job, self.invocation, _http(job.sender.secrets() if job.sender else ()))
         if attempts.expired(job.standing, now):
             return offer.fail(EXPIRED)
-        if not job.channel.enabled:
+        if not job.channel.enabled or job.sender is None:
             return attempts.while_disabled(job.standing, now, _spread())
         if job.refusal is not None:
             return offer.fail(job.refusal.reason, job.refusal.code)
@@ -186,20 +179,40 @@ class _Batch:
             if not self.invocation.wins_probe(aggregator):
                 return attempts.while_paused(job.standing, paused_since, now, _spread())
             job.turn = Turn(now)
+        if job.turn is None:
+            # Its slot could not be booked, or its lane was paused when the batch began.
+            return _setback(job.received, job.record)
         if not job.turn.booked:
             return attempts.for_turn(job.standing, job.turn.at, now)
         return offer.run()
 
 
-def _put_aside(record: LaneRecord, step: Job | Waiting, wait: Aside) -> None:
+def _wait(record: LaneRecord | None, wait: Wait) -> Hold | None:
+    """Have a record wait: a `Hold` for its group, or None where it waits in `later`."""
+    if isinstance(wait, Hold) or record is None:
+        return wait if isinstance(wait, Hold) else Hold(SETBACK)
+    try:
+        _put_aside(record, wait)
+    except Exception as error:
+        _log_setback(error, record)
+        return Hold(SETBACK)
+    return None
+
+
+def _put_aside(record: LaneRecord, wait: Aside) -> None:
     """Into `later`, as the record it will be when it comes back."""
     changed = {"attempt": wait.attempt, "trouble_since": wait.trouble_since, "paced": wait.paced}
     body = record.model_copy(update=changed).to_body()
-    lane = queues.lane_queue(record.lane)
-    now = now_ms()
     group = queues.lane_entry(record).group
-    later.put(LaterRecord(queue=lane, group=group, body=body, not_before=wait.not_before), now)
+    queue = queues.lane_queue(record.lane)
+    later.put(LaterRecord(queue=queue, group=group, body=body, not_before=wait.not_before), now_ms())
     trace.hop(record.key.id, "later", channel=record.key.channel, not_before=wait.not_before)
+
+
+def _setback(received: Received, record: LaneRecord) -> Wait:
+    """How to wait after trouble of our own."""
+    now = now_ms()
+    return attempts.until(standing(received, record), now + round(SETBACK * 1000), now)
 
 
 def _bury(received: Received, reason: str) -> Waiting | None:
@@ -215,7 +228,7 @@ def _bury(received: Received, reason: str) -> Waiting | None:
 
 def _log_setback(error: Exception, record: LaneRecord | None) -> None:
     keys = {"message_id": record.key.id, "channel": record.key.channel} if record else {}
-    telemetry.logger().error("setback", extra={**keys, "error": type(error).__name__})
+    telemetry.logger().error("setback", extra={**keys, "error": whereabouts(error)})
 
 
 def _spread() -> float:

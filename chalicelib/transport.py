@@ -11,7 +11,7 @@ import json as json_module
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -30,6 +30,7 @@ CONNECT_TIMEOUT: Final = 5.0
 MAX_RESPONSE: Final = 1_048_576  # octets after decompression; an SMS API answers with a few hundred
 MAX_REDIRECTS: Final = 10
 MAX_RETRY_AFTER: Final = 3600.0  # seconds: whoever says a year is asked again after an hour
+LEAST_TIME: Final = 5.0  # seconds of a shared limit below which no request is begun: it would only end in doubt
 TOKEN_MARGIN: Final = 60.0  # seconds before its end at which a token is no longer used
 
 _CHUNK: Final = 16_384
@@ -170,6 +171,15 @@ def reset() -> None:
     _tokens.clear()
 
 
+@dataclass(frozen=True)
+class _How:
+    """What stays the same on the hops of one request."""
+
+    auth: tuple[str, str] | None
+    harmless: bool
+    verify: bool
+
+
 class Http:
     """One sender's view of HTTP: its secrets, its limits, and the exchanges it has had. Connections are shared.
 
@@ -190,6 +200,22 @@ class Http:
         self._allow_private = allow_private
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._deadline: float | None = None
+
+    def within(self, seconds: float) -> None:
+        """From now on all requests together have `seconds`: fetching a token must not use up the time of the message.
+
+        A request that would begin with less than `LEAST_TIME` of it left is not made (`Temporary`).
+        """
+        self._deadline = time.monotonic() + seconds
+
+    def _time(self) -> float:
+        if self._deadline is None:
+            return self._timeout
+        left = self._deadline - time.monotonic()
+        if left < min(LEAST_TIME, self._timeout):
+            raise Temporary("connection_failed: the requests before this one took too long")
+        return min(self._timeout, left)
 
     def get(self, url: str, **options: Any) -> Response:
         """`request` with GET."""
@@ -212,12 +238,14 @@ class Http:
         auth: tuple[str, str] | None = None,
         judge: Judge = judge,
         harmless: bool = False,
+        verify: bool = True,
     ) -> Response:
         """Make one request and read its answer.
 
         `params` are appended to the URL; `form` (urlencoded, UTF-8; octets as they are), `json` or `body` is sent.
         `judge` looks at every answer and raises what it means. `harmless` requests send no message (fetching a token):
-        a lost answer to one is no doubt, only trouble.
+        a lost answer to one is no doubt, only trouble. `verify` false takes any certificate: for a gateway of the
+        operator's own whose certificate nobody signed.
 
         Raises:
             Temporary: nothing was sent: no connection, no such host, a private address, TLS.
@@ -241,7 +269,7 @@ class Http:
             sent_headers[known] = value
         if auth is not None:
             self.redact.add_basic(*auth)
-        response = self._follow(method, url, payload, sent_headers, auth, harmless)
+        response = self._follow(method, url, payload, sent_headers, _How(auth, harmless, verify))
         judge(response)
         return response
 
@@ -251,14 +279,13 @@ class Http:
         url: str,
         payload: bytes | None,
         headers: dict[str, str],
-        auth: tuple[str, str] | None,
-        harmless: bool,
+        how: _How,
     ) -> Response:
         from chalicelib import guard
 
-        with guard.attempting(self._timeout) as attempt:
+        with guard.attempting(self._time()) as attempt:
             for _ in range(MAX_REDIRECTS + 1):
-                response = self._exchange(attempt, method, url, payload, headers, auth, harmless)
+                response = self._exchange(attempt, method, url, payload, headers, how)
                 location = response.headers.get("location")
                 if response.status not in _REDIRECTS or not location:
                     return response
@@ -272,7 +299,7 @@ class Http:
                     headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
                 if moved:
                     # credentials belong to the origin they were configured for, whatever their header is called
-                    auth = None
+                    how = replace(how, auth=None)
                     headers = {
                         n: v for n, v in headers.items() if n.lower() in ("user-agent", "accept", "content-type")
                     }
@@ -286,8 +313,7 @@ class Http:
         url: str,
         payload: bytes | None,
         headers: dict[str, str],
-        auth: tuple[str, str] | None,
-        harmless: bool,
+        how: _How,
     ) -> Response:
         """One hop, recorded."""
         import requests
@@ -300,13 +326,14 @@ class Http:
         error = ""
         try:
             prepared = session.prepare_request(
-                requests.Request(method, url, headers=_encodable(headers), data=payload, auth=_octets(auth))
+                requests.Request(method, url, headers=_encodable(headers), data=payload, auth=_octets(how.auth))
             )
             attempt.sent = False
             with session.send(
                 prepared,
                 stream=True,
                 allow_redirects=False,
+                verify=how.verify,
                 timeout=(min(self._connect_timeout, attempt.remaining()), attempt.remaining()),
             ) as answer:
                 attempt.sent = True
@@ -317,7 +344,7 @@ class Http:
             error = f"{type(failure).__name__}: {failure}"
             if response is not None and response.status >= 400:
                 return response  # the status has been told, and an unread explanation does not change it
-            raise _outcome(failure, attempt, harmless) from None
+            raise _outcome(failure, attempt, how.harmless) from None
         finally:
             elapsed = round((time.monotonic() - started) * 1000)
             self.exchanges.append(self._record(method, url, headers, payload, prepared, response, elapsed, error))

@@ -7,15 +7,14 @@ environment or the clock. docs/adding-a-channel.md takes a newcomer through one.
 from __future__ import annotations
 
 import enum
-import re
 import uuid as uuid_module
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
 from urllib.parse import quote
 
 from chalicelib.channels import request as replies
 from chalicelib.channels.config import ChannelConfig, Flag, Secret, Text, Url
+from chalicelib.channels.parts import Part, message_id, split_attachment
 from chalicelib.channels.request import (
     BadRequest,
     Event,
@@ -40,6 +39,7 @@ __all__ = [
     "ERRORED",
     "FAILED",
     "IGNORED",
+    "MAX_NAME",
     "SENT",
     "WIRED",
     "BadRequest",
@@ -56,6 +56,7 @@ __all__ = [
     "Secret",
     "Text",
     "Url",
+    "message_id",
     "route",
 ]
 
@@ -75,6 +76,8 @@ DELIVERED: Final = Status.DELIVERED
 FAILED: Final = Status.FAILED
 IGNORED: Final = Special.IGNORED
 ERRORED: Final = Special.ERRORED
+
+MAX_NAME: Final = 64  # characters of an alphanumeric sender, as of any address of the platform's
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -105,49 +108,6 @@ class ChannelRecord(Protocol):
     def address(self) -> str: ...
     @property
     def country(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one request to the aggregator carries.
-
-    `attachments` are ("content/type", "url") pairs that travel as media; those that travel as text are in `text`.
-    `idempotency` names this part of this attempt, the same on every retry, in URL-safe characters where the
-    platform's id is.
-    """
-
-    message: Outgoing
-    index: int
-    total: int
-    text: str
-    attachments: tuple[tuple[str, str], ...]
-    address: str
-    channel_uuid: str
-    idempotency: str
-
-    @property
-    def last(self) -> bool:
-        """Is it the message's last part?"""
-        return self.index == self.total - 1
-
-
-_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-def message_id(text: str) -> str | None:
-    """The platform's message id in a callback, as the ledger has it: a positive integer or a UUID; else None."""
-    text = text.strip()
-    if _UUID.fullmatch(text):
-        return text.lower()
-    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text):
-        return str(int(text))
-    return None
-
-
-def split_attachment(attachment: str) -> tuple[str, str] | None:
-    """("image/jpeg", "https://…") of RapidPro's "image/jpeg:https://…"; None where it is not of that shape."""
-    kind, colon, url = attachment.partition(":")
-    return (kind, url) if colon and kind and url else None
 
 
 class HttpChannel:
@@ -263,26 +223,40 @@ class HttpChannel:
         """The answer to what cannot be read."""
         return replies.refused(error.reason, error.fields)
 
-    def sender(self, raw: str, country: str | None = None) -> str:
+    def phone(self, raw: str, country: str | None = None) -> str:
         """A phone's number as E.164 or short code; `country` stands in for the channel's.
 
         Raises:
-            BadRequest: not a possible number, and the channel does not take alphanumeric senders.
+            BadRequest: not a possible number.
         """
         from chalicelib import phones, text
 
-        raw = text.clean(raw)
         try:
-            return phones.normalise_sender(raw, self.country if country is None else country)
+            return phones.normalise_sender(text.clean(raw), self.country if country is None else country)
         except phones.NotAPhoneNumber:
-            kept = raw.strip()
-            if self.config.alphanumeric_mo == "deliver" and self.is_alphanumeric(kept):
-                return kept
             raise BadRequest("phone number supplied is not a possible number") from None
 
-    def is_alphanumeric(self, raw: str) -> bool:
-        """Is it a sender name? Some letter in it, and no longer than an address may be."""
-        return len(raw) <= 64 and any(character.isalpha() for character in raw)
+    def sender(self, raw: str, country: str | None = None) -> str:
+        """As `phone`; or a sender name, where the channel takes messages from such.
+
+        Raises:
+            BadRequest: neither.
+        """
+        try:
+            return self.phone(raw, country)
+        except BadRequest:
+            name = self.sender_name(raw)
+            if name is None:
+                raise
+            return name
+
+    def sender_name(self, raw: str) -> str | None:
+        """An alphanumeric sender as the platform gets it, None where it is not taken for one."""
+        from chalicelib.text import clean
+
+        name = clean(raw).strip()
+        taken = self.config.alphanumeric_mo == "deliver" and any(character.isalpha() for character in name)
+        return name if taken and len(name) <= MAX_NAME else None
 
     def incoming(
         self,
@@ -325,11 +299,19 @@ class HttpChannel:
         if found is IGNORED:
             raise Ignored(f"nothing to do for status {str(raw)[:64]!r}")
         if found is ERRORED:
-            if self.config.retry_errored:
-                raise Ignored(f"temporary failure, status {str(raw)[:64]!r}: retry_errored is set")
-            return FAILED
+            return self.errored(raw)
         assert isinstance(found, Status)  # noqa: S101 - for the type checker; Special has two members
         return found
+
+    def errored(self, raw: str | int) -> Status:
+        """What a temporary failure means that the aggregator reports after it had accepted the message.
+
+        Raises:
+            Ignored: the channel sets `retry_errored`: what is not final is not told.
+        """
+        if self.config.retry_errored:
+            raise Ignored(f"temporary failure, status {str(raw)[:64]!r}: retry_errored is set")
+        return FAILED
 
     def update(self, raw: str | int, table: Mapping[str | int, Meaning] | None = None, **details: Any) -> StatusUpdate:
         """A DLR with the status `raw`; `details` are `StatusUpdate`'s other fields.
@@ -350,7 +332,7 @@ class HttpChannel:
         Raises:
             BadRequest: `sender` is not a possible number.
         """
-        return OptOut(channel=self.uuid, sender=self.sender(sender, country), received_at=received_at or None)
+        return OptOut(channel=self.uuid, sender=self.phone(sender, country), received_at=received_at or None)
 
     def each(self, items: Iterable[_T], read: Callable[[_T], Event | Iterable[Event]]) -> list[Event]:
         """The events of a batch. Items that are ignored are left out; one that cannot be read rejects the request.
@@ -382,11 +364,11 @@ class HttpChannel:
             query = "&".join(filter(None, (query, f"token={quote(str(secret), safe='')}")))
         return f"{url}?{query}" if query else url
 
-    def plan(self, message: Outgoing, generation: int = 1) -> tuple[Part, ...]:
+    def plan(self, message: Outgoing, generation: int = 1, *, urgent: bool = False) -> tuple[Part, ...]:
         """Cut the message into what single requests carry; the same message is always cut the same way.
 
         `generation` counts the platform's attempts to have it sent, so that an aggregator which knows our id does
-        not take a wanted resend for a duplicate.
+        not take a wanted resend for a duplicate. `urgent` is for aggregators that have a fast lane of their own.
         """
         from chalicelib.text import split, with_attachments
 
@@ -405,6 +387,7 @@ class HttpChannel:
                 address=self.address,
                 channel_uuid=self.uuid,
                 idempotency=message.key + (f".{index + 1}" if index else "") + suffix,
+                urgent=urgent,
             )
             for index, part in enumerate(texts)
         )

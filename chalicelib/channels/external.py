@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from chalicelib.channels import dates
 from chalicelib.channels.base import (
@@ -30,9 +30,11 @@ from chalicelib.channels.base import (
 from chalicelib.channels.request import Event
 from chalicelib.messages import Incoming, OptOut, Status, StatusUpdate
 from chalicelib.outcomes import Accepted, Permanent
+from chalicelib.redaction import template_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from xml.etree.ElementTree import Element
 
     from chalicelib.transport import Http
 
@@ -41,6 +43,7 @@ _CONTENT_TYPES: Final = {
     "json": "application/json",
     "xml": "text/xml; charset=utf-8",
 }
+_PLAIN_HEADERS: Final = frozenset({"", "*/*", *_CONTENT_TYPES.values()})  # values that say nothing secret
 _VARIABLE: Final = re.compile(r"\{\{(\w+)\}\}")
 _XML_LIMIT: Final = 100_000
 _ILLEGAL_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -78,6 +81,25 @@ def _quick_replies(replies: Sequence[str], style: str) -> str:
     return "".join(f"&quick_reply={_url(reply)}" for reply in replies)
 
 
+def _first_match(root: Element, expression: str) -> str | None:
+    """Inner text of the first node that an XPath 1.0 expression finds; 1.0 has no function that opens files or URLs."""
+    from xml.etree.ElementTree import ElementTree
+
+    import elementpath
+
+    try:
+        found: Any = elementpath.select(ElementTree(root), expression, parser=elementpath.XPath1Parser)
+    except (elementpath.ElementPathError, ValueError, ArithmeticError, RecursionError) as error:
+        raise BadRequest(f"from_xpath or text_xpath cannot be used: {type(error).__name__}") from None
+    if isinstance(found, list):
+        found = found[0] if found else None
+    if isinstance(found, ElementTree):
+        found = root
+    if found is None or isinstance(found, str):
+        return found
+    return "".join(found.itertext()) if hasattr(found, "itertext") else str(found)
+
+
 class External(HttpChannel):
     """Templates out; forms, multipart or XML in."""
 
@@ -94,7 +116,7 @@ class External(HttpChannel):
         body: str = ""
         encoding: Literal["D", "S", "U"] = "D"
         send_authorization: Secret | None = None
-        headers: dict[str, Secret] = Field(default_factory=dict)
+        headers: dict[str, str] = Field(default_factory=dict)
         mt_response_check: str = ""
         use_national: Flag = False
         from_xpath: str = ""
@@ -105,9 +127,23 @@ class External(HttpChannel):
         mo_response: str = ""
         mo_response_content_type: str = ""
 
+        @field_validator("headers", mode="before")
+        @classmethod
+        def _as_text(cls, value: Any) -> Any:
+            """Values are converted to text; all of it may be one JSON text, as a secret is kept."""
+            if isinstance(value, str):
+                try:
+                    value = json.loads(value)
+                except ValueError:
+                    raise ValueError("must be an object, or one as JSON text") from None
+            if isinstance(value, dict):
+                return {name: one if isinstance(one, str) else json.dumps(one) for name, one in value.items()}
+            return value
+
         def secrets(self) -> tuple[str, ...]:
-            """Also the values of `headers`: any of them may be a credential."""
-            return (*super().secrets(), *(str(value) for value in self.headers.values()))
+            """Also the values of `headers`, and what looks like a credential in the templates."""
+            hidden = (value for value in self.headers.values() if value not in _PLAIN_HEADERS)
+            return (*super().secrets(), *hidden, *template_secrets(self.send_url), *template_secrets(self.body))
 
     config: Config
 
@@ -134,22 +170,13 @@ class External(HttpChannel):
         return self.incoming(sender, pick(config.mo_text_field, "text"), received_at=received_at)
 
     def _by_xpath(self, request: Request) -> tuple[str, str]:
-        import elementpath
-
         root = request.xml(_XML_LIMIT)
-        found = []
-        for expression in (self.config.from_xpath, self.config.text_xpath):
-            try:
-                nodes: Any = elementpath.select(root, expression)
-            except (elementpath.ElementPathError, ValueError, TypeError) as error:
-                raise BadRequest(f"from_xpath or text_xpath cannot be used: {type(error).__name__}") from None
-            if not nodes:
-                raise BadRequest("missing from or text in the XML")
-            node = nodes[0] if isinstance(nodes, list) else nodes
-            found.append(node if isinstance(node, str) else "".join(node.itertext()))
-        if not found[0].strip():
+        sender, text = (_first_match(root, path) for path in (self.config.from_xpath, self.config.text_xpath))
+        if sender is None or text is None:
+            raise BadRequest(f"nothing in the XML for {'from' if sender is None else 'text'}_xpath")
+        if not sender.strip():
             raise BadRequest("the sender is empty")
-        return found[0], found[1]
+        return sender, text
 
     def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
         """`mo_response` where the channel sets one, for messages only."""
@@ -185,7 +212,7 @@ class External(HttpChannel):
     def on_stopped(self, request: Request) -> OptOut:
         """The phone's owner wants no more messages."""
         (sender,) = request.form().require("from")
-        return self.optout(sender)
+        return self.optout(sender, request.received_at)
 
     # --- outgoing -------------------------------------------------------------------------------------------------
 

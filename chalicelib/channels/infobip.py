@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import model_validator
 
@@ -20,13 +20,19 @@ from chalicelib.channels.base import (
     Url,
     route,
 )
-from chalicelib.channels.request import Event
+from chalicelib.channels.request import Event, Reply, accepted
 from chalicelib.messages import Incoming
-from chalicelib.outcomes import Accepted, Permanent
+from chalicelib.outcomes import Accepted, ChannelDown, Permanent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chalicelib.channels.reading import JsonObject
     from chalicelib.transport import Http
+
+
+# https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes
+_NO_MONEY: Final = frozenset({"REJECTED_NOT_ENOUGH_CREDITS", "REJECTED_PREPAID_PACKAGE_EXPIRED"})
 
 
 class Infobip(HttpChannel):
@@ -65,7 +71,7 @@ class Infobip(HttpChannel):
     @route("POST", "receive")
     def on_message(self, request: Request) -> list[Event]:
         """SMS and MMS share the envelope."""
-        return self.each(request.json().objects("results"), self._message)
+        return self.each(request.json().require_objects("results"), self._message)
 
     def _message(self, item: JsonObject) -> Incoming:
         text, attachments = item.get("text"), []
@@ -93,7 +99,7 @@ class Infobip(HttpChannel):
     def on_status(self, request: Request) -> list[Event]:
         """Delivery reports."""
         return self.each(
-            request.json().objects("results"),
+            request.json().require_objects("results"),
             lambda item: self.update(
                 item.object("status").get("groupName"),
                 external_id=item.scalar("messageId"),
@@ -101,6 +107,10 @@ class Infobip(HttpChannel):
                 code=item.object("error").get("name"),
             ),
         )
+
+    def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
+        """RapidPro's own words for a batch of reports."""
+        return accepted(events, ids, "statuses handled" if request.action == "delivered" else "")
 
     def send(self, part: Part, http: Http) -> Accepted:
         """One POST a message; our id is Infobip's id of it, so that a repeated request is known."""
@@ -131,7 +141,11 @@ class Infobip(HttpChannel):
             auth = (self.config.username, str(self.config.password))
         url = self.config.base_url.rstrip("/") + path
         answer = http.post(url, json={"messages": [message]}, headers=headers, auth=auth)
-        group = answer.pick("messages", 0, "status", "groupId")
-        if group not in (1, 3):  # pending, delivered
-            raise Permanent("response_content", answer.pick_id("messages", 0, "status", "name"))
+        name = answer.pick_id("messages", 0, "status", "name")
+        if name == "REJECTED_DUPLICATE_MESSAGE_ID":  # only our own repeated request bears our id
+            return Accepted(part.idempotency)
+        if name in _NO_MONEY:
+            raise ChannelDown("no balance at Infobip", name)
+        if answer.pick_id("messages", 0, "status", "groupId") not in ("1", "3"):  # pending, delivered
+            raise Permanent("response_content", name)
         return Accepted(answer.pick_id("messages", 0, "messageId"))

@@ -70,10 +70,11 @@ class Kannel(HttpChannel):
         Without `mo-recode` a UCS-2 text comes as raw UTF-16BE, which X-Kannel-Coding: 2 tells.
         """
         utf16 = request.header("x-kannel-coding") == "2" and "utf-16be" in request.header("content-type").lower()
-        form = request.query if utf16 or request.header("x-kannel-coding") else request.form()
+        form = request.form("utf-8")  # whatever charset the body is said to be in
         external_id, sender = form.require("id", "sender")
         received_at = dates.epoch_seconds(form.require_integer("ts"))
-        octets = form.octets("message") or b""
+        # a proxy may have read the query as UTF-8 on its way, the body is as Kannel wrote it
+        octets = request.body or form.octets("message") or b""
         text = octets.decode("utf-16-be", "replace") if utf16 else form.get("message")
         return self.incoming(sender, text, external_id=external_id, received_at=received_at)
 
@@ -95,13 +96,12 @@ class Kannel(HttpChannel):
         from chalicelib import gsm7, phones, text
 
         message, config = part.message, self.config
-        report = self.callback("status", f"uuid={message.key}&status=%d")
+        report = self.callback("status", f"uuid={part.quoted_key}&status=%d")
         params: dict[str, str | bytes] = {
             "username": config.username,
             "password": str(config.password),
             "from": part.address,
             "to": phones.national(message.to) if config.use_national else message.to,
-            "text": part.text,
             "dlr-url": report,
             "dlr-mask": config.dlr_mask,
         }
@@ -111,5 +111,7 @@ class Kannel(HttpChannel):
             params["coding"] = "2"
         else:
             params["text"] = plain
-        http.get(config.send_url, params=params, judge=judge_kannel)
+        if part.urgent:
+            params["priority"] = "1"
+        http.get(config.send_url, params=params, judge=judge_kannel, verify=config.verify_ssl)
         return Accepted()

@@ -270,6 +270,16 @@ class JsonObject:
         """A list of objects; empty where it is missing."""
         return _objects(self._typed(name, list) or [], self._path + name)
 
+    def require_objects(self, name: str) -> list[JsonObject]:
+        """A list of objects that is there, perhaps empty.
+
+        Raises:
+            BadRequest: missing, or another type.
+        """
+        if name not in self:
+            raise BadRequest("request failed validation", [f"field '{self._path}{name}' required"])
+        return self.objects(name)
+
     def strings(self, name: str) -> list[str]:
         """A list of strings; empty where it is missing."""
         values = self._typed(name, list) or []

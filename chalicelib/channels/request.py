@@ -40,9 +40,9 @@ class BadRequest(Exception):  # noqa: N818 - named as the field names it
 
 
 class Forbidden(Exception):  # noqa: N818
-    """The caller is not who it should be. `status` is 401 (token, credentials) or 403 (network, signature)."""
+    """The caller is not who it should be: 401 (token, credentials), 403 (network), or 400 where senders expect that."""
 
-    def __init__(self, reason: str, status: Literal[401, 403] = 403) -> None:
+    def __init__(self, reason: str, status: Literal[400, 401, 403] = 403) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
@@ -258,14 +258,11 @@ def describe(event: Event, event_id: str) -> dict[str, Any]:
     return entry | {name: value for name, value in optional.items() if value}
 
 
-def accepted(events: Sequence[Event], ids: Sequence[str]) -> Reply:
-    """200 with one entry per event; the first event's kind gives the message."""
-    if isinstance(events[0], Incoming):
-        message = "Message Accepted"
-    elif isinstance(events[0], StatusUpdate):
-        message = "Status Update Accepted"
-    else:
-        message = "Event Accepted"
+def accepted(events: Sequence[Event], ids: Sequence[str], message: str = "") -> Reply:
+    """200 with one entry per event; the first event's kind gives the message where none is given."""
+    if not message:
+        kinds = {Incoming: "Message", StatusUpdate: "Status Update", OptOut: "Event"}
+        message = next(name for kind, name in kinds.items() if isinstance(events[0], kind)) + " Accepted"
     data = [describe(event, event_id) for event, event_id in zip(events, ids, strict=True)]
     return Reply(body=render(message, data), events=tuple(events), ids=tuple(ids))
 
@@ -283,7 +280,7 @@ def refused(reason: str, fields: Sequence[str] = (), status: int = 400, message:
 
 
 def forbidden(reason: str, status: int = 403) -> Reply:
-    """401 or 403."""
-    message = "Unauthorized" if status == 401 else "Forbidden"
+    """The caller is not who it should be: 401, 403 or 400."""
+    message = {401: "Unauthorized", 403: "Forbidden"}.get(status, "Error")
     body = render(message, [{"type": "error", "error": reason}])
     return Reply(status=status, body=body, kind="forbidden", reason=reason)

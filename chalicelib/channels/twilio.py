@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from chalicelib.channels import signatures
 from chalicelib.channels.base import (
     DELIVERED,
     FAILED,
     IGNORED,
+    MAX_NAME,
     SENT,
     ChannelConfig,
     Flag,
@@ -26,8 +27,9 @@ from chalicelib.channels.base import (
 )
 from chalicelib.channels.reading import parse_urlencoded
 from chalicelib.channels.request import Event
+from chalicelib.channels.twilio_errors import title
 from chalicelib.messages import Incoming
-from chalicelib.outcomes import Accepted, ChannelDown, OptedOut, Permanent
+from chalicelib.outcomes import Accepted, ChannelDown, OptedOut, Permanent, Throttled
 from chalicelib.transport import Response, judge
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ if TYPE_CHECKING:
     from chalicelib.transport import Http
 
 STOPPED: Final = "21610"  # the recipient has unsubscribed
-_ACCOUNT: Final = frozenset({"20003", "21601", "21606", "21703", "21704", "30002"})
+LATER: Final = "63018"  # rate limit of the channel: reported after acceptance, and not final
+_ACCOUNT: Final = frozenset({"20003", "20005", "30002"})  # permission denied, not active, suspended
+_TOO_FAST: Final = frozenset({"20429", "21611"})  # too many requests, too many messages queued for this number
+_URL: Final = "%/:=&?~#+!$,;'@()*[]"  # what a URL may hold as it is (RFC 3986); the rest is made valid
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -44,11 +49,13 @@ def judge_twilio(response: Response) -> None:
     """Twilio's own code says whose trouble a 4xx is (https://www.twilio.com/docs/api/errors)."""
     code = "" if response.ok or response.status >= 500 else response.pick_id("code")
     if code == STOPPED:
-        raise OptedOut("attempt to send to an unsubscribed recipient", code)
+        raise OptedOut(title(code), code)
     if code in _ACCOUNT:
-        raise ChannelDown("Twilio refuses the account or its number", code, credentials=code == "20003")
-    if code and code != "0" and response.status not in (401, 402, 403, 429):
-        raise Permanent("rejected_with_reason", code)
+        raise ChannelDown(title(code), code, credentials=code == "20003")
+    if code in _TOO_FAST:
+        raise Throttled(title(code), code, response.retry_after())
+    if code and code != "0" and response.status != 429:
+        raise Permanent(title(code), code)
     judge(response)
 
 
@@ -88,22 +95,42 @@ class Twilio(HttpChannel):
     }
 
     def authenticate(self, request: Request) -> None:
-        """X-Twilio-Signature: HMAC-SHA1 over the URL and the sorted body (https://www.twilio.com/docs/usage/security)."""
+        """X-Twilio-Signature: HMAC-SHA1 over URL and sorted body (https://www.twilio.com/docs/usage/security).
+
+        Proxies between Twilio and us may change the host or write the query in another way, so every form of the URL
+        that Twilio can have been given is tried: what holds of one of them was signed by Twilio.
+        """
         given = request.header("x-twilio-signature")
         if not given:
-            raise Forbidden("missing request signature")
-        host = request.header("host") or urlsplit(request.url).netloc
-        target = request.header("x-forwarded-path") or request.path + (
-            f"?{request.raw_query}" if request.raw_query else ""
-        )
-        values: dict[bytes, bytes] = {}
+            raise Forbidden("missing request signature", 400)
+        values: dict[str, bytes] = {}
         for name, value in parse_urlencoded(request.body):
-            octets = name.encode()
-            values[octets] = values.get(octets, b"") + value
-        signed = f"https://{host}{target}".encode() + b"".join(name + values[name] for name in sorted(values))
+            values[name] = values.get(name, b"") + value
+        fields = b"".join(name.encode() + values[name] for name in sorted(values, key=str.encode))
         key = str(self.config.auth_token)
-        if not signatures.hmac_valid(key, signed, given, algorithm="sha1", encoding="base64"):
-            raise Forbidden("invalid request signature")
+        urls = [url.encode("utf-8", "replace") + fields for url in self._signed_urls(request)]
+        if not any(signatures.hmac_valid(key, url, given, algorithm="sha1", encoding="base64") for url in urls):
+            raise Forbidden("invalid request signature", 400)
+
+    def _signed_urls(self, request: Request) -> list[str]:
+        """The scheme is https whatever reached us; X-Forwarded-Path stands for path and query."""
+        hosts = [request.header("host"), urlsplit(request.url).netloc, self.config.callback_domain]
+        targets = [request.header("x-forwarded-path")]
+        if not targets[0]:
+            strict = "&".join(
+                f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in request.query.items()
+            )
+            targets = [request.path + (f"?{query}" if query else "") for query in (request.raw_query, strict)]
+        return [
+            f"https://{host}{target}"
+            for host in dict.fromkeys(filter(None, hosts))
+            for target in dict.fromkeys(targets)
+        ]
+
+    def sender_name(self, raw: str) -> str | None:
+        """3 to 64 letters and digits, in lower case; whether such messages are delivered is decided with the MO."""
+        name = "".join(character for character in raw if character.isascii() and character.isalnum()).lower()
+        return name if 3 <= len(name) <= MAX_NAME else None
 
     @route("POST", "receive")
     def on_message(self, request: Request) -> Incoming:
@@ -130,11 +157,14 @@ class Twilio(HttpChannel):
         code = str(form.integer("ErrorCode") or "")
         ours = message_id(query.get("uuid") or query.get("id"))
         part = (query.integer("part") or 0) if ours else None
-        update = self.update(status, external_id=external_id, code=code, id=ours or "", part=part)
+        reason = title(code) if code else ""
+        update = self.update(status, external_id=external_id, code=code, reason=reason, id=ours or "", part=part)
         if self.config.ignore_dlrs and update.status is not FAILED:
             raise Ignored("ignore_dlrs is set")
+        if code == LATER:
+            update = update.model_copy(update={"status": self.errored(code)})
         events: list[Event] = [update]
-        if code == STOPPED and form.get("To"):
+        if code == STOPPED:
             events.append(self.optout(form.get("To"), country=""))
         return events
 
@@ -153,7 +183,7 @@ class Twilio(HttpChannel):
     def send(self, part: Part, http: Http) -> Accepted:
         """One POST a part."""
         config = self.config
-        ours = f"uuid={part.message.key}&action=callback" + (f"&part={part.index}" if part.index else "")
+        ours = f"uuid={part.quoted_key}&action=callback" + (f"&part={part.index}" if part.index else "")
         form: list[tuple[str, str]] = [("To", part.message.to)]
         if part.address:
             form.append(("From", part.address))
@@ -162,7 +192,7 @@ class Twilio(HttpChannel):
             if config.link_shortening:
                 form.append(("ShortenUrls", "true"))
         form.append(("Body", part.text))
-        form += [("MediaUrl", url) for _, url in part.attachments]
+        form += [("MediaUrl", quote(url, safe=_URL)) for _, url in part.attachments]
         form.append(("StatusCallback", self.callback("status", ours)))
         answer = http.post(
             f"{self.base_url}/2010-04-01/Accounts/{config.account_sid}/Messages.json",

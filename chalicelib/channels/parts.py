@@ -1,0 +1,58 @@
+"""What one request to an aggregator carries, and the names that messages have in what we hand out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from chalicelib.messages import Outgoing
+
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One request's share of a message.
+
+    `attachments` are ("content/type", "url") pairs that travel as media; those that travel as text are in `text`.
+    `idempotency` names this part of this attempt, the same on every retry, in URL-safe characters where the
+    platform's id is. `urgent` is a reply in a conversation, as opposed to bulk.
+    """
+
+    message: Outgoing
+    index: int
+    total: int
+    text: str
+    attachments: tuple[tuple[str, str], ...]
+    address: str
+    channel_uuid: str
+    idempotency: str
+    urgent: bool = False
+
+    @property
+    def last(self) -> bool:
+        """Is it the message's last part?"""
+        return self.index == self.total - 1
+
+    @property
+    def quoted_key(self) -> str:
+        """The platform's message id, percent-encoded for a callback URL's query."""
+        return quote(self.message.key, safe="")
+
+
+def message_id(text: str) -> str | None:
+    """The platform's message id in a callback, as the ledger has it: a positive integer or a UUID; else None."""
+    text = text.strip()
+    if _UUID.fullmatch(text):
+        return text.lower()
+    if text.isascii() and text.isdigit() and len(text) <= 19 and int(text):
+        return str(int(text))
+    return None
+
+
+def split_attachment(attachment: str) -> tuple[str, str] | None:
+    """("image/jpeg", "https://…") of RapidPro's "image/jpeg:https://…"; None where it is not of that shape."""
+    kind, colon, url = attachment.partition(":")
+    return (kind, url) if colon and kind and url else None
