@@ -34,7 +34,7 @@ def later(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             record = LaterRecord.from_body(received.body)
         except ValidationError as error:
-            if not _buried(received.queue, received.body, "", f"not a record of later: {_first(error)}"):
+            if not _buried(received.queue, received.body, "", f"not a record of later: {complaint(error)}"):
                 again.append(received)
             continue
         due = record.not_before <= now
@@ -71,7 +71,7 @@ def _on(record: LaterRecord, now: int) -> Entry:
     return queues.later_entry(record.model_copy(update={"round": record.round + 1}), now)
 
 
-def _first(error: ValidationError) -> str:
-    """The first complaint, without the value it is about."""
+def complaint(error: ValidationError) -> str:
+    """The first thing wrong with a record, without the value it is about."""
     found = error.errors(include_url=False, include_input=False, include_context=False)[0]
     return f"{'.'.join(str(step) for step in found['loc']) or 'body'}: {found['msg']}"

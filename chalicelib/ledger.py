@@ -1,8 +1,8 @@
 """The ledger: who is sending which part of which message, and what has become of it (DynamoDB, items under 1 KB).
 
-Item `m#<channel>#<id>`: generation `g`, rank `rk`, parts `p` = {"0": {s, o, u, x, r, c, w}} with s(tate) claimed,
-accepted, failed or again, o(wner), u(ntil, ms), x (external id), r(ank), c(ode), w(hy). A claim is a conditional
-write; a conclusion is conditional on the owner; a claim past its `until` is in doubt. It holds no text.
+Item `m#<channel>#<id>`: generation `g`, rank `rk`, parts `p` = {"0": {s, o, u, x, r, c, w, t}} with s(tate) claimed,
+accepted, failed or again, o(wner), u(ntil, ms), x (external id), r(ank), c(ode), w(hy), t(rouble since, ms). A claim is
+a conditional write; a conclusion is conditional on the owner; a claim past its `until` is in doubt. It holds no text.
 How outcomes meet receipts is in `rendezvous.py`; how MO parts are joined and repeated MOs known, in `inbox.py`.
 """
 
@@ -52,6 +52,7 @@ class PartState:
     rank: int = 0
     code: str = ""
     reason: str = ""
+    trouble_since: int = 0  # ms: when the present run of failures began, 0: there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,10 @@ class MessageState:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Answer of `claim`: granted (perhaps `in_doubt`), concluded before, held by another, or of an old generation."""
+    """Answer of `claim`: granted (perhaps `in_doubt`), concluded before, held by another, or of an old generation.
+
+    `shape` and `total` are those of the first claim; `trouble_since` (ms) is what the last `release` said.
+    """
 
     kind: Literal["granted", "accepted", "failed", "held", "stale"]
     external_id: str = ""
@@ -89,6 +93,9 @@ class Claim:
     held_until: int = 0
     reason: str = ""
     code: str = ""
+    shape: str = ""
+    total: int = 0
+    trouble_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +214,15 @@ def claim(key: MessageKey, part: int, total: int, *, owner: str, until: int, now
         )
     )
     if old is not None:
-        before = _state(old).parts.get(part)
-        return Claim("granted", in_doubt=before is not None and before.kind == "claimed")
+        first = _state(old)
+        before = first.parts.get(part)
+        return Claim(
+            "granted",
+            in_doubt=before is not None and before.kind == "claimed",
+            shape=first.shape or shape,
+            total=first.total or total,
+            trouble_since=before.trouble_since if before else 0,
+        )
     state, _ = _get(key.channel, key.id)
     if state is None:
         _restore(key, now)
@@ -221,7 +235,14 @@ def claim(key: MessageKey, part: int, total: int, *, owner: str, until: int, now
     if found.kind == "claimed":
         return Claim("held", held_until=found.until)
     kind: Literal["accepted", "failed"] = "accepted" if found.kind == "accepted" else "failed"
-    return Claim(kind, external_id=found.external_id, reason=found.reason, code=found.code)
+    return Claim(
+        kind,
+        external_id=found.external_id,
+        reason=found.reason,
+        code=found.code,
+        shape=state.shape,
+        total=state.total,
+    )
 
 
 def _restore(key: MessageKey, now: int) -> None:
@@ -256,13 +277,17 @@ def fail(key: MessageKey, part: int, total: int, owner: str, reason: str, code: 
     _conclude(key, part, owner, PartState("failed", reason=reason, code=code, rank=Status.FAILED.rank, until=now))
 
 
-def release(key: MessageKey, part: int, owner: str, again_at: int, why: str, now: int) -> None:
+def release(
+    key: MessageKey, part: int, owner: str, again_at: int, why: str, now: int, *, trouble_since: int = 0
+) -> None:
     """Give a claimed part back: it was not accepted and is due again at `again_at` (ms).
+
+    `trouble_since` (ms) is kept for the next claim: a record that is only hidden in its queue cannot carry it.
 
     Raises:
         LostClaim: `owner` no longer holds it.
     """
-    _conclude(key, part, owner, PartState("again", reason=why, until=again_at or now))
+    _conclude(key, part, owner, PartState("again", reason=why, until=again_at or now, trouble_since=trouble_since))
 
 
 def _conclude(key: MessageKey, part: int, owner: str, state: PartState) -> None:
@@ -489,6 +514,8 @@ def _part_value(part: PartState) -> dict[str, Any]:
     for name, text in (("x", part.external_id), ("o", part.owner), ("c", part.code[:64]), ("w", part.reason[:200])):
         if text:
             fields[name] = {"S": text}
+    if part.trouble_since:
+        fields["t"] = {"N": str(part.trouble_since)}
     return {"M": fields}
 
 
@@ -528,4 +555,5 @@ def _part(value: dict[str, Any]) -> PartState:
         rank=int(value["r"]["N"]),
         code=text("c"),
         reason=text("w"),
+        trouble_since=int(value.get("t", {}).get("N", 0)),
     )

@@ -7,113 +7,34 @@ it ended before anybody is told.
 from __future__ import annotations
 
 import random
-import threading
 import time
+import traceback
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib import attempts, ledger, pacing, queues, telemetry, trace, waypoints
-from chalicelib.attempts import Standing, Wait
+from chalicelib import attempts, ledger, pacing, queues, telemetry, trace, transport, waypoints
+from chalicelib.attempts import Wait
 from chalicelib.clock import now_ms
+from chalicelib.jobs import Invocation, Job
 from chalicelib.messages import OptOut
 from chalicelib.outcomes import Accepted, ChannelDown, InDoubt, NotAccepted, OptedOut, Permanent, Temporary, Throttled
 from chalicelib.pacing import Turn
-from chalicelib.queues import Received, RefusedBySqs
-from chalicelib.records import Event, LaneRecord, OptOutEvent, Outcome
+from chalicelib.queues import RefusedBySqs
+from chalicelib.records import Event, OptOutEvent, Outcome
 
 if TYPE_CHECKING:
     from chalicelib.channels.base import HttpChannel, Part
-    from chalicelib.registry import Channel
     from chalicelib.transport import Http
 
-TIMEOUT: Final = 30.0  # s: the longest that a request may take
+TIMEOUT: Final = transport.TIMEOUT  # s: the longest that the requests for one part may take together
 SPARE: Final = 5.0  # s beyond it: to write down how it ended
 LOOK_AGAIN: Final = 5_000  # ms until a record is given again that only needs to be looked at
 EXPIRED: Final = "expired"
 OPTED_OUT: Final = "opted_out"  # begins the reason of such a failure, so that a redelivery tells the opt-out again
 STOPPED: Final = "the sender stopped between request and record"
+CUT_OTHERWISE: Final = "its first parts were sent when this channel cut messages in another way"
 _EVENTS: Final = uuid.UUID("5b0f7e1c-6a0e-4d55-9d0c-7d0c3c1d8a52")  # name space of the opt-outs we tell
-
-
-@dataclass(slots=True)
-class Job:
-    """A record of a lane with all that it takes to send it."""
-
-    received: Received
-    record: LaneRecord
-    channel: Channel
-    sender: HttpChannel
-    parts: tuple[Part, ...]
-    refusal: Permanent | None = None  # the message cannot even be cut
-    turn: Turn = field(default_factory=lambda: Turn(0))
-    trouble_since: int = 0  # ms: from the record, or from the ledger once it has been asked
-
-    @property
-    def account(self) -> str:
-        """What the pace belongs to: the aggregator's account, or this channel where it has a rate of its own."""
-        return self.channel.uuid if self.channel.config.get("max_tps") else self.channel.aggregator
-
-    @property
-    def rate(self) -> float:
-        """Configured requests per second, 0 for none."""
-        return self.sender.config.max_tps or 0.0
-
-    @property
-    def standing(self) -> Standing:
-        """What decisions about waiting depend on."""
-        record = self.record
-        return Standing(record.attempt, self.trouble_since, record.expires_at, self.received.receive_count)
-
-
-class Invocation:
-    """What one run of λ send shares between its threads: its time, and which aggregators are paused."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-        self._lock = threading.Lock()
-        self._pauses: dict[str, int] = {}
-        self._probes: set[str] = set()
-
-    def enough_time(self, wait: float = 0.0) -> bool:
-        """May a request start after `wait` seconds, and still be recorded if it takes as long as it can?"""
-        return float(self._context.get_remaining_time_in_millis()) / 1000 - wait >= TIMEOUT + SPARE
-
-    def paused_since(self, aggregator: str) -> int:
-        """When the lane of `aggregator` was paused (ms), 0 when it is not. The ledger is asked once a run."""
-        with self._lock:
-            if aggregator not in self._pauses:
-                pause = ledger.lane_pause(aggregator)
-                self._pauses[aggregator] = pause.since if pause else 0
-            return self._pauses[aggregator]
-
-    def wins_probe(self, aggregator: str) -> bool:
-        """Win this minute's probe of a paused lane: True for one record of one run."""
-        with self._lock:
-            if aggregator in self._probes:
-                return False
-            self._probes.add(aggregator)
-        return ledger.claim_probe(aggregator, now_ms())
-
-    def pause(self, aggregator: str, down: ChannelDown) -> int:
-        """The account is in trouble: from now on it gets a probe a minute. Returns since when it is paused (ms)."""
-        now = now_ms()
-        ledger.pause_lane(aggregator, down.reason, now)
-        telemetry.logger().error("channel_down", extra={"aggregator": aggregator, "reason": down.reason})
-        telemetry.count("channel_down", aggregator)
-        with self._lock:
-            self._probes.add(aggregator)
-            self._pauses[aggregator] = self._pauses.get(aggregator) or now
-            return self._pauses[aggregator]
-
-    def resume(self, aggregator: str) -> None:
-        """The account is well: lift its pause if there is one."""
-        with self._lock:
-            if not self._pauses.get(aggregator):
-                return
-            self._pauses[aggregator] = 0
-        ledger.resume_lane(aggregator)
-        telemetry.logger().warning("channel_up", extra={"aggregator": aggregator})
 
 
 class Offer:
@@ -124,21 +45,23 @@ class Offer:
         self.invocation = invocation
         self.http = http
         self.owner = queues.new_id()
+        self.requests = 0  # made in this run: each has a slot of its own
         self.outcomes: list[Outcome] = []
-        self.hops: list[tuple[str, dict[str, Any]]] = []
 
     def run(self) -> Wait | None:
         """Offer the parts that are still open, in order, up to the first that is not accepted."""
         wait: Wait | None = None
+        index = 0
         try:
-            for part in self.job.parts:
-                result = self._part(part)
+            while index < len(self.job.parts):  # the first claim may have them cut anew
+                result = self._part(index)
                 if not isinstance(result, Outcome):
                     wait = result
                     break
                 self.outcomes.append(result)
                 if not result.accepted:
                     break  # the message has failed with this part: the others would cost money for nothing
+                index += 1
         except ledger.LostClaim:
             wait = self._look_again()  # our claim had lapsed and another run has the part: it concludes
         return self._report() or wait
@@ -146,70 +69,81 @@ class Offer:
     def fail(self, reason: str, code: str = "") -> Wait | None:
         """Fail every part that is still open (too old, or impossible to offer)."""
         wait: Wait | None = None
-        total = max(1, len(self.job.parts))
+        index, total = 0, max(1, len(self.job.parts))
         try:
-            for index in range(total):
+            while index < total:
                 claim = self._claim(index, total)
+                total = max(total, claim.total)  # as first cut, where today it would be cut into fewer
                 if claim.kind == "granted":
-                    self.outcomes.append(self._failed(index, total, reason, code))
-                    continue
-                result = self._known(claim, index, total)
+                    result: Outcome | Wait | None = self._failed(index, total, reason, code)
+                    self._hop("expired" if reason == EXPIRED else "refused", index, Permanent(reason, code))
+                else:
+                    result = self._known(claim, index, total)
                 if not isinstance(result, Outcome):
                     wait = result
                     break
                 self.outcomes.append(result)
+                index += 1
         except ledger.LostClaim:
             wait = self._look_again()
         return self._report() or wait
 
     # --- one part -------------------------------------------------------------------------------------------------
 
-    def _part(self, part: Part) -> Outcome | Wait | None:
+    def _part(self, index: int) -> Outcome | Wait | None:
         """The part's outcome, new or known; or how to wait for it; or None where nothing is left to do here."""
-        wait = self._await_turn(part)
+        wait = self._await_turn()
         if wait is not None:
             return wait
-        claim = self._claim(part.index, part.total)
+        claim = self._claim(index, len(self.job.parts))
+        if claim.kind not in ("granted", "accepted", "failed"):
+            return self._known(claim, index, claim.total)
+        as_first_cut = self._cut_as_first(claim)
+        part = self.job.parts[index]
         if claim.kind != "granted":
-            return self._known(claim, part.index, part.total)
-        if claim.in_doubt and self.job.sender.config.in_doubt != "resend":
-            return self._doubtful(part, STOPPED)
+            return self._known(claim, index, part.total)
+        self.job.trouble_since = claim.trouble_since or self.job.trouble_since
+        if not as_first_cut:
+            self._hop("refused", index, Permanent(CUT_OTHERWISE))
+            return self._failed(index, claim.total, CUT_OTHERWISE, "")
         if claim.in_doubt:
-            self._count_doubt(part, STOPPED)
+            self._hop("in_doubt", index, InDoubt(STOPPED))
+            if self._sender.config.in_doubt != "resend":
+                return self._doubtful(part, STOPPED)
+            telemetry.count("in_doubt", self.job.channel.aggregator)
         waypoints.reached("send.claimed")
-        started = now_ms()
         ended = self._request(part)
         if isinstance(ended, ChannelDown) and ended.credentials and self._secrets_changed():
             ended = self._request(part)
         waypoints.reached("send.requested")
-        result = self._conclude(part, ended)
+        try:
+            result = self._conclude(part, ended)
+        finally:
+            self._hop(_HOPS.get(type(ended), "retry"), index, ended, self._exchanges())
         waypoints.reached("send.concluded")
-        self._hop("wired" if isinstance(ended, Accepted) else _HOPS[type(ended)], part.index, ended, started)
         return result
 
-    def _await_turn(self, part: Part) -> Wait | None:
-        """Sleep until the part's slot; or how to wait where that is too long, or its lane has been paused meanwhile."""
-        job = self.job
-        now = now_ms()
-        slot = max(round(job.turn.at + part.index * job.turn.apart), pacing.shut_until(job.account))
-        gap = max(0, slot - now) / 1000
-        if gap * 1000 > pacing.HORIZON or not self.invocation.enough_time(gap):
-            return attempts.until(job.standing, slot, now, random.random())  # noqa: S311 - spreads load, no secret
+    @property
+    def _sender(self) -> HttpChannel:
+        assert self.job.sender is not None  # noqa: S101 - `run` is for jobs that have one
+        return self.job.sender
+
+    def _await_turn(self) -> Wait | None:
+        """Sleep until the next request's slot; or how to wait where that takes too long, or time is running out."""
+        job, now = self.job, now_ms()
+        turn = job.turn or Turn(now)
+        slot = max(round(turn.at + self.requests * turn.apart), pacing.shut_until(job.account))
+        gap = max(0, slot - now)
+        if gap > pacing.HORIZON or self.invocation.time_left() - gap / 1000 < TIMEOUT + SPARE:
+            return attempts.until(job.standing, slot, now, _spread())
         if gap:
-            time.sleep(gap)
+            time.sleep(gap / 1000)
         return None
 
     def _claim(self, index: int, total: int) -> ledger.Claim:
         job, now = self.job, now_ms()
-        return ledger.claim(
-            job.record.key,
-            index,
-            total,
-            owner=self.owner,
-            until=now + round((TIMEOUT + SPARE) * 1000),
-            now=now,
-            shape=queues.digest(*(part.text for part in job.parts))[:12],
-        )
+        until = now + round((TIMEOUT + SPARE) * 1000)
+        return ledger.claim(job.record.key, index, total, owner=self.owner, until=until, now=now, shape=job.shape)
 
     def _known(self, claim: ledger.Claim, index: int, total: int) -> Outcome | Wait | None:
         """What a part is that cannot be claimed: concluded (told again), another run's, or an older generation's."""
@@ -222,27 +156,56 @@ class Offer:
         self._hop("stale", index)
         return None
 
+    def _cut_as_first(self, claim: ledger.Claim) -> bool:
+        """Have the parts as the first claim had them, even where the channel's limit has been changed since.
+
+        A part that was accepted is not sent again, so the others must still fit it. False where they cannot: the code
+        that cuts has changed.
+        """
+        job = self.job
+        if claim.shape in ("", job.shape):
+            return True
+        limit = int(claim.shape.partition(":")[0])
+        sender = self._sender
+        config = sender.config.model_copy(update={"max_length": limit or None})
+        before = self._made(config)
+        parts = before.plan(job.record.message, job.record.key.generation)
+        recut = replace(job, sender=before, parts=parts)
+        if recut.shape != claim.shape:
+            return False
+        job.sender, job.parts = before, parts
+        return True
+
+    def _made(self, config: Any) -> HttpChannel:
+        from chalicelib.settings import settings
+
+        return type(self._sender)(self.job.channel, config, settings().callback_base)
+
     def _request(self, part: Part) -> Accepted | NotAccepted:
         """Make the request. What a channel type did not foresee is in doubt once something has gone out."""
         before = len(self.http.exchanges)
+        self.requests += 1
+        self.http.within(transport.TIMEOUT)
         try:
-            return self.job.sender.send(part, self.http)
+            return self._sender.send(part, self.http)
         except NotAccepted as ended:
             return ended
         except Exception as error:
-            telemetry.logger().exception("channel type failed", extra=self._keys())
+            telemetry.logger().error("channel_type_failed", extra={**self.job.keys(), "error": whereabouts(error)})
             kind = InDoubt if len(self.http.exchanges) > before else Temporary
             return kind(f"internal error: {type(error).__name__}")
 
     def _secrets_changed(self) -> bool:
-        """Read the aggregator's secrets again: True where they have been rotated, and are in use from now on."""
-        from chalicelib import channels, registry
-        from chalicelib.settings import settings
+        """Read the aggregator's secrets again: True where they have been rotated, and are in use from now on.
 
-        job = self.job
-        fresh = channels.make(job.channel, registry.settings_of(job.channel, fresh=True), settings().callback_base)
-        changed = fresh.config != job.sender.config
-        job.sender = fresh
+        The same credentials are not offered twice: many refusals lock accounts.
+        """
+        from chalicelib import registry
+
+        fresh = self._sender.Config.read(registry.settings_of(self.job.channel, fresh=True))
+        fresh = fresh.model_copy(update={"max_length": self._sender.config.max_length})
+        changed = fresh != self._sender.config
+        self.job.sender = self._made(fresh)
         return changed
 
     # --- conclusions ----------------------------------------------------------------------------------------------
@@ -263,7 +226,7 @@ class Offer:
         if isinstance(ended, Throttled):
             return self._throttled(part, ended)
         if isinstance(ended, ChannelDown):
-            self._release(part, 0, ended)
+            self._release(part, ended)
             since = self.invocation.pause(aggregator, ended)
             return attempts.while_paused(self.job.standing, since, now_ms(), _spread())
         return self._failed_for_now(part, ended)
@@ -284,22 +247,21 @@ class Offer:
     def _failed_for_now(self, part: Part, ended: NotAccepted) -> Wait:
         now = now_ms()
         self.job.trouble_since = self.job.trouble_since or now
-        wait = attempts.after_failure(self.job.standing, now, _spread())
-        self._release(part, 0, ended)
+        self._release(part, ended)
         telemetry.count("retried", self.job.channel.aggregator)
-        return wait
+        return attempts.after_failure(self.job.standing, now, _spread())
 
     def _throttled(self, part: Part, ended: Throttled) -> Wait:
         job = self.job
-        self._release(part, 0, ended)
+        self._release(part, ended)
         opens = pacing.slow_down(job.account, job.rate, ended.retry_after, now_ms())
         telemetry.count("throttled", job.channel.aggregator)
         return attempts.until(job.standing, opens, now_ms(), _spread())
 
     def _doubtful(self, part: Part, why: str) -> Outcome | Wait | None:
         """Nobody knows whether the part was accepted: do what the channel's `in_doubt` says."""
-        self._count_doubt(part, why)
-        policy = self.job.sender.config.in_doubt
+        telemetry.count("in_doubt", self.job.channel.aggregator)
+        policy = self._sender.config.in_doubt
         if policy == "fail":
             return self._failed(part.index, part.total, f"in doubt: {why}", "")
         if policy == "ask":
@@ -310,12 +272,10 @@ class Offer:
             return None
         return self._failed_for_now(part, InDoubt(why))
 
-    def _count_doubt(self, part: Part, why: str) -> None:
-        telemetry.count("in_doubt", self.job.channel.aggregator)
-        self._hop("in_doubt", part.index, InDoubt(why))
-
-    def _release(self, part: Part, again_at: int, why: NotAccepted) -> None:
-        ledger.release(self.job.record.key, part.index, self.owner, again_at, why.reason, now_ms())
+    def _release(self, part: Part, why: NotAccepted) -> None:
+        job, now = self.job, now_ms()
+        since = job.trouble_since
+        ledger.release(job.record.key, part.index, self.owner, now, why.reason, now, trouble_since=since)
 
     def _look_again(self) -> Wait:
         now = now_ms()
@@ -353,7 +313,7 @@ class Offer:
                 entry = queues.event_entry(event)
                 queues.bury(queues.EVENTS, entry.body, entry.group, str(problem))
             elif problem is not None:
-                telemetry.logger().error("events.fifo did not take an outcome", extra=self._keys())
+                telemetry.logger().error("events.fifo did not take an outcome", extra=self.job.keys())
                 return self._look_again()
         if events:
             waypoints.reached("send.reported")
@@ -367,14 +327,16 @@ class Offer:
         name = f"{key.channel}/{key.id}/{key.generation}"  # the same event however often it is told
         return [outcome, OptOutEvent(event_id=str(uuid.uuid5(_EVENTS, name)), optout=optout, at=outcome.at)]
 
-    def _hop(self, name: str, part: int, ended: Accepted | NotAccepted | None = None, started: int = 0) -> None:
+    def _hop(
+        self, name: str, part: int, ended: Accepted | NotAccepted | None = None, exchanges: list[Any] | None = None
+    ) -> None:
         fields: dict[str, Any] = {"part": part}
         if isinstance(ended, Accepted):
             fields["external_id"] = ended.external_id
         elif ended is not None:
             fields |= {"reason": ended.reason, "code": ended.code}
-        if started:
-            fields["exchanges"] = self._exchanges()
+        if exchanges:
+            fields["exchanges"] = exchanges
         trace.hop(self.job.record.key.id, name, channel=self.job.channel.uuid, **fields)
 
     def _exchanges(self) -> list[Any]:
@@ -383,12 +345,9 @@ class Offer:
         self.http.exchanges.clear()
         return taken
 
-    def _keys(self) -> dict[str, str]:
-        key = self.job.record.key
-        return {"message_id": key.id, "channel": key.channel, "aggregator": self.job.channel.aggregator}
 
-
-_HOPS: Final[dict[type[NotAccepted], str]] = {
+_HOPS: Final[dict[type[Any], str]] = {
+    Accepted: "wired",
     Temporary: "retry",
     InDoubt: "in_doubt",
     Throttled: "throttled",
@@ -400,3 +359,10 @@ _HOPS: Final[dict[type[NotAccepted], str]] = {
 
 def _spread() -> float:
     return random.random()  # noqa: S311 - spreads load, no secret
+
+
+def whereabouts(error: BaseException) -> str:
+    """Kind and place of an error, without its text: that may hold a number, a message or a URL with a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + at

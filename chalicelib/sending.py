@@ -98,6 +98,7 @@ class _Batch:
         except registry.UnknownChannel:
             wait = attempts.while_unknown(standing(received, record), now_ms(), _spread())
             return Waiting(record, wait) if wait else _bury(received, "the channel has been unknown for an hour")
+        self.invocation.paused_since(channel.aggregator)  # asked here, where the ledger may be away
         job = Job(received, record, channel)
         try:
             job.sender = channels.make(channel, registry.settings_of(channel), settings().callback_base)

@@ -329,10 +329,10 @@ class Http:
                 requests.Request(method, url, headers=_encodable(headers), data=payload, auth=_octets(how.auth))
             )
             attempt.sent = False
-            with session.send(
+            # the adapter itself: Session.send would read a redirect's body, however large, and judge its target
+            with session.get_adapter(prepared.url or url).send(
                 prepared,
                 stream=True,
-                allow_redirects=False,
                 verify=how.verify,
                 timeout=(min(self._connect_timeout, attempt.remaining()), attempt.remaining()),
             ) as answer:
