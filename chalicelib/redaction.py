@@ -8,6 +8,7 @@ forms, and nothing needs to know how a request was built. Masking comes before c
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -53,6 +54,8 @@ _SHORT: Final = {  # JSON's two-character escapes (RFC 8259 section 7): what fol
     "\f": "f",
 }
 _LOOK_AHEAD: Final = 32_768  # characters: longer than any written form of a secret
+_THOROUGH_UP_TO: Final = 64  # characters
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ALIGNED_MIN: Final = 8  # Base64 characters: shorter would mask chance matches
 
 
@@ -67,7 +70,6 @@ def _character(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")
     escapes = [f"u{_hex(units[i])}{_hex(units[i + 1])}" for i in range(0, len(units), 2)]
     forms = [
-        re.escape(character),
         "".join(_PERCENT + _hex(octet) for octet in octets),
         "".join(_BACKSLASH + escape for escape in escapes),
     ]
@@ -81,11 +83,21 @@ def _character(character: str) -> str:
             forms.append(_ENTITY + _NAMED[character] + _SEMICOLON)
         if character in _SHORT:
             forms.append(_BACKSLASH + _SHORT[character])
+    forms.append(re.escape(character))  # last: it is also how some of the others begin
     return f"(?:{'|'.join(forms)})"
 
 
+_character_of: Final = functools.cache(_character)
+
+
 def _pattern(secret: str) -> str:
-    return "".join(map(_character, secret))
+    """Pattern of a text in any written form.
+
+    Nothing has a reason to escape RFC 3986's unreserved characters. In a password they are looked for escaped all the
+    same; in a long text (a token, Base64) they are literals, since compiling a form of each would take a second.
+    """
+    literal = _UNRESERVED if len(secret) > _THOROUGH_UP_TO else frozenset()
+    return "".join(re.escape(one) if one in literal else _character_of(one) for one in secret)
 
 
 def _base64_forms(octets: bytes) -> set[str]:
@@ -119,15 +131,15 @@ class Redactor:
         self.add(password, base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
 
     def _compiled(self) -> re.Pattern[str]:
-        forms: set[str] = set()
+        forms = {secret: _pattern(secret) for secret in self._secrets}
         for secret in self._secrets:
-            forms.add(secret)
-            forms |= _base64_forms(secret.encode("utf-8", "surrogatepass"))
+            for form in _base64_forms(secret.encode("utf-8", "surrogatepass")):
+                forms.setdefault(form, "".join(one if one.isalnum() else _character_of(one) for one in form))
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         starts = {form[0] for form in forms}
         first = "".join(sorted({re.escape(start) for start in starts} | {"%", r"\\", "&", r"\+"}))
         # the look-ahead skips most positions at the price of one comparison
-        return re.compile(f"(?=[{first}])(?:{'|'.join(map(_pattern, longest_first))})")
+        return re.compile(f"(?=[{first}])(?:{'|'.join(forms[form] for form in longest_first)})")
 
     def __call__(self, text: str) -> str:
         if not self._secrets:

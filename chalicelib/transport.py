@@ -342,8 +342,8 @@ class Http:
             return response
         except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"
-            if response is not None and response.status >= 400:
-                return response  # the status has been told, and an unread explanation does not change it
+            if response is not None and response.status >= 300:
+                return response  # not accepted: that has been told, and an unread explanation does not change it
             raise _outcome(failure, attempt, how.harmless) from None
         finally:
             elapsed = round((time.monotonic() - started) * 1000)
