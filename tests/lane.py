@@ -95,9 +95,9 @@ class Lane:
 
     def give_again(self) -> None:
         """The visibility of what was held ends now."""
-        visible = list(self.held)
-        queues.hold(visible, 0)
-        self.holds.pop()
+        if self.held:
+            queues.hold(list(self.held), 0)
+        self.holds.clear()
 
     def outcomes(self) -> list[tuple[str, int, bool, str]]:
         """(id, part, accepted, reason or external id) of what is in events.fifo; takes it out."""

@@ -6,14 +6,14 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from chalicelib import aws, pacing
+from chalicelib import aws as clients
+from chalicelib import pacing
 from chalicelib.pacing import Pace, Turn, Want
+from chalicelib.settings import settings
 
 NOW = 1_800_000_000_000
 
@@ -145,19 +145,7 @@ print(json.dumps(slots))
 """
 
 
-@pytest.fixture
-def shared(aws_tables: None) -> Iterator[None]:
-    pacing.reset()
-    yield
-    pacing.reset()
-
-
-@pytest.fixture
-def aws_tables(aws: Any) -> None:
-    """The emulated AWS with this project's tables."""
-
-
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("aws")
 def test_several_processes_never_share_a_slot() -> None:
     workers = [
         subprocess.Popen(
@@ -183,10 +171,10 @@ def test_several_processes_never_share_a_slot() -> None:
     assert sorted(slots) == [NOW + at for at in range(600)]
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("aws")
 def test_an_account_without_a_rate_costs_a_read_in_five_seconds_and_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    client = aws.dynamodb()
+    client = clients.dynamodb()
     for name in ("get_item", "put_item"):
         real = getattr(client, name)
         monkeypatch.setattr(client, name, lambda real=real, name=name, **kw: (calls.append(name), real(**kw))[1])
@@ -197,7 +185,7 @@ def test_an_account_without_a_rate_costs_a_read_in_five_seconds_and_no_write(mon
     assert calls == ["get_item", "get_item"]
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("aws")
 def test_a_slow_down_is_known_to_every_process() -> None:
     assert pacing.slow_down("agg2", 0, 30.0, NOW) == NOW + 30_000
     assert pacing.shut_until("agg2") == NOW + 30_000
@@ -206,11 +194,9 @@ def test_a_slow_down_is_known_to_every_process() -> None:
     assert pacing.shut_until("agg2") == NOW + 30_000
 
 
-@pytest.mark.usefixtures("shared")
+@pytest.mark.usefixtures("aws")
 def test_an_item_that_its_ttl_has_removed_is_begun_anew() -> None:
-    from chalicelib.settings import settings
-
     pacing.book("gone", [Want()], 10, NOW)
-    aws.dynamodb().delete_item(TableName=settings().table("ledger"), Key={"pk": {"S": "pace#gone"}})
+    clients.dynamodb().delete_item(TableName=settings().table("ledger"), Key={"pk": {"S": "pace#gone"}})
     assert starts(pacing.book("gone", [Want()], 10, NOW)) == [0]
     assert starts(pacing.book("gone", [Want()], 10, NOW)) == [100]
