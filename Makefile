@@ -4,7 +4,7 @@ VENV := .venv
 EMULATOR := .venv-emulator
 .DEFAULT_GOAL := help
 
-.PHONY: help setup test lint check clean
+.PHONY: help setup run smoke test lint check clean
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -25,6 +25,12 @@ setup: $(VENV)/.ready $(EMULATOR)/.ready ## Make both environments
 
 test: setup ## Set up and run all tests
 	@$(VENV)/bin/python -m pytest -q $(ARGS)
+
+run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
+	@$(VENV)/bin/python -m local --port $(or $(PORT),8080)
+
+smoke: setup ## Run it on free ports, send messages both ways, print what arrived
+	@$(VENV)/bin/python -m local --smoke
 
 lint: setup ## ruff, mypy --strict, import rules
 	@$(VENV)/bin/ruff check .

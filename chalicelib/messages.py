@@ -13,11 +13,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from chalicelib.text import clean
+
 
 class Word(BaseModel):
-    """Base of all words: immutable, unknown fields ignored."""
+    """Base of all words: immutable, unknown fields ignored, strings without NUL and lone surrogates."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _clean(cls, data: Any) -> Any:
+        """An emoji cut in half must not make a record that no JSON reader takes (RFC 8259 section 8.2)."""
+        return {name: _cleaned(value) for name, value in data.items()} if isinstance(data, dict) else data
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list | tuple):
+        return [_cleaned(item) for item in value]
+    return value
 
 
 class Status(enum.StrEnum):
@@ -62,15 +78,18 @@ def _message_id(value: Any) -> Any:
         raise ValueError("must be the platform's message id, an integer or a non-empty string")
     if isinstance(value, str):
         value = value.strip()
-        if not value or len(value) > 128 or not value.isprintable():
-            raise ValueError("must be a printable string of 1 to 128 characters, or an integer")
+    if not 1 <= len(str(value)) <= 128 or not str(value).isprintable():
+        raise ValueError("must be a printable string of 1 to 128 characters, or an integer")
     return value
 
 
 def _moment(value: Any) -> Any:
     """A number is seconds since the epoch, or milliseconds where it is too large for seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+        try:
+            return datetime.fromtimestamp(value / 1000 if abs(value) > 1e11 else value, UTC)
+        except (OverflowError, OSError, ValueError):
+            raise ValueError("must be ISO 8601, or seconds or milliseconds since the epoch") from None
     return value
 
 

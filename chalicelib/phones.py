@@ -80,8 +80,10 @@ def _is_short(text: str, country: str) -> bool:
 
 
 def national(number: str) -> str:
-    """The national significant number of an E.164 number, leading zeros that belong to it kept (Italy); what cannot
-    be parsed stays as it is."""
+    """The national significant number of an E.164 number, leading zeros that belong to it kept (Italy); a short code
+    and what cannot be parsed stay as they are."""
+    if _SHORT.fullmatch(number):
+        return number
     lib = _lib()
     try:
         parsed = lib.parse(number if number.startswith("+") else "+" + number, None)

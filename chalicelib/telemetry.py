@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
+import traceback
+from types import TracebackType
 from typing import Any, Final
 
 _SERVICE: Final = "jangada"
@@ -15,10 +17,25 @@ _SERVICE: Final = "jangada"
 
 @functools.cache
 def logger() -> Any:
-    """The logger; its `extra` takes the keys of a record, never its text."""
+    """The logger; its `extra` takes the keys of a record, never its text. `exception` logs where, and not the words:
+    the text of an error (a validation error's, say) quotes what it could not take."""
     from aws_lambda_powertools import Logger
+    from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-    return Logger(service=_SERVICE, level=os.environ.get("JANGADA_LOG_LEVEL", "INFO"), use_rfc3339=True)
+    class Formatter(LambdaPowertoolsFormatter):
+        def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+            return where(ei[2])
+
+    level = os.environ.get("JANGADA_LOG_LEVEL", "INFO")
+    return Logger(
+        service=_SERVICE, level=level, logger_formatter=Formatter(use_rfc3339=True, serialize_stacktrace=False)
+    )
+
+
+def where(trace: TracebackType | None) -> str:
+    """The calls that led to an exception as "file:line function", innermost last."""
+    frames = traceback.extract_tb(trace)
+    return " > ".join(f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames)
 
 
 def _emit(name: str, unit: str, value: float, subject: str) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib import aws as clients
 from chalicelib import channels, clock, later, ledger, queues, sending, telemetry
 from chalicelib.channels.base import ChannelConfig, HttpChannel, Part, Secret
 from chalicelib.outcomes import Accepted, ChannelDown, OptedOut, Permanent, Temporary, Throttled
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, LaterRecord
+from chalicelib.settings import settings
 from chalicelib.transport import Http
 from tests.support import CHANNEL, Aws, Context
 from tests.web import Site
@@ -72,7 +74,7 @@ class Lane:
         ).key
         record = LaneRecord(
             key=key,
-            message={"id": number, "text": text, "to": to, "from": "8080", "channel": channel},  # type: ignore[arg-type]
+            message={"id": number, "text": text, "to": to, "from": "8080", "channel": channel},
             aggregator=aggregator,
             lane="lane-fast",
             **{"first_seen": now, "expires_at": now + DAY, **fields},
@@ -87,9 +89,7 @@ class Lane:
         failed = [item["itemIdentifier"] for item in sending.send(event, Context(seconds))["batchItemFailures"]]
         done = [record for record in self.held if record.message_id not in failed]
         for record in done:
-            queues.aws.sqs().delete_message(
-                QueueUrl=queues.settings().queue_url(LANE), ReceiptHandle=record.receipt_handle
-            )
+            clients.sqs().delete_message(QueueUrl=settings().queue_url(LANE), ReceiptHandle=record.receipt_handle)
         self.held = [record for record in self.held if record.message_id in failed]
         return [LaneRecord.from_body(record.body).key.id for record in self.held]
 
@@ -128,7 +128,7 @@ class Lane:
 
 def event_of(queue: str, bodies: list[str]) -> dict[str, Any]:
     """What Lambda hands over from a standard queue."""
-    arn = f"arn:aws:sqs:eu-west-1:000000000000:{queues.settings().prefix}{queue}"
+    arn = f"arn:aws:sqs:eu-west-1:000000000000:{settings().prefix}{queue}"
     return {
         "Records": [
             {"messageId": str(n), "receiptHandle": f"h{n}", "body": body, "attributes": {}, "eventSourceARN": arn}

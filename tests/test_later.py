@@ -10,6 +10,7 @@ import pytest
 from chalicelib import aws as clients
 from chalicelib import clock, later, queues
 from chalicelib.records import LaterRecord
+from chalicelib.settings import settings
 from tests.support import Aws, Context
 
 LANE, EVENTS = "lane-fast.fifo", queues.EVENTS
@@ -28,7 +29,7 @@ def put(*records: LaterRecord | str) -> None:
 
 def delayed(aws: Aws) -> int:
     attributes = clients.sqs().get_queue_attributes(
-        QueueUrl=queues.settings().queue_url(queues.LATER), AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+        QueueUrl=settings().queue_url(queues.LATER), AttributeNames=["ApproximateNumberOfMessagesDelayed"]
     )["Attributes"]
     return int(attributes["ApproximateNumberOfMessagesDelayed"])
 
@@ -117,6 +118,6 @@ def test_what_sqs_calls_invalid_is_for_a_human_in_its_own_queues_dlq(aws: Aws, m
 
 def test_a_record_that_cannot_be_buried_is_given_again(aws: Aws) -> None:
     put("nonsense", waited())
-    clients.sqs().delete_queue(QueueUrl=queues.settings().queue_url("later-dlq"))
+    clients.sqs().delete_queue(QueueUrl=settings().queue_url("later-dlq"))
     assert len(aws.run(queues.LATER, later.later)) == 1
     assert len(aws.bodies(LANE)) == 1

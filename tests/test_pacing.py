@@ -6,7 +6,9 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -174,10 +176,18 @@ def test_several_processes_never_share_a_slot() -> None:
 @pytest.mark.usefixtures("aws")
 def test_an_account_without_a_rate_costs_a_read_in_five_seconds_and_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
+
+    def counted(real: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            calls.append(name)
+            return real(**request)
+
+        return call
+
     client = clients.dynamodb()
     for name in ("get_item", "put_item"):
         real = getattr(client, name)
-        monkeypatch.setattr(client, name, lambda real=real, name=name, **kw: (calls.append(name), real(**kw))[1])
+        monkeypatch.setattr(client, name, counted(real, name))
     for moment in (NOW, NOW + 1, NOW + 4_999):
         assert pacing.book("free", [Want(), Want()], 0, moment) == [Turn(moment), Turn(moment)]
     assert calls == ["get_item"]

@@ -12,6 +12,7 @@ import pytest
 from chalicelib import aws as clients
 from chalicelib import ledger, offering, queues, registry, sending, trace, waypoints
 from chalicelib.messages import Status
+from chalicelib.settings import settings
 from tests.lane import DAY, LANE, Lane, asked, logged
 from tests.lane import lane as lane
 from tests.support import CHANNEL, Aws, Context
@@ -227,7 +228,7 @@ def test_an_answer_that_never_comes_is_in_doubt(
 def test_an_outcome_that_cannot_be_told_is_told_by_the_next_run(lane: Lane, site: Site) -> None:
     lane.put(1, A)
     lane.put(2, A)
-    url = queues.settings().queue_url(queues.EVENTS)
+    url = settings().queue_url(queues.EVENTS)
     clients.sqs().delete_queue(QueueUrl=url)
     assert lane.run() == ["1", "2"]
     state = ledger.get(CHANNEL, "1")

@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib import aws as clients
 from chalicelib import ledger, pacing, queues, registry, registry_store
+from chalicelib.settings import settings
 from tests.lane import DAY, Lane, asked, logged
 from tests.lane import lane as lane
 from tests.support import CHANNEL, Aws
@@ -324,7 +325,7 @@ def test_an_unknown_channel_is_waited_for_an_hour_and_then_for_a_human(lane: Lan
 def test_a_record_that_cannot_be_put_aside_is_given_again(lane: Lane) -> None:
     registry_store.set_enabled(CHANNEL, False)
     lane.put(1, A)
-    url = queues.settings().queue_url(queues.LATER)
+    url = settings().queue_url(queues.LATER)
     clients.sqs().delete_queue(QueueUrl=url)
     assert lane.run() == ["1"]
     assert lane.holds == [(1, 10)]

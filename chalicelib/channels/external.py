@@ -6,7 +6,6 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote_plus
-from xml.sax.saxutils import escape
 
 from pydantic import Field, field_validator
 
@@ -47,7 +46,9 @@ _PLAIN_HEADERS: Final = frozenset({"", "*/*", *_CONTENT_TYPES.values()})  # valu
 _VARIABLE: Final = re.compile(r"\{\{(\w+)\}\}")
 _XML_LIMIT: Final = 100_000
 _ILLEGAL_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_XML_ESCAPES: Final = {'"': "&#34;", "'": "&#39;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+_XML_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+)
 _JSON_ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -63,7 +64,7 @@ def _json(value: str) -> str:
 
 
 def _xml(value: str) -> str:
-    return escape(_ILLEGAL_XML.sub("\ufffd", value), _XML_ESCAPES)
+    return _ILLEGAL_XML.sub("\ufffd", value).translate(_XML_ESCAPES)
 
 
 def _as_is(value: str) -> str:
