@@ -321,7 +321,7 @@ def _json(request: Request) -> Any:
     if len(request.body) > MAX_BODY:
         raise BadRequest(f"body is over {MAX_BODY} octets")
     charset = charset_of(request)
-    if not charset and request.body[:2].count(0):  # UTF-16 or UTF-32 without a word of it
+    if not charset and 0 in request.body[:4]:  # UTF-16 or UTF-32 without a word of it
         charset = json.detect_encoding(request.body)
     text = decode(request.body, charset).removeprefix("\ufeff")
     try:
