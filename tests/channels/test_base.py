@@ -356,17 +356,17 @@ def test_a_secret_of_the_types_own_use_stays_out_of_urls() -> None:
 
 
 def test_plan() -> None:
-    outgoing = message("hello world foo bar baz qux", attachments=["image/png:https://x.org/a"])
-    parts = sketch(max_length=27).plan(outgoing)
+    outgoing = message("hello wonderful-world", attachments=["image/png:https://x.org/a"])
+    parts = sketch(max_length=21).plan(outgoing)
     assert [(part.index, part.total, part.text, part.last) for part in parts] == [
-        (0, 2, "hello world foo bar baz qux", False),
+        (0, 2, "hello wonderful-world", False),
         (1, 2, "https://x.org/a", True),
     ]
     assert {(part.address, part.channel_uuid, part.attachments, part.urgent) for part in parts} == {
         ("20990", UUID, (), False)
     }
     assert [part.idempotency for part in parts] == [MESSAGE, MESSAGE + ".2"]
-    assert [part.idempotency for part in sketch(max_length=27).plan(outgoing, 3)] == [MESSAGE + "~3", MESSAGE + ".2~3"]
+    assert [part.idempotency for part in sketch(max_length=21).plan(outgoing, 3)] == [MESSAGE + "~3", MESSAGE + ".2~3"]
     assert sketch().plan(outgoing, urgent=True)[0].urgent
 
 
