@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -119,6 +118,8 @@ class Response:
         value = self.headers.get("retry-after", "").strip()
         if not value:
             return None
+        from email.utils import parsedate_to_datetime
+
         if value.isascii() and value.isdigit():
             seconds = float(value)
         else:
