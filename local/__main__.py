@@ -88,7 +88,7 @@ def start(port: int, work: Path, emulator: Emulator) -> tuple[ThreadingHTTPServe
     os.environ.update(JANGADA_DOMAIN=f"localhost:{port}", JANGADA_SCHEME="http", JANGADA_METRICS="off")
     create_resources(emulator.endpoint, platforms=["demo"])
     import app as functions
-    from chalicelib import aggregator_files
+    from cli import aggregator_files
     from local.demo import World
 
     base = f"http://127.0.0.1:{port}"

@@ -1,7 +1,7 @@
 """Aggregator files: one YAML file per aggregator (and its channels and platforms) -> the registry.
 
 An error names file, line, key and fix; unknown keys are refused; a secret is written `!secret` and lives in SSM.
-Needs PyYAML: for the CLI and for one machine, never on a message's way.
+Needs PyYAML, and the settings of both the HTTP channel types and the relay: never on a message's way.
 """
 
 from __future__ import annotations
