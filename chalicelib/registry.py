@@ -3,6 +3,8 @@
 They live in DynamoDB (table `registry`), their secrets in SSM SecureString, one parameter per aggregator or platform.
 Reading is cached for 30 s; while AWS is in trouble the last value is served (stale-while-error). Writing is for the
 CLI and in `registry_store.py`.
+
+A credential of a platform is bound to its base URL: the parameter holds both, and is of no use for another host.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,6 +49,10 @@ class UnknownPlatform(LookupError):  # noqa: N818
     """No such platform is registered."""
 
 
+class CredentialUnbound(RuntimeError):  # noqa: N818
+    """The platform's credential was given for another base URL: nothing is sent until it is given for this one."""
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -60,7 +67,7 @@ class Aggregator(_Entry):
     lane: Literal["own", "shared"] = "shared"
     vpn: dict[str, Any] = {}
     contacts: dict[str, Any] = {}
-    version: int = 0  # ms: when it was applied
+    version: int = 0  # ms: when it, or one of its secrets, was changed last
 
     @property
     def is_smsc(self) -> bool:
@@ -97,6 +104,7 @@ class Platform(_Entry):
     secret: bool = False
     concurrency: int = 5
     report_wired: bool = False
+    version: int = 0  # ms: when it, or its credential, was changed last
 
 
 class Token(_Entry):
@@ -113,10 +121,11 @@ class Token(_Entry):
 
 
 class _Cached:
-    __slots__ = ("due", "lock", "value")
+    __slots__ = ("due", "lock", "mark", "value")
 
     def __init__(self) -> None:
         self.value: Any = _NOTHING
+        self.mark = 0
         self.due = 0.0
         self.lock = threading.Lock()
 
@@ -132,17 +141,21 @@ def reset() -> None:
         _cache.clear()
 
 
-def _cached(key: tuple[str, ...], fetch: Callable[[], T], fresh: float = FRESH) -> T:
-    """The value of `key`, fetched by one thread at a time, stale while AWS fails."""
+def _cached(key: tuple[str, ...], fetch: Callable[[], T], fresh: float = FRESH, mark: int = 0) -> T:
+    """The value of `key`, fetched by one thread at a time, stale while AWS fails.
+
+    Another `mark` than last time says that the value has changed, however fresh it is.
+    """
     with _cache_lock:
         slot = _cache.setdefault(key, _Cached())
-    if time.monotonic() < slot.due:
+    if time.monotonic() < slot.due and slot.mark == mark:
         found: T = slot.value
         return found
     with slot.lock:
         now = time.monotonic()
-        if now < slot.due:
+        if now < slot.due and slot.mark == mark:
             return slot.value  # type: ignore[no-any-return]
+        slot.mark = mark
         try:
             slot.value = fetch()
             slot.due = now + (FRESH_MISS if slot.value is None else fresh)
@@ -156,15 +169,20 @@ def _cached(key: tuple[str, ...], fetch: Callable[[], T], fresh: float = FRESH) 
         return slot.value  # type: ignore[no-any-return]
 
 
-def _item(pk: str) -> dict[str, Any] | None:
+def _item(pk: str, *, fresh: bool = False) -> dict[str, Any] | None:
+    """An entry; `fresh` does not believe a cached absence, nor a replica's."""
+
     def fetch() -> dict[str, Any] | None:
-        item = (
-            aws.dynamodb()
-            .get_item(TableName=settings().table("registry"), Key={"pk": {"S": pk}, "sk": {"S": "-"}})
-            .get("Item")
-        )
+        key = {"pk": {"S": pk}, "sk": {"S": "-"}}
+        answer = aws.dynamodb().get_item(TableName=settings().table("registry"), Key=key, ConsistentRead=fresh)
+        item = answer.get("Item")
         return json.loads(item["data"]["S"]) if item else None
 
+    if fresh:
+        with _cache_lock:
+            slot = _cache.get((pk,))
+            if slot is not None and slot.value is None:
+                slot.due = 0.0
     return _cached((pk,), fetch)
 
 
@@ -177,6 +195,7 @@ def _items(kind: str) -> list[dict[str, Any]]:
             .get_paginator("scan")
             .paginate(
                 TableName=settings().table("registry"),
+                ConsistentRead=True,
                 FilterExpression="begins_with(pk, :kind)",
                 ExpressionAttributeValues={":kind": {"S": f"{kind}#"}},
             )
@@ -189,27 +208,27 @@ def _items(kind: str) -> list[dict[str, Any]]:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def channel(uuid: str) -> Channel:
-    """The channel with this UUID, disabled ones included.
+def channel(uuid: str, *, fresh: bool = False) -> Channel:
+    """The channel with this UUID, disabled ones included; `fresh` finds one that has just been added.
 
     Raises:
         UnknownChannel: there is none.
         RegistryUnavailable: AWS does not answer.
     """
-    data = _item(f"chan#{uuid}")
+    data = _item(f"chan#{uuid}", fresh=fresh)
     if data is None:
         raise UnknownChannel(f"no channel {uuid}")
     return Channel.model_validate(data)
 
 
-def channel_for(ref: int | str) -> Channel:
+def channel_for(ref: int | str, *, fresh: bool = False) -> Channel:
     """The channel with the platform's integer id or UUID `ref` (raises as `channel`)."""
     if isinstance(ref, str):
-        return channel(ref)
-    data = _item(f"chanid#{ref}")
+        return channel(ref, fresh=fresh)
+    data = _item(f"chanid#{ref}", fresh=fresh)
     if data is None:
         raise UnknownChannel(f"no channel with id {ref}")
-    return channel(data["uuid"])
+    return channel(data["uuid"], fresh=fresh)
 
 
 def channel_at(aggregator_name: str, address: str) -> Channel:
@@ -294,7 +313,9 @@ def secret_path(kind: Literal["aggregators", "platforms"], name: str) -> str:
     return f"{settings().ssm_prefix}/{kind}/{name}"
 
 
-def _parameter(path: str, *, fresh: bool = False) -> str:
+def _parameter(path: str, mark: int, *, fresh: bool = False) -> str:
+    """An SSM parameter, "" where there is none; `mark` is the version of the entry that it belongs to."""
+
     def fetch() -> str:
         try:
             return str(aws.ssm().get_parameter(Name=path, WithDecryption=True)["Parameter"]["Value"])
@@ -308,18 +329,41 @@ def _parameter(path: str, *, fresh: bool = False) -> str:
             slot = _cache.get(("ssm", path))
             if slot is not None and slot.due - time.monotonic() < FRESH_SECRET - RETRY:
                 slot.due = 0.0
-    return _cached(("ssm", path), fetch, FRESH_SECRET)
+    return _cached(("ssm", path), fetch, FRESH_SECRET, mark)
 
 
 def secrets(aggregator_name: str, *, fresh: bool = False) -> dict[str, str]:
-    """The secrets of an aggregator by config key; `fresh` asks SSM again, at most every 5 s."""
-    text = _parameter(secret_path("aggregators", aggregator_name), fresh=fresh)
+    """The secrets of an aggregator by config key. A new one is noticed as soon as the aggregator's version is;
+    `fresh` asks SSM again, at most every 5 s."""
+    mark = aggregator(aggregator_name).version
+    text = _parameter(secret_path("aggregators", aggregator_name), mark, fresh=fresh)
     return {str(key): str(value) for key, value in json.loads(text or "{}").items()}
 
 
 def platform_credential(name: str) -> str:
-    """Value of the Authorization header for a platform, "" for none."""
-    return _parameter(secret_path("platforms", name)) if platform(name).secret else ""
+    """Value of the Authorization header for a platform, "" for none.
+
+    Raises:
+        CredentialUnbound: the credential was given for another base URL.
+        UnknownPlatform | RegistryUnavailable: as `platform`.
+    """
+    one = platform(name)
+    text = _parameter(secret_path("platforms", name), one.version) if one.secret else ""
+    if not text:
+        return ""
+    held = json.loads(text)
+    if base_of(held["base_url"]) != base_of(one.base_url):
+        raise CredentialUnbound(
+            f"the credential of platform {name} is for another base URL: `jangada platform credential {name}`"
+        )
+    return str(held["credential"])
+
+
+def base_of(url: str) -> str:
+    """One form for all written forms of a base URL: two are the same place if and only if these are equal."""
+    parts = urlsplit(url.strip())
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme.lower())
+    return f"{parts.scheme.lower()}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
 
 
 def settings_of(one: Channel, *, fresh: bool = False) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Writing the registry: what the CLI's `apply`, `add` and `new` do. Nothing here is on a message's way.
 
-An (aggregator, address) pair and a platform's integer id belong to one channel only: conditional writes see to it.
+An (aggregator, address) pair and a platform's integer id belong to one channel only: a row for each names its channel
+and is written in one transaction with it. A disabled channel keeps them until another one wants them. Every change
+is conditional on what it was made from, so that two people at work at once undo nothing of each other's.
 """
 
 from __future__ import annotations
 
 import json
 import secrets as random
-from typing import Any, Literal
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, Literal
 
 from chalicelib import aws, registry
 from chalicelib.clock import now_ms
@@ -15,106 +18,263 @@ from chalicelib.phones import contact_key
 from chalicelib.registry import Aggregator, Channel, Platform, Token, token_hash
 from chalicelib.settings import settings
 
+MAX_SECRETS: Final = 8192  # octets of an SSM parameter of the advanced tier (SSM API reference, PutParameter)
+
 
 class Conflict(ValueError):  # noqa: N818 - says what it is
-    """The entry would take what another has; the text names both."""
+    """The entry would take what another has, or was changed meanwhile; the text names both and says what to do."""
 
 
-def _row(pk: str, data: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(data, separators=(",", ":"), default=str)
-    return {"pk": {"S": pk}, "sk": {"S": "-"}, "data": {"S": text}}
+# --- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _put(pk: str, data: dict[str, Any]) -> None:
-    aws.dynamodb().put_item(TableName=settings().table("registry"), Item=_row(pk, data))
-    registry.reset()
+def _key(pk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": "-"}}
+
+
+def _dump(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"), default=str)
+
+
+def _read(pk: str) -> str | None:
+    """The row's data as it is stored, None where there is no such row."""
+    item = (
+        aws.dynamodb().get_item(TableName=settings().table("registry"), Key=_key(pk), ConsistentRead=True).get("Item")
+    )
+    return str(item["data"]["S"]) if item else None
+
+
+def _if(*held: str | None) -> dict[str, Any]:
+    """The condition that a row's data is still one of `held` (None: that there is none)."""
+    terms, values = [], {}
+    for index, data in enumerate(dict.fromkeys(held)):
+        if data is None:
+            terms.append("attribute_not_exists(pk)")
+        else:
+            terms.append(f"#d = :v{index}")
+            values[f":v{index}"] = {"S": data}
+    condition: dict[str, Any] = {"ConditionExpression": " OR ".join(terms)}
+    if values:
+        condition |= {"ExpressionAttributeNames": {"#d": "data"}, "ExpressionAttributeValues": values}
+    return condition
+
+
+def _write(pk: str, data: Mapping[str, Any], before: str | None) -> None:
+    """Write a row, if it is still what it was.
+
+    Raises:
+        Conflict: somebody has changed it meanwhile.
+    """
+    request = {"TableName": settings().table("registry"), "Item": {**_key(pk), "data": {"S": _dump(data)}}}
+    try:
+        aws.dynamodb().put_item(**request, **_if(before))
+    except Exception as error:
+        if aws.error_code(error) == "ConditionalCheckFailedException":
+            raise Conflict(f"{pk.partition('#')[2]} has been changed meanwhile: run it again") from error
+        raise
+    finally:
+        registry.reset()
+
+
+# --- aggregators and platforms --------------------------------------------------------------------------------------
 
 
 def put_aggregator(aggregator: Aggregator) -> None:
     """Create or replace an aggregator."""
-    _put(f"agg#{aggregator.name}", aggregator.model_dump(mode="json"))
+    pk = f"agg#{aggregator.name}"
+    _write(pk, aggregator.model_dump(mode="json"), _read(pk))
 
 
 def put_platform(platform: Platform) -> None:
-    """Create or replace a platform."""
-    _put(f"plat#{platform.name}", platform.model_dump(mode="json"))
+    """Create or replace a platform; a credential that it has is not touched, and only good for its own base URL."""
+    pk = f"plat#{platform.name}"
+    _write(pk, platform.model_dump(mode="json"), _read(pk))
+
+
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+def put_secret(kind: Literal["aggregators", "platforms"], name: str, value: str) -> None:
+    """Store a SecureString: JSON of an aggregator's secrets by key, or of a platform's credential and base URL.
+
+    Raises:
+        ValueError: it is longer than SSM takes.
+    """
+    size = len(value.encode())
+    if size > MAX_SECRETS:
+        raise ValueError(f"the secrets of {name} have {size} octets together, SSM takes {MAX_SECRETS}")
+    aws.ssm().put_parameter(
+        Name=registry.secret_path(kind, name),
+        Value=value,
+        Type="SecureString",
+        Tier="Intelligent-Tiering",
+        Overwrite=True,
+    )
+    registry.reset()
+
+
+def read_secret(kind: Literal["aggregators", "platforms"], name: str) -> dict[str, str]:
+    """What is stored, past any cache; empty where nothing is."""
+    try:
+        answer = aws.ssm().get_parameter(Name=registry.secret_path(kind, name), WithDecryption=True)
+    except Exception as error:
+        if aws.error_code(error) == "ParameterNotFound":
+            return {}
+        raise
+    return {str(key): str(value) for key, value in json.loads(answer["Parameter"]["Value"]).items()}
+
+
+def put_secrets(name: str, values: Mapping[str, str]) -> None:
+    """Add secrets to an aggregator's, in place of those with the same keys; the others stay.
+
+    The aggregator, where it is registered already, gets a new version, which makes every cache ask again.
+    """
+    put_secret("aggregators", name, json.dumps({**read_secret("aggregators", name), **values}))
+    pk = f"agg#{name}"
+    before = _read(pk)
+    if before is not None:
+        account = Aggregator.model_validate_json(before)
+        named = tuple(dict.fromkeys((*account.secrets, *values)))
+        changed = account.model_copy(update={"secrets": named, "version": now_ms()})
+        _write(pk, changed.model_dump(mode="json"), before)
+
+
+def put_credential(name: str, credential: str, base_url: str = "") -> Platform:
+    """Give a registered platform its credential (the value of the Authorization header), bound to its base URL, or
+    to a new one; "" takes the credential away. Answers the platform as it is now.
+
+    The credential is written first: until the platform's row has followed, the two do not match and nothing is sent.
+
+    Raises:
+        UnknownPlatform: there is no such platform.
+    """
+    registry.reset()
+    one = registry.platform(name)
+    pk, url = f"plat#{name}", base_url or one.base_url
+    before = _read(pk)
+    if credential:
+        put_secret("platforms", name, json.dumps({"base_url": url, "credential": credential}))
+    changed = one.model_copy(update={"base_url": url, "secret": bool(credential), "version": now_ms()})
+    _write(pk, changed.model_dump(mode="json"), before)
+    if not credential:
+        try:
+            aws.ssm().delete_parameter(Name=registry.secret_path("platforms", name))
+        except Exception as error:
+            if aws.error_code(error) != "ParameterNotFound":
+                raise
+        registry.reset()
+    return changed
+
+
+# --- channels -------------------------------------------------------------------------------------------------------
+
+
+def claims_of(channel: Channel) -> dict[str, str]:
+    """The rows that only one channel may hold, and what each stands for."""
+    claims = {
+        f"addr#{channel.aggregator}#{contact_key(channel.address)}": (
+            f"address {channel.address} on {channel.aggregator}"
+        )
+    }
+    if channel.id is not None:
+        claims[f"chanid#{channel.id}"] = f"id {channel.id}"
+    return claims
 
 
 def put_channel(channel: Channel) -> None:
     """Create or replace a channel, giving up the address and id it had before.
 
     Raises:
-        Conflict: its address or integer id belongs to another channel.
+        Conflict: its address or integer id belongs to another channel that is enabled.
     """
-    table = settings().table("registry")
-    claims = [f"addr#{channel.aggregator}#{contact_key(channel.address)}"]
-    if channel.id is not None:
-        claims.append(f"chanid#{channel.id}")
-    for pk in claims:
-        held = aws.dynamodb().get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": "-"}}).get("Item")
-        if held and json.loads(held["data"]["S"])["uuid"] != channel.uuid:
-            other = json.loads(held["data"]["S"])["uuid"]
-            what = f"address {channel.address} on {channel.aggregator}" if pk.startswith("addr") else f"id {channel.id}"
-            raise Conflict(
-                f"channel {channel.uuid}: {what} belongs to channel {other} already; disable or change that one"
-            )
-    owner = {"S": json.dumps({"uuid": channel.uuid}, separators=(",", ":"))}
-    rows = [
-        {
-            "Put": {
-                "TableName": table,
-                "Item": {"pk": {"S": pk}, "sk": {"S": "-"}, "data": owner},
-                "ConditionExpression": "attribute_not_exists(pk) OR #d = :owner",
-                "ExpressionAttributeNames": {"#d": "data"},
-                "ExpressionAttributeValues": {":owner": owner},
-            }
-        }
-        for pk in claims
-    ]
-    rows.append({"Put": {"TableName": table, "Item": _row(f"chan#{channel.uuid}", channel.model_dump(mode="json"))}})
-    rows += [
-        {"Delete": {"TableName": table, "Key": {"pk": {"S": pk}, "sk": {"S": "-"}}}}
-        for pk in _given_up(channel, claims)
-    ]
-    aws.dynamodb().transact_write_items(TransactItems=rows)
-    registry.reset()
+    change_channel(channel.uuid, lambda _: channel)
 
 
-def _given_up(channel: Channel, claims: list[str]) -> list[str]:
-    """What the channel held before and holds no longer."""
-    registry.reset()
+def change_channel(uuid: str, make: Callable[[Channel | None], Channel], yielding: Collection[str] = ()) -> Channel:
+    """Write what `make` makes of the channel as it is registered (None: it is not); answers that.
+
+    `yielding` are channels about to be changed too, which no longer need an address or id that they hold now.
+
+    Raises:
+        Conflict: as `put_channel`, or somebody has changed it meanwhile.
+    """
+    before = _read(f"chan#{uuid}")
+    old = Channel.model_validate_json(before) if before is not None else None
+    channel = make(old)
+    owner = _dump({"uuid": uuid})
+    changes = [_put(f"chan#{uuid}", channel.model_dump(mode="json"), before)]
+    seen: dict[str, str] = {}  # holders that this takes something from, as they were when it was decided
+    claims = claims_of(channel)
+    for pk, what in claims.items():
+        held = _read(pk)
+        holder = json.loads(held)["uuid"] if held else uuid
+        if holder != uuid:
+            row = _read(f"chan#{holder}")
+            enabled = row is not None and Channel.model_validate_json(row).enabled
+            if not channel.enabled:
+                continue  # a disabled channel claims what is free, and gets the rest when it is enabled
+            if enabled and holder not in yielding:
+                raise Conflict(
+                    f"channel {uuid}: {what} belongs to channel {holder} already: disable or change that one first"
+                )
+            if row is not None:
+                seen[holder] = row
+        changes.append(_put(pk, {"uuid": uuid}, None, owner, held))
+    changes += [
+        {"Delete": {"TableName": settings().table("registry"), "Key": _key(pk), **_if(None, owner)}}
+        for pk in (claims_of(old) if old else {})
+        if pk not in claims and _read(pk) == owner
+    ]
+    changes += [
+        {"ConditionCheck": {"TableName": settings().table("registry"), "Key": _key(f"chan#{holder}"), **_if(row)}}
+        for holder, row in seen.items()
+    ]
     try:
-        before = registry.channel(channel.uuid)
-    except registry.UnknownChannel:
-        return []
-    held = [f"addr#{before.aggregator}#{contact_key(before.address)}"]
-    if before.id is not None:
-        held.append(f"chanid#{before.id}")
-    return [pk for pk in held if pk not in claims]
+        aws.dynamodb().transact_write_items(TransactItems=changes)
+    except Exception as error:
+        if aws.error_code(error) == "TransactionCanceledException":
+            raise Conflict(
+                f"channel {uuid}, or one whose place it takes, has been changed meanwhile: run it again"
+            ) from error
+        raise
+    finally:
+        registry.reset()
+    return channel
+
+
+def _put(pk: str, data: Mapping[str, Any], *held: str | None) -> dict[str, Any]:
+    item = {**_key(pk), "data": {"S": _dump(data)}}
+    return {"Put": {"TableName": settings().table("registry"), "Item": item, **_if(*held)}}
 
 
 def set_enabled(uuid: str, enabled: bool) -> Channel:
-    """Enable or disable a channel; answers it as it is now."""
-    registry.reset()
-    changed = registry.channel(uuid).model_copy(update={"enabled": enabled})
-    _put(f"chan#{uuid}", changed.model_dump(mode="json"))
-    return changed
+    """Enable or disable a channel; answers it as it is now.
+
+    Raises:
+        UnknownChannel: there is none.
+        Conflict: another channel has got its address or id since it was disabled.
+    """
+
+    def make(old: Channel | None) -> Channel:
+        if old is None:
+            raise registry.UnknownChannel(f"no channel {uuid}")
+        return old.model_copy(update={"enabled": enabled})
+
+    return change_channel(uuid, make)
 
 
-def put_secret(kind: Literal["aggregators", "platforms"], name: str, value: str) -> None:
-    """Store a SecureString: JSON of an aggregator's secrets by key, or a platform's Authorization header."""
-    aws.ssm().put_parameter(Name=registry.secret_path(kind, name), Value=value, Type="SecureString", Overwrite=True)
-    registry.reset()
+# --- tokens ---------------------------------------------------------------------------------------------------------
 
 
 def new_token(workspace: str, label: str = "") -> str:
     """A new `/send` token of a workspace: shown once, stored as its hash."""
     plain = "jgd_" + random.token_urlsafe(32)
     token = Token(hash=token_hash(plain), workspace=workspace, label=label, created_at=now_ms())
-    _put(f"tok#{token.hash}", token.model_dump(mode="json"))
+    _write(f"tok#{token.hash}", token.model_dump(mode="json"), None)
     return plain
 
 
 def revoke_token(token: Token) -> None:
     """The token opens nothing any more."""
-    _put(f"tok#{token.hash}", token.model_copy(update={"revoked": True}).model_dump(mode="json"))
+    pk = f"tok#{token.hash}"
+    _write(pk, token.model_copy(update={"revoked": True}).model_dump(mode="json"), _read(pk))
