@@ -1,17 +1,20 @@
 """Chalice: the routes and queue handlers, each a few lines that call chalicelib.
 
-Every function runs `import app`, so use cases are imported by the handler that needs them.
+Every function runs `import app`, so a use case, and all that it needs, is imported by the handler that needs it.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chalice import Chalice, Response
 
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+if TYPE_CHECKING:
+    from chalicelib.webhooks import Answer
 
+METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]  # who may use which is ours to say
+ANY: Final = ["*/*"]
 
 _event: ContextVar[dict[str, Any]] = ContextVar("event")
 
@@ -19,29 +22,27 @@ _event: ContextVar[dict[str, Any]] = ContextVar("event")
 class Gateway(Chalice):
     """Chalice, told to hand over any body as octets.
 
-    It looks at Accept after a handler has run and at Content-Type before, and would turn callbacks away for either;
-    both are set to what it takes. Handlers read the request's own headers from the event.
+    It looks at Content-Type before a handler runs and at Accept after it has run, and would turn callbacks away for
+    either; both are set to what it takes. Handlers read the request from the event as it came.
     """
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
-        """Serve one event of API Gateway."""
-        if "httpMethod" not in event:
-            return super().__call__(event, context)
-        seen = {**event, "headers": {"accept": "*/*", "content-type": "application/octet-stream"}}
-        seen["multiValueHeaders"] = {name: [value] for name, value in seen["headers"].items()}
+        """Serve one event of API Gateway, or of `chalice local`."""
         _event.set(event)
-        return super().__call__(seen, context)
+        headers = {"accept": "*/*", "content-type": "application/octet-stream"}
+        multiple = {name: [value] for name, value in headers.items()}
+        return super().__call__({**event, "headers": headers, "multiValueHeaders": multiple}, context)
 
 
-app = Gateway(app_name="jangada")
-app.api.binary_types = ["*/*"]
+app = Gateway(app_name="jangada", configure_logs=False)  # logs are chalicelib.telemetry's
+app.api.binary_types = ANY
 
 
-def _reply(answer: Any) -> Response:
+def _reply(answer: Answer) -> Response:
     return Response(body=answer.body, status_code=answer.status, headers=answer.headers)
 
 
-@app.route("/c/{kind}/{channel}/{action}", methods=METHODS, content_types=["*/*", "application/octet-stream"])
+@app.route("/c/{kind}/{channel}/{action}", methods=METHODS, content_types=ANY)
 def callback(kind: str, channel: str, action: str) -> Response:
     """An aggregator's webhook."""
     from chalicelib import webhooks
@@ -49,7 +50,7 @@ def callback(kind: str, channel: str, action: str) -> Response:
     return _reply(webhooks.handle(_event.get(), kind, channel, action))
 
 
-@app.route("/send/{channel}", methods=["GET", "POST", "PUT"], content_types=["*/*", "application/octet-stream"])
+@app.route("/send/{channel}", methods=METHODS, content_types=ANY)
 def send_message(channel: str) -> Response:
     """The platform's door."""
     from chalicelib import sendapi
@@ -57,9 +58,9 @@ def send_message(channel: str) -> Response:
     return _reply(sendapi.handle(_event.get(), channel))
 
 
-@app.route("/health", methods=["GET"])
+@app.route("/health", methods=["GET", "HEAD"], content_types=ANY)
 def health() -> Response:
-    """Alive."""
+    """Alive: says nothing of AWS, whose troubles are not mended by replacing us."""
     return Response(body=b"ok\n", headers={"Content-Type": "text/plain"})
 
 
@@ -73,7 +74,7 @@ def route(event: Any) -> dict[str, Any]:
 
 @app.on_sqs_message(queue_arn="${var.outbound_bulk_queue_arn}", batch_size=10, name="route_bulk")
 def route_bulk(event: Any) -> dict[str, Any]:
-    """λ route, for what can wait."""
+    """λ route, for what can wait: a function of its own, so that a broadcast takes no reply's place."""
     from chalicelib import routing
 
     return routing.route(event.to_dict(), event.context)

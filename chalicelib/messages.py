@@ -25,7 +25,7 @@ class Word(BaseModel):
     @classmethod
     def _clean(cls, data: Any) -> Any:
         """An emoji cut in half must not make a record that no JSON reader takes (RFC 8259 section 8.2)."""
-        return {name: _cleaned(value) for name, value in data.items()} if isinstance(data, dict) else data
+        return _cleaned(data)
 
 
 def _cleaned(value: Any) -> Any:
@@ -33,6 +33,8 @@ def _cleaned(value: Any) -> Any:
         return clean(value)
     if isinstance(value, list | tuple):
         return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _cleaned(item) for name, item in value.items()}
     return value
 
 

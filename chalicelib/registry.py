@@ -370,4 +370,5 @@ def settings_of(one: Channel, *, fresh: bool = False) -> dict[str, Any]:
     """What the channel's type validates: the aggregator's config, its secrets, and the channel's own keys on top."""
     account = aggregator(one.aggregator)
     hidden = secrets(one.aggregator, fresh=fresh) if account.secrets else {}
-    return {**account.config, **hidden, **one.config}
+    named = {key: hidden[key] for key in account.secrets if key in hidden}  # a key that left the file may linger in SSM
+    return {**account.config, **named, **one.config}

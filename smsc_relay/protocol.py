@@ -1,0 +1,231 @@
+"""What a protocol brings to a link, in the same shape for SMPP, UCP/EMI and CIMD2. No I/O, no AWS.
+
+A `Dialect` cuts a message into segments and makes the `Conversation` of one connection: octets in, happenings out,
+octets to send. Times are seconds of any monotonic clock, given by the caller; waits are the conversation's own
+deadlines, which the caller watches. Whoever holds the socket follows one rule: after every call, write
+`data_to_send()`; after `Ended`, write it once more and close.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from chalicelib.messages import Outgoing
+from chalicelib.records import MoEvent, ReceiptEvent
+
+
+class Role(enum.Enum):
+    """What one connection is for."""
+
+    TRANSCEIVER = "transceiver"
+    TRANSMITTER = "transmitter"
+    RECEIVER = "receiver"
+
+    @property
+    def submits(self) -> bool:
+        """Messages may be sent over it."""
+        return self is not Role.RECEIVER
+
+
+class Verdict(enum.Enum):
+    """Whose trouble a negative answer to a submit is."""
+
+    PERMANENT = "permanent"  # the message's: it will never be accepted
+    TEMPORARY = "temporary"  # the moment's: worth another try
+    THROTTLED = "throttled"  # too fast: slow down, the same segment again
+    ACCOUNT = "account"  # the account's: nothing will be accepted for now
+
+
+# --- what is submitted ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One submit. `body` is the protocol's own, ready for `Conversation.submit`."""
+
+    index: int  # from 0
+    total: int
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A message cut for the air. `shape` names encoding and cut: a retry of the same message has the same."""
+
+    segments: tuple[Segment, ...]
+    encoding: str
+    shape: str
+
+
+class CannotEncode(ValueError):  # noqa: N818 - says what it is
+    """The message cannot be put into this protocol (its sender is too long, ...): the text says why, without values."""
+
+
+# --- what happens ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The SMSC has accepted our login. `peer` is what it calls itself."""
+
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The SMSC has refused our login; `Ended` follows. `credentials`: trying them again at once would be hammering;
+    `busy`: it says that the account is bound already, or that it has no room now."""
+
+    reason: str
+    code: str = ""
+    credentials: bool = False
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The segment submitted with `context` has been accepted. `late`: after its `Unanswered`."""
+
+    context: Any
+    external_id: str
+    rtt: float  # seconds
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The segment submitted with `context` has been refused."""
+
+    context: Any
+    verdict: Verdict
+    reason: str
+    code: str
+    rtt: float
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """No answer within the response time-out: the segment may have been accepted."""
+
+    context: Any
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """MOs and DLRs of one request of the SMSC; it waits for `acknowledge(token)` or `decline(token)`.
+
+    No events: nothing in it is for us (acknowledge it). An event whose text could not be decoded carries its octets.
+    """
+
+    token: Any
+    events: tuple[MoEvent | ReceiptEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Congested:
+    """The SMSC tells how loaded it is: 0 idle, 90 slow down, 100 stop for a moment (SMPP 5.0 congestion_state)."""
+
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The peer broke a rule; answered where an answer is due. For the log: no values in it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The conversation is over: close the connection. `lost`: contexts of submits that no answer can come for."""
+
+    reason: str
+    lost: tuple[Any, ...] = ()
+    by_peer: bool = False
+
+
+Happening = Ready | Refused | Accepted | Rejected | Unanswered | Arrived | Congested | Fault | Ended
+
+
+# --- what a protocol implements -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a conversation may ask of the world."""
+
+    aggregator: str
+    wall_ms: Callable[[], int]  # ms since the epoch, for `at` of events
+    new_id: Callable[[], str]  # names an event, or a session
+
+
+class Conversation(Protocol):
+    """One connection to an SMSC, from login to the end."""
+
+    @property
+    def ready(self) -> bool:
+        """Logged in, and not on its way out."""
+
+    @property
+    def in_flight(self) -> int:
+        """Submits without an answer so far."""
+
+    def start(self, now: float) -> None:
+        """The connection is there: log in."""
+
+    def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
+        """Octets from the SMSC. Never raises for what they are."""
+
+    def submit(self, segment: Segment, context: Any, now: float) -> None:
+        """Send a segment; `context` comes back with what became of it.
+
+        Raises:
+            RuntimeError: not `ready`, or not for submitting.
+        """
+
+    def acknowledge(self, token: Any, now: float) -> None:
+        """What arrived is safe. After the end: no effect."""
+
+    def decline(self, token: Any, now: float) -> None:
+        """What arrived could not be kept: the SMSC is to send it again later. After the end: no effect."""
+
+    def leave(self, now: float) -> None:
+        """Log out; `Ended` comes when the SMSC has answered, or has not for a while."""
+
+    def data_to_send(self) -> bytes:
+        """Octets for the SMSC since the last call."""
+
+    def next_deadline(self) -> float | None:
+        """When `tick` must be called at the latest."""
+
+    def tick(self, now: float) -> Sequence[Happening]:
+        """Time has passed: keepalives, time-outs."""
+
+    def connection_lost(self, now: float) -> Sequence[Happening]:
+        """The connection is gone; answers `Ended`, once."""
+
+
+class Dialect(Protocol):
+    """One of the three protocols. Its module has one, named DIALECT."""
+
+    @property
+    def name(self) -> str:
+        """The aggregator type: "SMPP", "UCP", "CIMD2"."""
+
+    def plan(self, message: Outgoing, config: Any, reference: int) -> Plan:
+        """Cut and encode. Pure: the same arguments give the same plan. `reference`: 0..65535, names a long message.
+
+        Raises:
+            CannotEncode: this message can never be sent with this configuration.
+        """
+
+    def roles(self, config: Any) -> tuple[Role, ...]:
+        """The connections that one bind of this configuration consists of."""
+
+    def conversation(self, config: Any, role: Role, now: float, surroundings: Surroundings) -> Conversation:
+        """A conversation for a connection that is about to be opened."""
