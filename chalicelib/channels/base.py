@@ -258,6 +258,17 @@ class HttpChannel:
         taken = self.config.alphanumeric_mo == "deliver" and any(character.isalpha() for character in name)
         return name if taken and len(name) <= MAX_NAME else None
 
+    def only_ours(self, to: str) -> None:
+        """For aggregators that send what all of an account's numbers get to one URL.
+
+        Raises:
+            Ignored: `to` is another number than the channel's.
+        """
+        from chalicelib.phones import digits_match
+
+        if to and self.address and not digits_match(self.address, to):
+            raise Ignored("for another number than this channel's")
+
     def incoming(
         self,
         sender: str,

@@ -10,6 +10,7 @@ from chalicelib.channels.request import BadRequest
 from chalicelib.clock import to_ms
 
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_EPOCH: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)
 _YEAR_10000: Final = 253_402_300_800_000
 
 
@@ -63,6 +64,14 @@ def epoch_seconds(value: int) -> int:
 def epoch_millis(value: int) -> int:
     """Milliseconds since the epoch."""
     return _checked(value, value)
+
+
+def epoch_fraction(text: str) -> int:
+    """Seconds since the epoch with an optional fraction, as text: `1457670059.69`."""
+    match = _EPOCH.fullmatch(text.strip())
+    if match is None:
+        raise _bad(text)
+    return _checked(int(match[1] + ((match[2] or "") + "000")[:3]), text)
 
 
 def within(ms: int, now: int, tolerance: timedelta) -> bool:

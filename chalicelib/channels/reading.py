@@ -348,13 +348,31 @@ def json_array(request: Request) -> list[JsonObject]:
 
 def xml_root(request: Request, limit: int = MAX_BODY) -> Element:
     """Root element of the body; DTDs, entities and external references are refused (defusedxml)."""
+    root = parse_xml(request.body[:limit])
+    if root is None:
+        raise BadRequest("unable to parse request XML")
+    return root
+
+
+def parse_xml(octets: bytes) -> Element | None:
+    """Root element of a document, read as `xml_root` reads; None where it is not well-formed or carries a DTD."""
     from xml.etree.ElementTree import ParseError
 
     from defusedxml import ElementTree
     from defusedxml.common import DefusedXmlException
 
     try:
-        root: Element = ElementTree.fromstring(request.body[:limit], forbid_dtd=True)
+        root: Element = ElementTree.fromstring(octets, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
-        raise BadRequest("unable to parse request XML") from None
+        return None
     return root
+
+
+def local_name(element: Element) -> str:
+    """An element's name without its namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+def child_text(parent: Element, name: str) -> str:
+    """Text of the first child called `name`, whatever its namespace; "" where there is none."""
+    return next(("".join(child.itertext()) for child in parent if local_name(child) == name), "")

@@ -241,6 +241,28 @@ def test_another_country() -> None:
     assert sketch().incoming("0788112233", "", country="RW").sender == "+250788112233"
 
 
+@pytest.mark.parametrize(
+    ("address", "to", "ours"),
+    [
+        ("+31970001122", "31970001122", True),
+        ("31970001122", "+31970001122", True),
+        ("+31970001122", "31970001123", False),
+        ("20990", "20990", True),
+        ("20990", "+25420990", False),
+        ("ACME", "acme", True),
+        ("", "20991", True),
+        ("20990", "", True),
+    ],
+)
+def test_one_url_for_all_numbers_of_an_account(address: str, to: str, ours: bool) -> None:
+    channel = sketch(address=address)
+    if ours:
+        channel.only_ours(to)
+    else:
+        with pytest.raises(Ignored, match="another number"):
+            channel.only_ours(to)
+
+
 def test_texts_are_cleaned() -> None:
     event = sketch().incoming("40404", "a\x00b\ud800", external_id="x\x00", attachments=["https://x\x00"])
     assert (event.text, event.external_id, event.attachments) == ("ab\ufffd", "x", ("https://x",))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta, timezone
 
 import pytest
 
 from chalicelib.channels import dates, signatures
-from chalicelib.channels.reading import Form, JsonObject
+from chalicelib.channels.reading import Form, JsonObject, child_text, local_name, parse_xml
 from chalicelib.channels.request import BadRequest, Request
 from tests.channels.support import Json, multipart, request
 
@@ -256,6 +257,9 @@ def test_parts_of_a_request() -> None:
         (lambda text: dates.in_zone(text, "%Y-%m-%dT%H:%M:%S%z"), "2026-03-01T12:11:12+0200", 1_772_359_872_000),
         (lambda text: dates.epoch_seconds(int(text)), "1772359872", 1_772_359_872_000),
         (lambda text: dates.epoch_millis(int(text)), "1772359872001", 1_772_359_872_001),
+        (dates.epoch_fraction, "1457670059.69", 1_457_670_059_690),
+        (dates.epoch_fraction, "1457670059", 1_457_670_059_000),
+        (dates.epoch_fraction, " 1457670059.1239 ", 1_457_670_059_123),
     ],
 )  # fmt: skip
 def test_dates(read: Callable[[str], int], text: str, expected: int) -> None:
@@ -273,6 +277,7 @@ def test_dates(read: Callable[[str], int], text: str, expected: int) -> None:
         (lambda text: dates.in_zone(text, "%Y"), "soon"),
         (lambda text: dates.in_zone(text, "%Y %z"), "0001 +1000"),
         *[(lambda text: dates.epoch_seconds(int(text)), text) for text in ("0", "-1", "253402300800", "9" * 18)],
+        *[(dates.epoch_fraction, text) for text in ("", "0", "soon", "1e9", "-1.5", "1.", "٢", "9" * 12)],
         *[(lambda text: dates.epoch_millis(int(text)), text) for text in ("0", "-1", "253402300800000")],
     ],
 )  # fmt: skip
@@ -309,3 +314,92 @@ def test_hmac_refuses(given: str) -> None:
 @pytest.mark.parametrize(("text", "expected"), [("aGk=", b"hi"), ("aGk", None), ("a!", None), ("é", None), ("", b"")])
 def test_unbase64(text: str, expected: bytes | None) -> None:
     assert signatures.unbase64(text) == expected
+
+
+WEBHOOK = (b"key", "msg_1", "1770000000", b'{"a":1}')
+
+
+def test_standard_webhooks() -> None:
+    good = "v1," + signatures.hmac_of(b"key", b'msg_1.1770000000.{"a":1}', encoding="base64")
+    assert signatures.standard_webhook_valid(*WEBHOOK, good)
+    assert signatures.standard_webhook_valid(*WEBHOOK, f"v1,AAAA v1a,BBBB {good}")
+    assert not signatures.standard_webhook_valid(b"key", "msg_2", *WEBHOOK[2:], good)
+    assert not signatures.standard_webhook_valid(*WEBHOOK[:2], "1770000001", WEBHOOK[3], good)
+    assert not signatures.standard_webhook_valid(*WEBHOOK[:3], b'{"a":2}', good)
+    for given in ("", "v1,", good.replace("v1,", "v2,"), good[3:], "é"):
+        assert not signatures.standard_webhook_valid(*WEBHOOK, given)
+
+
+HEADER, CLAIMS = '{"typ":"JWT","alg":"HS256"}', '{"exp":1300819380,"nbf":1300819000,"root":true}'
+VALID_AT = 1_300_819_200_000
+
+
+def token(header: str = HEADER, claims: str = CLAIMS, key: str = "k", algorithm: str = "sha256") -> str:
+    def packed(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    signed = f"{packed(header)}.{packed(claims)}"
+    digest = bytes.fromhex(signatures.hmac_of(key, signed.encode(), algorithm=algorithm))
+    return f"{signed}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def test_jwt_vector() -> None:
+    """The token that https://jwt.io shows."""
+    shown = (
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
+        ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+    )
+    claims = {"sub": "1234567890", "name": "John Doe", "iat": 1516239022}
+    assert signatures.jwt_claims(shown, "your-256-bit-secret", VALID_AT) == claims
+    assert signatures.jwt_claims(shown, "another", VALID_AT) is None
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")])
+def test_jwt_algorithms(name: str, algorithm: str) -> None:
+    claims = signatures.jwt_claims(token(f'{{"alg":"{name}"}}', algorithm=algorithm), "k", VALID_AT)
+    assert claims is not None
+    assert claims["root"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [
+        pytest.param(token(), 1_300_819_440_000, id="expired"),
+        pytest.param(token(), 1_300_818_939_999, id="not-yet"),
+        pytest.param(token('{"alg":"none"}'), VALID_AT, id="unsigned"),
+        pytest.param(token('{"alg":"RS256"}'), VALID_AT, id="another-kind-of-key"),
+        pytest.param(token('{"alg":"HS512"}'), VALID_AT, id="not-the-algorithm-it-names"),
+        pytest.param(token('{"alg":["HS256"]}'), VALID_AT, id="algorithm-is-no-text"),
+        pytest.param(token("[]"), VALID_AT, id="header-is-no-object"),
+        pytest.param(token(claims="[]"), VALID_AT, id="claims-are-no-object"),
+        pytest.param(token(claims='{"exp":"soon"}'), VALID_AT, id="exp-is-no-number"),
+        pytest.param(token(claims='{"nbf":true}'), VALID_AT, id="nbf-is-no-number"),
+        pytest.param(token().rpartition(".")[0] + ".", VALID_AT, id="signature-missing"),
+        pytest.param("", VALID_AT, id="empty"),
+        pytest.param("a.b", VALID_AT, id="two-segments"),
+        pytest.param("é.é.é", VALID_AT, id="not-ascii"),
+        pytest.param(token() + ".x", VALID_AT, id="four-segments"),
+    ],
+)
+def test_jwt_refuses(given: str, at: int) -> None:
+    assert signatures.jwt_claims(given, "k", at) is None
+
+
+@pytest.mark.parametrize("at", [1_300_818_940_000, VALID_AT, 1_300_819_439_999])
+def test_jwt_clocks_may_differ_by_a_minute(at: int) -> None:
+    assert signatures.jwt_claims(token(), "k", at) is not None
+
+
+# --- XML of answers -------------------------------------------------------------------------------------------------
+
+
+def test_children_by_their_local_names() -> None:
+    root = parse_xml(b'<r xmlns="urn:x"><a>1<b>2</b></a><a>3</a><c/></r>')
+    assert root is not None
+    assert local_name(root) == "r"
+    assert [child_text(root, name) for name in ("a", "c", "A", "b")] == ["12", "", "", ""]
+
+
+@pytest.mark.parametrize("octets", [b"", b"no", b"<a>", b"<!DOCTYPE a><a/>", b"\xff"])
+def test_xml_that_cannot_be_read(octets: bytes) -> None:
+    assert parse_xml(octets) is None
