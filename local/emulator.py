@@ -69,7 +69,8 @@ class Emulator:
         }
         environment.pop("AWS_ENDPOINT_URL", None)
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
-        code = "from ministack import app; app.main()"
+        environment["PYTHONPATH"] = str(ROOT)
+        code = "from ministack import app; from local.strict import Strict; app.app = Strict(app.app); app.main()"
         self._process = subprocess.Popen([emulator_python(), "-c", code], env=environment, stdout=output, stderr=output)
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline:

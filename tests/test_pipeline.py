@@ -44,7 +44,7 @@ def gateway(aws: Aws, aggregator: Site, platform: Site) -> Aws:
 
 def outbound(aws: Aws, number: int | str = 1, **fields: Any) -> None:
     message = {"id": number, "text": f"m{number}", "to": "+250788123123", "from": "8080", "channel": 346, **fields}
-    aws.put_raw(queues.OUTBOUND, json.dumps(message), group=str(message["to"]))
+    aws.put_raw(queues.OUTBOUND, json.dumps(message), group=queues.digest(str(message["to"])))
 
 
 def everything(aws: Aws) -> None:
