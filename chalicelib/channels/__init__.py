@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _TYPES: Final[dict[str, str]] = {
     "AT": "africastalking:AfricasTalking",
+    "BRD": "bird:Bird",
     "EX": "external:External",
     "IB": "infobip:Infobip",
     "KN": "kannel:Kannel",
