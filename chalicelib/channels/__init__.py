@@ -16,6 +16,7 @@ _TYPES: Final[dict[str, str]] = {
     "EX": "external:External",
     "IB": "infobip:Infobip",
     "KN": "kannel:Kannel",
+    "MBD": "messagebird:MessageBird",
     "T": "twilio:Twilio",
 }
 
