@@ -48,9 +48,15 @@ def ssm() -> Any:
     return _client("ssm")
 
 
+@functools.cache
+def cloudwatch() -> Any:
+    """The CloudWatch client, for tools: functions write their metrics to the log."""
+    return _client("cloudwatch")
+
+
 def reset() -> None:
     """Forget every client (tests, after the endpoint changed)."""
-    for cached in (_session, sqs, dynamodb, ssm):
+    for cached in (_session, sqs, dynamodb, ssm, cloudwatch):
         cached.cache_clear()
 
 

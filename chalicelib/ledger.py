@@ -69,6 +69,7 @@ class MessageState:
     total: int  # parts; 0 until the first claim or outcome
     shape: str = ""
     whole_rank: int = 0  # of receipts that named the message, not a part
+    request: str = ""  # what opened this generation
     parts: Mapping[int, PartState] = field(default_factory=dict)
 
     def overall(self) -> Status:
@@ -539,6 +540,7 @@ def _state(item: dict[str, Any]) -> MessageState:
         total=number("tot"),
         shape=text("sh"),
         whole_rank=number("mr"),
+        request=text("rq"),
         parts=parts,
     )
 

@@ -94,6 +94,7 @@ class Received:
     receive_count: int
     sent_at: int  # ms since the epoch
     queue: str  # its name without the deployment's prefix, e.g. "lane-shared.fifo"
+    reason: str = ""  # why it is in a DLQ, where we put it there
 
 
 def received_from(event: dict[str, Any]) -> list[Received]:
@@ -286,6 +287,69 @@ def hold(records: Sequence[Received], seconds: float) -> None:
                 for i, r in enumerate(part)
             ],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How many messages a queue holds: visible, in flight (received and not deleted), delayed. SQS counts roughly."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.visible + self.in_flight + self.delayed
+
+
+def depth(queue: str) -> Depth | None:
+    """How deep a queue is, None where there is no such queue."""
+    names = ["", "NotVisible", "Delayed"]
+    try:
+        found = aws.sqs().get_queue_attributes(
+            QueueUrl=settings().queue_url(queue),
+            AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],
+        )["Attributes"]
+    except Exception as error:
+        if aws.error_code(error).rsplit(".", 1)[-1] in ("NonExistentQueue", "QueueDoesNotExist"):
+            return None
+        raise
+    return Depth(*(int(found.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names))
+
+
+def receive(queue: str, visibility: int) -> list[Received]:
+    """Up to ten messages of `queue`, hidden from others for `visibility` seconds; for tools: Lambda polls itself."""
+    answer = aws.sqs().receive_message(
+        QueueUrl=settings().queue_url(queue),
+        MaxNumberOfMessages=MAX_BATCH,
+        VisibilityTimeout=visibility,
+        WaitTimeSeconds=0,
+        MessageSystemAttributeNames=["All"],
+        MessageAttributeNames=["reason"],
+    )
+    return [
+        Received(
+            message_id=message["MessageId"],
+            receipt_handle=message["ReceiptHandle"],
+            body=message["Body"],
+            group=message["Attributes"].get("MessageGroupId", ""),
+            receive_count=int(message["Attributes"].get("ApproximateReceiveCount", 1)),
+            sent_at=int(message["Attributes"].get("SentTimestamp", 0)),
+            queue=queue,
+            reason=message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", ""),
+        )
+        for message in answer.get("Messages", ())
+    ]
+
+
+def delete(record: Received) -> None:
+    """The message is done with.
+
+    Raises:
+        botocore.exceptions.ClientError: its handle has expired; it will be given again.
+    """
+    aws.sqs().delete_message(QueueUrl=settings().queue_url(record.queue), ReceiptHandle=record.receipt_handle)
 
 
 def bury(queue: str, body: str, group: str, reason: str) -> None:

@@ -193,6 +193,9 @@ def _tell(state: MessageState, reason: str = "", code: str = "") -> None:
 def _incoming(event: MoEvent) -> None:
     event = _with_channel(event)
     channel = registry.channel(event.message.channel)
+    if event.message.external_id:
+        named = trace.external(channel.aggregator, event.message.external_id)
+        trace.hop(named, "received", channel=channel.uuid, event_id=event.event_id)
     if inbox.is_repeat(event):
         telemetry.count("duplicates", channel.aggregator)
         trace.hop(event.event_id, "duplicate", channel=channel.uuid, external_id=event.message.external_id)

@@ -39,6 +39,11 @@ def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
         _waiting.append(item)
 
 
+def external(aggregator: str, external_id: str) -> str:
+    """The subject that lists the MOs which an aggregator gave this id: their event ids are ours, and nobody knows."""
+    return f"x#{aggregator}#{external_id[:500]}"
+
+
 def flush() -> None:
     """Write what has been noted. Never raises: what cannot be written is dropped, and logged once."""
     with _lock:

@@ -1,4 +1,4 @@
-"""Aggregator files: one YAML file per aggregator (and its channels and platforms) -> the registry.
+"""Aggregator files: one YAML file per aggregator with its channels, or with platforms -> checked models.
 
 An error names file, line, key and fix; unknown keys are refused; a secret is written `!secret` and lives in SSM.
 Needs PyYAML, and the settings of both the HTTP channel types and the relay: never on a message's way.
@@ -6,23 +6,37 @@ Needs PyYAML, and the settings of both the HTTP channel types and the relay: nev
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from chalicelib import channels, registry_store
-from chalicelib.channels.config import ConfigError
-from chalicelib.clock import now_ms
-from chalicelib.registry import SMSC_TYPES, Aggregator, Channel, Platform
+from chalicelib.phones import contact_key
+from chalicelib.redaction import SECRET_HEADERS, template_secrets
+from cli import kinds
+from cli.kinds import meant
+
+Path = tuple[str | int, ...]
+Found = tuple[Path, str]  # a problem: where, and what is wrong and what to do
 
 SECRET: Final = "\x00secret\x00"  # noqa: S105  # stands for a value that is in SSM while a file is checked
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+_STAND_IN: Final = "secret"  # for it, where a type checks its config
+_HIDING: Final = re.compile(r"(?i)psk|pre_?shared|passw|secret|token|api_?key|credential")  # names of secrets
+
+_NAME: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
+_COUNTRY: Final = r"^([A-Z]{2})?$"
+_BASE_URL: Final = r"^https?://[^\s/?#]+[^\s?#]*$"
+_SHAPES: Final = {
+    _NAME: "must be 1 to 40 of a-z, 0-9 and -, and begin with a letter or digit",
+    _COUNTRY: 'must be the two capital letters of a country, e.g. "UG"',
+    _BASE_URL: "must be an absolute URL without a query, e.g. https://rapidpro.example.org",
+}
+Name = Annotated[str, Field(pattern=_NAME)]
 
 
 class FileError(ValueError):
@@ -36,44 +50,93 @@ class _Strict(BaseModel):
 class ChannelEntry(_Strict):
     """A channel of the file's aggregator."""
 
-    uuid: UUID
-    id: int | None = None
-    address: str = Field(min_length=1)
-    country: str = Field("", pattern=r"^([A-Z]{2})?$")
-    workspace: str = Field(min_length=1)
-    platform: Name
-    config: dict[str, Any] = {}
+    uuid: UUID = Field(description="the platform's UUID of the channel")
+    id: int | None = Field(None, ge=1, description="the platform's integer id, where it uses one")
+    address: str = Field(min_length=1, description="the number or short code, in quotes")
+    country: str = Field("", pattern=_COUNTRY, description="ISO 3166 alpha-2, for national numbers")
+    workspace: str = Field(min_length=1, description="whose channel it is; tokens of /send belong to a workspace")
+    platform: Name = Field(description="one of `platforms`, of this file or registered already")
+    config: dict[str, Any] = Field({}, description="keys of the type's config that differ for this channel")
 
 
 class PlatformEntry(_Strict):
-    """A platform: its base URL, and whether it has a credential."""
+    """A platform: where its External API is."""
 
-    base_url: str = Field(pattern=r"^https?://")
-    credential: str = ""
-    concurrency: int = Field(5, ge=1, le=1000)
-    report_wired: bool = False
+    base_url: str = Field(pattern=_BASE_URL, description="without /c/ex")
+    credential: str = Field("", description="`!secret` where the platform wants an Authorization header")
+    concurrency: int = Field(5, ge=1, le=1000, description="requests at a time")
+    report_wired: bool = Field(False, description="tell `sent` as soon as the aggregator has accepted a message")
+
+    @field_validator("base_url")
+    @classmethod
+    def _usable(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.username or parts.password:
+            raise ValueError("a URL with a password in it is refused: write `credential: !secret`")
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("must be an absolute URL, e.g. https://rapidpro.example.org")
+        return value
+
+    @field_validator("credential")
+    @classmethod
+    def _hidden(cls, value: str) -> str:
+        if value not in ("", SECRET):
+            raise ValueError("is a secret: write `credential: !secret`, then `jangada platform credential NAME`")
+        return value
+
+
+class PlatformsFile(_Strict):
+    """A file of platforms only."""
+
+    platforms: dict[Name, PlatformEntry] = Field(min_length=1)
 
 
 class AggregatorFile(_Strict):
-    """One file."""
+    """One aggregator: an account at an SMS company, HTTP API or SMSC."""
 
-    name: Name
-    type: str
-    config: dict[str, Any] = {}
-    lane: Literal["own", "shared"] = "shared"
-    vpn: dict[str, Any] = {}
-    contacts: dict[str, str] = {}
+    name: Name = Field(description="names its queue and its secrets; cannot be changed later")
+    type: str = Field(description="a code of `jangada types`, e.g. AT or SMPP")
+    config: dict[str, Any] = Field({}, description="keys of the type: `jangada types CODE`; secrets as `!secret`")
+    lane: Literal["own", "shared"] = Field("shared", description="a queue of its own; an SMSC always has one")
+    vpn: dict[str, Any] = Field({}, description="what the aggregator's VPN form says; Terraform builds from it")
+    contacts: dict[str, str] = Field({}, description="whom to call")
     channels: tuple[ChannelEntry, ...] = ()
     platforms: dict[Name, PlatformEntry] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, value: str) -> str:
+        """Queues are called lane-<name>, lane-<name>-bulk, and the same with -dlq."""
+        if value == "shared" or value.startswith("shared-") or value.endswith(("-bulk", "-dlq")):
+            raise ValueError('its queue would be another\'s: not "shared", and no name that ends in -bulk or -dlq')
+        return value
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value.upper() not in kinds.codes():
+            raise ValueError(f"no such type; {meant(value, kinds.codes())}")
+        return value.upper()
 
 
 @dataclass(frozen=True)
 class Loaded:
     """A checked file."""
 
-    file: AggregatorFile
     source: str
-    secrets: tuple[str, ...]
+    lines: Mapping[Path, int]
+    aggregator: AggregatorFile | None
+    platforms: Mapping[str, PlatformEntry]
+    secrets: tuple[str, ...] = ()  # config keys that are in SSM
+
+    def at(self, *path: str | int) -> str:
+        """`file:line` of a key, or of what it is in."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.source}:{self.lines.get(path, 1)}"
+
+
+# --- YAML -----------------------------------------------------------------------------------------------------------
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,141 +144,249 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.add_constructor("!secret", lambda loader, node: SECRET)
+_CROWDED: Final = re.compile(r"(?<=:[ \t])!secret(?=[],}])")  # YAML would take `,` or `}` for a part of the tag
 
 
-def _lines(node: yaml.Node, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], int]:
-    """The line (from 1) of every key and item."""
-    found = {path: node.start_mark.line + 1}
+def _nodes(node: yaml.Node, path: Path = (), above: tuple[yaml.Node, ...] = ()) -> Iterator[tuple[Path, Any, Any]]:
+    """(path, key's node or None, value's node) of everything in the file.
+
+    Raises:
+        yaml.YAMLError: an alias stands for what it is in.
+    """
+    if node in above:
+        raise yaml.MarkedYAMLError(problem="an alias contains itself", problem_mark=node.start_mark)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            found.update(_lines(value, (*path, key.value)))
-            found[(*path, key.value)] = key.start_mark.line + 1
+            yield (*path, key.value), key, value
+            yield from _nodes(value, (*path, key.value), (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            found.update(_lines(value, (*path, index)))
-    return found
-
-
-def _repeated(node: yaml.Node, source: str) -> list[str]:
-    problems = []
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                problems.append(f"{source}:{line}: {key.value}: is there twice, first in line {seen[key.value]}")
-            seen[key.value] = line
-            problems += _repeated(value, source)
-    elif isinstance(node, yaml.SequenceNode):
-        problems = [problem for value in node.value for problem in _repeated(value, source)]
-    return problems
+            yield (*path, index), None, value
+            yield from _nodes(value, (*path, index), (*above, node))
 
 
 def load(text: str, source: str) -> Loaded:
-    """Check the text of a file.
+    """Check the text of a file. What the registry has is not looked at.
 
     Raises:
         FileError: with a line for each problem.
     """
+    lines: dict[Path, int] = {}
+    texts: dict[Path, str] = {}
+    problems: list[Found] = []
+    text = _CROWDED.sub("!secret ", text)
     try:
         node = yaml.compose(text, Loader=_Loader)
+        for path, key, value in _nodes(node) if node is not None else ():
+            line = (key or value).start_mark.line + 1
+            if path in lines and key is not None and path[-1] != "<<" and lines[path] != line:
+                problems.append((path, f"is there twice, first in line {lines[path]}"))
+            lines[path] = line
+            if isinstance(value, yaml.ScalarNode):
+                texts[path] = value.value
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with one more tag
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise FileError(
             f"{source}:{mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"
         ) from None
-    if node is None or not isinstance(data, dict):
+    if not isinstance(data, dict):
         raise FileError(f"{source}:1: the file must be a mapping with name, type, config and channels")
-    lines = _lines(node)
-    problems = _repeated(node, source)
+    file: AggregatorFile | PlatformsFile | None = None
+    only_platforms = data.keys() <= {"platforms"}
     try:
-        file = AggregatorFile.model_validate(data)
+        file = (PlatformsFile if only_platforms else AggregatorFile).model_validate(data)
     except ValidationError as error:
-        problems += [_explain(dict(item), lines, source) for item in error.errors(include_url=False)]
-        raise FileError("\n".join(problems)) from None
-    problems += [f"{source}:{_line(lines, 'config', key)}: {message}" for key, message in _config_problems(file)]
+        problems += [_explain(dict(item), texts) for item in error.errors(include_url=False)]
+    problems += _misplaced(data)
+    code, config = str(data.get("type")).upper(), data.get("config", {})
+    if not only_platforms and code in kinds.codes() and isinstance(config, dict):
+        problems += config_problems(code, config)
+    aggregator = file if isinstance(file, AggregatorFile) else None
+    problems += _channel_problems(aggregator) if aggregator else []
+    loaded = Loaded(
+        source,
+        lines,
+        aggregator,
+        file.platforms if file else {},
+        tuple(key for key, value in aggregator.config.items() if value == SECRET) if aggregator else (),
+    )
     if problems:
-        raise FileError("\n".join(problems))
-    return Loaded(file, source, tuple(key for key, value in file.config.items() if value == SECRET))
+        raise FileError(report((loaded.at(*path), path, what) for path, what in problems))
+    return loaded
 
 
-def _line(lines: Mapping[tuple[str | int, ...], int], *path: str | int) -> int:
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path, 1)
+def report(problems: Iterable[tuple[str, Path, str]]) -> str:
+    """Problems as `file:line: key: what`, in the order of the lines, each once."""
+    lines = {
+        f"{at}: {'.'.join(map(str, path))}: {what}" if path else f"{at}: {what}": at for at, path, what in problems
+    }
+
+    def place(line: str) -> tuple[str, int]:
+        file, _, number = lines[line].rpartition(":")
+        return file, int(number)
+
+    return "\n".join(sorted(lines, key=place))
 
 
-def _explain(error: dict[str, Any], lines: Mapping[tuple[str | int, ...], int], source: str) -> str:
+def _explain(error: dict[str, Any], texts: Mapping[Path, str]) -> Found:
     path = tuple(step for step in error["loc"] if step != "[key]")
-    where = f"{source}:{_line(lines, *path)}: {'.'.join(str(step) for step in path)}"
     if error["type"] == "extra_forbidden":
         inner: dict[str, type[BaseModel]] = {"channels": ChannelEntry, "platforms": PlatformEntry}
         model = inner.get(str(path[0]), AggregatorFile) if len(path) > 1 else AggregatorFile
-        return f"{where}: unknown key{_meant(str(path[-1]), list(model.model_fields))}"
+        return path, f"unknown key; {meant(str(path[-1]), model.model_fields)}"
     if error["type"] == "missing":
-        return f"{where}: required key is missing"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+        return path, "required key is missing"
+    if error["type"] == "string_type" and path in texts:
+        return path, f'must be text: put it in quotes, "{texts[path]}"'
+    if error["type"] == "string_pattern_mismatch":
+        return path, _SHAPES.get(error["ctx"]["pattern"], str(error["msg"]))
+    return path, str(error["msg"]).removeprefix("Value error, ")
 
 
-def _meant(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, 1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+# --- what a schema cannot say ---------------------------------------------------------------------------------------
 
 
-def _config_problems(file: AggregatorFile) -> list[tuple[str, str]]:
-    """(key, message) for what the type's own Config says of `config`."""
-    if file.type.upper() in SMSC_TYPES:
+def _misplaced(data: Mapping[str, Any]) -> Iterator[Found]:
+    """`!secret` where nothing reads it, and what looks like a secret in clear where no type says which keys are."""
+    for path, value in _leaves(data):
+        allowed = (len(path) == 2 and path[0] == "config") or (
+            len(path) == 3 and path[::2] == ("platforms", "credential")
+        )
+        if value == SECRET and not allowed:
+            yield path, "`!secret` is for the keys of the aggregator's config and for a platform's credential"
+        elif path[0] == "vpn" and value != SECRET and _HIDING.search(str(path[-1])):
+            yield path, "looks like a secret: keep it out of the file; Terraform has AWS make the VPN's keys"
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def _channel_problems(file: AggregatorFile) -> Iterator[Found]:
+    """What the channels of a file say of each other, and what the type says of the config keys of their own."""
+    taken: dict[tuple[str, Any], int] = {}
+    for index, one in enumerate(file.channels):
+        for key, value in (("uuid", one.uuid), ("id", one.id), ("address", contact_key(one.address))):
+            first = taken.setdefault((key, value), index)
+            if value is not None and first != index:
+                yield ("channels", index, key), f"is that of channels.{first} already"
+        for path, what in _own_config_problems(file.type, file.config, one.config):
+            yield ("channels", index, *path), what
+
+
+def _own_config_problems(code: str, account: Mapping[str, Any], own: Mapping[str, Any]) -> Iterator[Found]:
+    """What is wrong with the config keys of a channel that are its own."""
+    model = _model(code)
+    hidden = kinds.secret_keys(model) if model else ()
+    for key in own:
+        if key in hidden:
+            yield ("config", key), "is a secret: it goes into the aggregator's config, as `!secret`"
+    for path, what in config_problems(code, {**account, **own}) if own else ():
+        if path[1] in own and path[1] not in hidden:
+            yield path, what
+
+
+def channel_entry(
+    data: Mapping[str, Any], code: str, account: Mapping[str, Any]
+) -> tuple[ChannelEntry | None, list[str]]:
+    """One channel of an aggregator with the type `code` and the config `account`, or what is wrong with it."""
+    try:
+        entry = ChannelEntry.model_validate(data)
+    except ValidationError as error:
+        found = [_explain(dict(item), {}) for item in error.errors(include_url=False)]
+        return None, [f"{'.'.join(map(str, path))}: {what}" for path, what in found]
+    problems = _own_config_problems(code, account, entry.config)
+    return entry, [f"{'.'.join(map(str, path))}: {what}" for path, what in problems]
+
+
+def _model(code: str) -> type[BaseModel] | None:
+    try:
+        return kinds.config_of(code)
+    except ModuleNotFoundError:
+        return None
+
+
+def config_problems(code: str, config: Mapping[str, Any], clear: Collection[str] = ()) -> list[Found]:
+    """What is wrong with an aggregator's config, by the key: `SECRET` values are taken to be right.
+
+    The values of `clear` are the secrets themselves; they are not repeated in what is answered.
+    """
+    model = _model(code)
+    if model is None:
         return []
+    hidden = kinds.secret_keys(model)
+    problems: list[Found] = []
+    for key, value in config.items():
+        if value == SECRET or value is None or key in clear:
+            continue
+        if key in hidden:
+            problems.append((("config", key), f"is a secret: write `{key}: !secret`, {_give(key)}"))
+        elif key == "headers" and isinstance(value, dict):
+            named = (name for name in value if str(name).lower() in SECRET_HEADERS or _HIDING.search(str(name)))
+            problems += [
+                (("config", key, name), "is a secret: write `headers: !secret`, and give all headers as JSON text")
+                for name in named
+            ]
+        elif isinstance(value, str) and template_secrets(value):
+            problems.append((("config", key), f"seems to hold a credential: write `{key}: !secret`, {_give(key)}"))
     try:
-        config = channels.load(file.type).Config
-    except channels.UnknownType as error:
-        return [("", f"type: {error}")]
-    problems = [
-        (key, f"config.{key}: is a secret; write `{key}: !secret` and give its value when you apply the file")
-        for key in config.secret_keys()
-        if file.config.get(key) not in (None, SECRET)
-    ]
-    try:
-        config.read({key: "secret" if value == SECRET else value for key, value in file.config.items()})
-    except ConfigError as error:
-        for message in str(error).split("; "):
-            key, _, rest = message.partition(": ")
-            if rest.startswith("unknown key"):
-                rest = "unknown key" + _meant(key, list(config.model_fields))
-            problems.append((key, f"config.{key}: {rest}"))
+        model.model_validate({key: _STAND_IN if value == SECRET else value for key, value in config.items()})
+    except ValidationError as error:
+        for item in error.errors(include_url=False, include_input=False):
+            path = item["loc"]
+            if path and config.get(str(path[0])) == SECRET:
+                continue  # it is the stand-in that does not fit
+            if item["type"] == "extra_forbidden":
+                what = f"unknown key; {meant(str(path[-1]), model.model_fields) if len(path) == 1 else 'remove it'}"
+            elif item["type"] == "missing" and str(path[0]) in hidden:
+                what = f"required key is missing: write `{path[0]}: !secret`, {_give(str(path[0]))}"
+            elif item["type"] == "missing":
+                what = "required key is missing"
+            else:
+                what = str(item["msg"]).removeprefix("Value error, ")
+            problems.append((("config", *path), what))
     return problems
 
 
-def apply(loaded: Loaded, secrets: Mapping[str, str] | None = None) -> list[str]:
-    """Write a checked file to the registry; says what it wrote. `secrets` go to SSM, others stay as they are.
+def _give(key: str) -> str:
+    return f"then `jangada aggregator secret NAME {key}`"
+
+
+def read(path: str) -> Loaded:
+    """Read and check a file.
 
     Raises:
-        registry_store.Conflict: an address or id belongs to a channel elsewhere.
+        FileError: it cannot be read, or used.
     """
-    file, now = loaded.file, now_ms()
-    given = {key: value for key, value in (secrets or {}).items() if key in loaded.secrets}
-    if given:
-        registry_store.put_secret("aggregators", file.name, json.dumps(given))
-    for name, entry in file.platforms.items():
-        hidden = entry.credential == SECRET
-        registry_store.put_platform(Platform(name=name, secret=hidden, **entry.model_dump(exclude={"credential"})))
-    registry_store.put_aggregator(
-        Aggregator(
-            name=file.name,
-            type=file.type.upper(),
-            config={key: value for key, value in file.config.items() if value != SECRET},
-            secrets=loaded.secrets,
-            lane=file.lane,
-            vpn=file.vpn,
-            contacts=dict(file.contacts),
-            version=now,
-        )
-    )
-    for one in file.channels:
-        fields = one.model_dump(exclude={"uuid"})
-        registry_store.put_channel(
-            Channel(uuid=str(one.uuid), aggregator=file.name, type=file.type.upper(), created_at=now, **fields)
-        )
-    said = [f"platform {name}" for name in file.platforms]
-    return [*said, f"aggregator {file.name}", *(f"channel {one.uuid} ({one.address})" for one in file.channels)]
+    try:
+        with open(path, encoding="utf-8") as file:
+            return load(file.read(), path)
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path}: not UTF-8: {error.reason} at octet {error.start}") from None
+
+
+def read_all(paths: Iterable[str]) -> list[Loaded]:
+    """Read and check several files.
+
+    Raises:
+        FileError: with the problems of all of them.
+    """
+    found, problems = [], []
+    for path in paths:
+        try:
+            found.append(read(path))
+        except FileError as error:
+            problems.append(str(error))
+    if problems:
+        raise FileError("\n".join(problems))
+    return found

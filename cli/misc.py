@@ -1,0 +1,138 @@
+"""Small commands: `jangada unmatched`, `jangada types`, `jangada segments`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from cli import output
+from cli.output import Problem, moment, span
+
+MORE = 20  # characters that are listed one by one
+
+
+def arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """What the command `name` takes."""
+    parser.add_argument("--json", action="store_true")
+    if name == "unmatched":
+        parser.add_argument("aggregator", metavar="AGGREGATOR")
+        parser.set_defaults(run=unmatched)
+    elif name == "types":
+        parser.add_argument("code", nargs="?", default="", metavar="CODE", help="show the config keys of this type")
+        parser.set_defaults(run=types)
+    else:
+        parser.add_argument("text", metavar="TEXT", help="- for standard input")
+        parser.set_defaults(run=segments)
+
+
+def unmatched(options: argparse.Namespace) -> None:
+    """Receipts that wait for a message with their id; after seven days they are forgotten."""
+    from chalicelib import registry, rendezvous
+    from chalicelib.clock import now_ms
+    from chalicelib.phones import mask
+
+    registry.aggregator(options.aggregator)
+    now = now_ms()
+    rows: list[dict[str, Any]] = [
+        {
+            "external_id": one.external_id,
+            "status": one.receipt.update.status.value,
+            "code": one.receipt.update.code,
+            "destination": mask(one.receipt.update.destination),
+            "since": one.since,
+        }
+        for one in rendezvous.unmatched(options.aggregator)
+    ]
+    if options.json:
+        output.as_json(rows)
+        return
+    shown = [(*list(row.values())[:4], moment(row["since"]), span(now - row["since"])) for row in rows]
+    heads = ("external id", "status", "code", "destination", "parked", "age")
+    output.table(heads, shown, "every receipt has found its message")
+
+
+def types(options: argparse.Namespace) -> None:
+    """The types, or the keys of one."""
+    from chalicelib.registry import SMSC_TYPES
+    from cli import kinds
+
+    if not options.code:
+        found = [
+            {"code": code, "name": kinds.name_of(code), "served_by": "the relay" if code in SMSC_TYPES else "Lambda"}
+            for code in kinds.codes()
+        ]
+        if options.json:
+            output.as_json(found)
+        else:
+            output.table(("code", "name", "served by"), [tuple(one.values()) for one in found])
+        return
+    keys = kinds.keys_of(kinds.config_of(options.code))
+    if options.json:
+        output.as_json(keys)
+        return
+    code = options.code.upper()
+    print(f"{code}: {kinds.name_of(code)}\n")
+    output.table(("key", "value", "needed", "default", "about"), [_key(key) for key in keys])
+
+
+def _key(key: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    kind = "secret" if key["secret"] else key["kind"]
+    default = "" if key["default"] in (None, "", [], {}) else str(key["default"]).lower()
+    if isinstance(key["default"], str):
+        default = key["default"]
+    return key["key"], kind, "yes" if key["required"] else "no", default, key["about"]
+
+
+def segments(options: argparse.Namespace) -> None:
+    """What a text costs on the air."""
+    from chalicelib import gsm7, text
+
+    given = sys.stdin.read().removesuffix("\n") if options.text == "-" else options.text
+    if not given:
+        raise Problem("the text is empty")
+    found = text.segments(given)
+    plain = text.substitute_gsm7(given)
+    forcing = [character for character in dict.fromkeys(given) if not gsm7.is_gsm7(character)]
+    wide = gsm7.is_gsm7(given)
+    dear = [c for c in dict.fromkeys(given) if (gsm7.septets(c) if wide else text.utf16_units(c)) > 1]
+    about: dict[str, Any] = {
+        "encoding": found.encoding,
+        "segments": found.count,
+        "units": found.units,
+        "units_of_segments": [gsm7.septets(p) if wide else text.utf16_units(p) for p in found.parts],
+        "forces_ucs2": [_named(c) for c in forcing],
+        "costs_two": [_named(c) for c in dear],
+        "as_gsm7": plain if plain != given else "",
+        "segments_as_gsm7": text.segments(plain).count if plain != given else 0,
+    }
+    if options.json:
+        output.as_json(about)
+        return
+    unit = "septets" if wide else "UTF-16 units"
+    lengths = " + ".join(str(length) for length in about["units_of_segments"])
+    instead = f'"{plain}", {_segments(about["segments_as_gsm7"])}' if about["as_gsm7"] else ""
+    output.fields(
+        [
+            ("encoding", "GSM 7-bit" if wide else "UCS-2"),
+            ("segments", f"{_segments(found.count)}: {lengths} {unit}"),
+            ("forces UCS-2", _list(about["forces_ucs2"])),
+            ("costs two", _list(about["costs_two"])),
+            ("in GSM 7-bit", instead),
+        ]
+    )
+
+
+def _segments(count: int) -> str:
+    return f"{count} segment{'' if count == 1 else 's'}"
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - MORE} more" if len(names) > MORE else ""
+    return ", ".join(names[:MORE]) + more
+
+
+def _named(character: str) -> str:
+    """`é U+00E9`, or only the number where there is nothing to see."""
+    number = f"U+{ord(character):04X}"
+    return f"{character} {number}" if character.isprintable() and not character.isspace() else number
