@@ -23,6 +23,7 @@ from chalicelib.channels.base import (
     message_id,
     route,
 )
+from chalicelib.channels.parts import international
 from chalicelib.channels.request import Event
 from chalicelib.messages import Incoming
 from chalicelib.outcomes import Accepted, ChannelDown
@@ -137,7 +138,7 @@ class MessageBird(HttpChannel):
         )
         events: list[Event] = [update]
         if code == str(STOPPED):
-            events.append(self.optout("+" + form.get("recipient").lstrip("+ "), country=""))
+            events.append(self.optout(international(form.get("recipient")), country=""))
         return events
 
     def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:

@@ -52,6 +52,15 @@ def message_id(text: str) -> str | None:
     return None
 
 
+def international(number: str) -> str:
+    """The number with its plus, from an aggregator that writes international numbers without; others as they are.
+
+    What is shorter than eight digits is a short code, and no country code begins with 0 (ITU-T E.164 section 6).
+    """
+    bare = number.strip()
+    return f"+{bare}" if bare.isascii() and bare.isdigit() and len(bare) >= 8 and bare[0] != "0" else number
+
+
 def split_attachment(attachment: str) -> tuple[str, str] | None:
     """("image/jpeg", "https://…") of RapidPro's "image/jpeg:https://…"; None where it is not of that shape."""
     kind, colon, url = attachment.partition(":")

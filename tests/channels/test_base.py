@@ -31,6 +31,7 @@ from chalicelib.channels.base import (
     route,
 )
 from chalicelib.channels.config import ConfigError
+from chalicelib.channels.parts import international
 from chalicelib.channels.request import Event, MethodNotAllowed, rfc3339, urn
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted
@@ -289,6 +290,16 @@ def test_an_opt_out_is_of_a_phone() -> None:
 )  # fmt: skip
 def test_message_ids(text: str, expected: str | None) -> None:
     assert message_id(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("27831110000", "+27831110000"), (" 47912345 ", "+47912345"), ("+27831110000", "+27831110000"),
+     ("1234567", "1234567"), ("0831110000", "0831110000"), ("Acme 2783111", "Acme 2783111"), ("٣٣٣٣٣٣٣٣", "٣٣٣٣٣٣٣٣"),
+     ("", "")],
+)  # fmt: skip
+def test_international_numbers_get_their_plus(number: str, expected: str) -> None:
+    assert international(number) == expected
 
 
 @pytest.mark.parametrize(
