@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 _TYPES: Final[dict[str, str]] = {
     "AT": "africastalking:AfricasTalking",
+    "BKS": "bulksms:BulkSms",
     "BRD": "bird:Bird",
+    "CM": "clickmobile:ClickMobile",
+    "CT": "clickatell:Clickatell",
     "EX": "external:External",
     "IB": "infobip:Infobip",
     "KN": "kannel:Kannel",
