@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from chalicelib.channels.base import ChannelRecord, HttpChannel
 
 _TYPES: Final[dict[str, str]] = {
+    "AC": "arabiacell:ArabiaCell",
     "AT": "africastalking:AfricasTalking",
     "BKS": "bulksms:BulkSms",
     "BRD": "bird:Bird",
     "CM": "clickmobile:ClickMobile",
+    "CS": "clicksend:ClickSend",
     "CT": "clickatell:Clickatell",
     "EX": "external:External",
     "IB": "infobip:Infobip",
