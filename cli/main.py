@@ -43,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     given = list(sys.argv[1:] if argv is None else argv)
     options = parser_for(given).parse_args(given)
+    if os.environ.get("JANGADA_LOCAL"):  # the emulated AWS of `make run`
+        from local.emulator import environment
+
+        os.environ.update(environment(os.environ["JANGADA_LOCAL"]))
     try:
         status: int | None = options.run(options)
         sys.stdout.flush()

@@ -14,6 +14,8 @@ from chalicelib.messages import Status
 Hop = Mapping[str, Any]
 
 _FAILURES = ("failed", "expired", "refused")
+_TO_PLATFORM = ("platform_accepted", "platform_refused", "platform_retry", "to_platform", "stopped")
+_STATUSES = ("sent", "delivered", "failed")  # for the platform; an outcome of that name says which part it is of
 _MOVES = ("queued", "redriven", "later", "buried", "retry", "in_doubt", "throttled", "paused", "wired")
 
 
@@ -103,14 +105,16 @@ def next_attempt(part: PartState) -> int:
     return wait.not_before if isinstance(wait, Aside) else 0
 
 
-def platform(hops: Sequence[Hop], now: int) -> Place | None:
-    """Where what the platform is to be told is: an MO, an opt-out or a status. None where there is nothing."""
+def platform(hops: Sequence[Hop], now: int, name: str = "") -> Place | None:
+    """Where what the platform `name` is to be told is: an MO, an opt-out or a status. None where there is nothing."""
     from chalicelib.delivery import BACKOFF
 
-    told = last(hops, "platform_accepted", "platform_refused", "platform_retry", "to_platform", "stopped")
-    if told is None:
+    calls = [hop for hop in hops if hop["hop"] in _TO_PLATFORM or (hop["hop"] in _STATUSES and "total" not in hop)]
+    if not calls:
         return None
-    queue = queues.deliver_queue(str(told["platform"])) if told.get("platform") else "its platform's queue"
+    told = calls[-1]
+    name = str(told.get("platform") or name)
+    queue = queues.deliver_queue(name) if name else "its platform's queue"
     what = str(told.get("kind") or "receive")
     if told["hop"] == "platform_accepted":
         return Place("", f"the platform has taken it: {what}")

@@ -90,7 +90,7 @@ def _stories(message_id: str, channel: str = "") -> list[dict[str, Any]]:
 
 def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
     """The story of an MT."""
-    from chalicelib import ledger, trace
+    from chalicelib import ledger, registry, trace
     from chalicelib.clock import now_ms
     from cli import whereabouts
 
@@ -98,6 +98,10 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
     for external_id in {part.external_id for part in state.parts.values() if part.external_id} - {key.id}:
         hops = hops + [hop for hop in trace.read(external_id) if hop.get("channel") == key.channel]
     hops = sorted(hops, key=lambda hop: int(hop["at"]))
+    try:
+        target = registry.channel(key.channel).platform
+    except registry.UnknownChannel:
+        target = ""
     pause = ledger.lane_pause(state.aggregator) if state.aggregator else None
     queued = whereabouts.last(hops, "queued", "redriven") or {}
     return {
@@ -113,7 +117,7 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
         "opened_at": state.opened_at,
         "expires_at": int(queued.get("until") or 0),
         "where": _place(whereabouts.place(state, hops, pause, now)),
-        "platform": _place(whereabouts.platform(hops, now)),
+        "platform": _place(whereabouts.platform(hops, now, target)),
         "parts": [
             {
                 "part": index + 1,

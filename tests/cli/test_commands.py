@@ -98,6 +98,17 @@ def test_the_process_itself(emulator: Any, aws: Aws) -> None:
     assert bad.stderr == f"jangada: no channel {OTHER}; `jangada channel list` shows all\n"
 
 
+def test_the_emulated_aws_of_make_run_is_named_by_one_variable(emulator: Any, aws: Aws) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "JANGADA_"))}
+    bare["JANGADA_LOCAL"] = emulator.endpoint
+    aws.platform("main", "https://rapidpro.example.org")
+    ran = subprocess.run(
+        [sys.executable, "-m", "cli.main", "platform", "list"], cwd=ROOT, env=bare, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "rapidpro.example.org" in ran.stdout
+
+
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     shell = f"{sys.executable} -m cli.main types EX | head -1"
     ran = subprocess.run(["bash", "-o", "pipefail", "-c", shell], cwd=ROOT, capture_output=True, text=True)
