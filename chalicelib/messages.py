@@ -121,6 +121,7 @@ class Outgoing(Word):
     expires_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
     resend: bool = False
     session_status: str = ""
+    response_to_external_id: str = ""  # the aggregator's id of the MO that this answers, where the producer knows it
 
     @model_validator(mode="before")
     @classmethod
