@@ -15,6 +15,8 @@ _TYPES: Final[dict[str, str]] = {
     "AT": "africastalking:AfricasTalking",
     "BKS": "bulksms:BulkSms",
     "BRD": "bird:Bird",
+    "BS": "burstsms:BurstSms",
+    "CK": "chikka:Chikka",
     "CM": "clickmobile:ClickMobile",
     "CS": "clicksend:ClickSend",
     "CT": "clickatell:Clickatell",
