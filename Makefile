@@ -15,13 +15,17 @@ $(VENV)/.ready: requirements.txt requirements-relay.txt requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/bin/jangada: $(VENV)/.ready
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
 $(EMULATOR)/.ready: requirements-emulator.txt
 	@echo "Setting up $(EMULATOR)"
 	@$(PYTHON) -m venv $(EMULATOR)
 	@$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check -r requirements-emulator.txt
 	@touch $@
 
-setup: $(VENV)/.ready $(EMULATOR)/.ready ## Make both environments
+setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with the `jangada` command in the first
 
 test: setup ## Set up and run all tests
 	@$(VENV)/bin/python -m pytest -q $(ARGS)

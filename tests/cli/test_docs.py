@@ -1,0 +1,179 @@
+"""docs/cli.md tells the truth: its files load, its commands run in its order, and print what it shows.
+
+`JANGADA_WRITE_DOCS=1 pytest tests/cli/test_docs.py` writes what they print into the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import app
+from chalicelib import ledger, queues, registry, rendezvous, trace
+from chalicelib.clock import now_ms
+from chalicelib.messages import Outgoing, Status, StatusUpdate
+from chalicelib.records import LaneRecord, MessageKey, Outcome, ReceiptEvent
+from cli import aggregator_files
+from cli.main import COMMANDS, parser_for
+from tests.cli.conftest import Jangada
+from tests.support import Aws
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+CHANNEL = "a86f686f-9168-4dd9-a03e-77f11b265b56"
+PHONE = "+256700123123"
+BLOCK = re.compile(r"^(## [^\n]*)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+VARYING = (
+    (re.compile(r"\d{4}-\d\d-\d\d"), "DATE"),
+    (re.compile(r"\d\d:\d\d:\d\d(\.\d{3})?"), "TIME"),
+    (re.compile(r"\+?\b\d+ (ms|s|m|h|d)\b"), "SPAN"),
+    (re.compile(r"jgd_\S+"), "TOKEN"),
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
+    (re.compile(r"\b[0-9a-f]{12}\b"), "HASH"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+def steady(text: str) -> str:
+    """The text without what is another at every run."""
+    for pattern, name in VARYING:
+        text = pattern.sub(name, text)
+    return text.strip()
+
+
+def without_keys(text: str) -> str:
+    """Without the keys that `types` lists: the page need not change with each new one."""
+    return re.sub(r"(?<=^KEY)(.*\n)(^\w+  .*\n?)+", "", text, flags=re.MULTILINE)
+
+
+# --- the world of the page ------------------------------------------------------------------------------------------
+
+
+def opened(number: int) -> MessageKey:
+    key = ledger.open_message(
+        CHANNEL, str(number), aggregator="at-ug", lane="lane-shared", destination=PHONE, now=now_ms()
+    ).key
+    ledger.mark_forwarded(key)
+    text, until = "Reply with YES or NO", now_ms() + 86_400_000
+    trace.hop(key.id, "queued", channel=CHANNEL, queue="lane-shared.fifo", until=until, to=PHONE, text=text)
+    return key
+
+
+def exchange(status: int, took: int) -> dict[str, object]:
+    url = "https://api.africastalking.com/version1/messaging"
+    return {"method": "POST", "url": url, "status": status, "elapsed_ms": took, "request": "", "response": ""}
+
+
+def messages(aws: Aws) -> None:
+    """One that is delivered, one that is tried again, a receipt for neither."""
+    key, name = opened(1241244), "ATXid_b1a2c3"
+    ledger.claim(key, 0, 1, owner="o", until=now_ms() + 1000, now=now_ms())
+    ledger.accept(key, 0, 1, "o", name, now_ms())
+    trace.hop(key.id, "wired", channel=CHANNEL, part=0, external_id=name, exchanges=[exchange(201, 213)])
+    trace.flush()
+    for event in (
+        Outcome(key=key, aggregator="at-ug", accepted=True, external_id=name, destination=PHONE, at=1, recorded=True),
+        ReceiptEvent(event_id="e-1", aggregator="at-ug", update=StatusUpdate(
+            channel=CHANNEL, status=Status.DELIVERED, external_id=name)),
+        ReceiptEvent(event_id="e-2", aggregator="at-ug", update=StatusUpdate(
+            channel=CHANNEL, status=Status.FAILED, external_id="ATXid_d4e5f6", destination=PHONE, code="21")),
+    ):  # fmt: skip
+        queues.send(queues.EVENTS, queues.event_entry(event))
+        aws.drain(queues.EVENTS, app.record)
+    assert rendezvous.find("at-ug", name)
+    told = {"method": "POST", "url": f"https://rapidpro.example.org/c/ex/{CHANNEL}/delivered", "status": 200}
+    trace.hop(key.id, "platform_accepted", channel=CHANNEL, kind="delivered", platform="main",
+              exchanges=[{**told, "elapsed_ms": 48}])  # fmt: skip
+    other, now = opened(1241245), now_ms()
+    ledger.claim(other, 0, 1, owner="o", until=now + 1000, now=now)
+    ledger.release(other, 0, "o", now, "connection_failed", now, trouble_since=now)
+    trace.hop(other.id, "retry", channel=CHANNEL, part=0, reason="connection_failed", code="502",
+              exchanges=[exchange(502, 1204)])  # fmt: skip
+    trace.flush()
+
+
+def pause(aws: Aws) -> None:
+    ledger.pause_lane("at-ug", "no balance at Africa's Talking", now_ms())
+
+
+def letters(aws: Aws) -> None:
+    now = now_ms()
+    for number in (1241246, 1241247):
+        message = Outgoing(id=number, text="Murakoze", to=PHONE, channel=999)
+        body = message.model_dump_json(by_alias=True, exclude_defaults=True)
+        queues.bury(queues.OUTBOUND, body, str(number), "unknown channel 999, for an hour: add it, then redrive")
+    key = opened(1241248)
+    ledger.claim(key, 0, 1, owner="o", until=now - 1, now=now - 2)
+    message = Outgoing(id=1241248, text="Murakoze", to=PHONE, channel=CHANNEL)
+    record = LaneRecord(key=key, message=message, aggregator="at-ug", lane="lane-shared", first_seen=now,
+                        expires_at=now + 86_400_000)  # fmt: skip
+    queues.bury("lane-shared.fifo", record.to_body(), "g", "in doubt, and the channel says ask: no answer in 30 s")
+
+
+WORLD: dict[str, Callable[[Aws], None]] = {"## Why": messages, "## Lanes": pause, "## Dead letters": letters}
+
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_command_runs_and_prints_what_the_page_shows(
+    aws: Aws, jangada: Jangada, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "schemas").symlink_to(DOCS / "schemas")
+    monkeypatch.setenv("AT_API_KEY", "hunter2")
+    monkeypatch.setenv("MAIN_AUTHORIZATION", "Token hunter2")
+    page = (DOCS / "cli.md").read_text()
+    printed = ""
+    end = 0
+    for found in BLOCK.finditer(page):
+        heading, kind, body = found.groups()
+        if heading in WORLD:
+            WORLD[heading](aws)
+        if kind == "yaml":
+            (tmp_path / body.split()[1]).write_text(body)
+        if kind != "console":
+            continue
+        shown = ""
+        for line in re.findall(r"^\$ (.*)$", body, re.MULTILINE):
+            words = shlex.split(line)
+            if words[1:3] == ["token", "revoke"]:
+                words[3] = registry.tokens()[0].hash[:12]
+                line = shlex.join(words)
+            ran = jangada(*words[1:])
+            output = ran.err + ran.out
+            assert ran.status in (0, 1), output
+            assert "hunter2" not in output
+            shown += f"$ {line}\n{output}"
+        if not os.environ.get("JANGADA_WRITE_DOCS"):
+            assert steady(without_keys(shown)) == steady(without_keys(body))
+        printed += page[end : found.start(3)] + shown
+        end = found.end(3)
+    if os.environ.get("JANGADA_WRITE_DOCS"):
+        (DOCS / "cli.md").write_text(printed + page[end:])
+
+
+def actions(name: str) -> list[str]:
+    """`name` with each of its actions."""
+    parser = parser_for([name])
+    (commands,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    inner = [one for one in commands.choices[name]._actions if isinstance(one, argparse._SubParsersAction)]
+    return [f"{name} {action}" for one in inner for action in one.choices] or [name]
+
+
+@pytest.mark.parametrize("command", [action for name in COMMANDS for action in actions(name)])
+def test_no_command_is_missing_in_the_page(command: str) -> None:
+    assert f"$ jangada {command} " in (DOCS / "cli.md").read_text().replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "text", re.findall(r"^```yaml\n(.*?)^```$", (DOCS / "aggregators.md").read_text(), re.M | re.S)
+)
+def test_every_file_of_the_other_page_loads(text: str) -> None:
+    assert aggregator_files.load(text, "docs/aggregators.md")
