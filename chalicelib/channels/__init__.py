@@ -14,6 +14,7 @@ _TYPES: Final[dict[str, str]] = {
     "AC": "arabiacell:ArabiaCell",
     "AT": "africastalking:AfricasTalking",
     "BKS": "bulksms:BulkSms",
+    "BL": "bongolive:BongoLive",
     "BRD": "bird:Bird",
     "BS": "burstsms:BurstSms",
     "CK": "chikka:Chikka",
