@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chalicelib.transport import Http
 
 STOPPED: Final = 103  # the recipient has unsubscribed
-_NO_ACCESS: Final = "2"  # https://developers.messagebird.com/api/#api-errors
+_NO_ACCESS: Final = "2"  # of the API's error codes: request not allowed
 _NO_BALANCE: Final = "25"
 
 
