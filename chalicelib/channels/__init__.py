@@ -16,6 +16,7 @@ _TYPES: Final[dict[str, str]] = {
     "BKS": "bulksms:BulkSms",
     "BL": "bongolive:BongoLive",
     "BRD": "bird:Bird",
+    "BRV": "brevo:Brevo",
     "BS": "burstsms:BurstSms",
     "CK": "chikka:Chikka",
     "CM": "clickmobile:ClickMobile",
