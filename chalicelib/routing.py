@@ -256,7 +256,8 @@ def _begin(received: Received) -> _Step:
         missing = f"aggregator {channel.aggregator}"
     if now_ms() - received.sent_at < UNKNOWN_FOR:
         return _Verdict.LOOK_AGAIN
-    return _bury(received, f"unknown {missing}, for an hour: add it with `jangada apply`, then redrive", message)
+    fix = "add it with `jangada aggregator apply`, then redrive"
+    return _bury(received, f"unknown {missing}, for an hour: {fix}", message)
 
 
 def _bury(received: Received, reason: str, message: Outgoing | None = None) -> _Verdict:

@@ -28,6 +28,7 @@ SECRET: Final = "\x00secret\x00"  # noqa: S105  # stands for a value that is in 
 _STAND_IN: Final = "secret"  # for it, where a type checks its config
 _HIDING: Final = re.compile(r"(?i)psk|pre_?shared|passw|secret|token|api_?key|credential")  # names of secrets
 
+_PASSWORD: Final = re.compile(r"(?i)passw|secret|psk")  # always one, whatever the type says of the key
 _NAME: Final = r"^[a-z0-9][a-z0-9-]{0,39}$"
 _COUNTRY: Final = r"^([A-Z]{2})?$"
 _BASE_URL: Final = r"^https?://[^\s/?#]+[^\s?#]*$"
@@ -320,14 +321,12 @@ def config_problems(code: str, config: Mapping[str, Any], clear: Collection[str]
     The values of `clear` are the secrets themselves; they are not repeated in what is answered.
     """
     model = _model(code)
-    if model is None:
-        return []
-    hidden = kinds.secret_keys(model)
+    hidden = kinds.secret_keys(model) if model else ()
     problems: list[Found] = []
     for key, value in config.items():
         if value == SECRET or value is None or key in clear:
             continue
-        if key in hidden:
+        if key in hidden or _PASSWORD.search(key):
             problems.append((("config", key), f"is a secret: write `{key}: !secret`, {_give(key)}"))
         elif key == "headers" and isinstance(value, dict):
             named = (name for name in value if str(name).lower() in SECRET_HEADERS or _HIDING.search(str(name)))
@@ -337,6 +336,8 @@ def config_problems(code: str, config: Mapping[str, Any], clear: Collection[str]
             ]
         elif isinstance(value, str) and template_secrets(value):
             problems.append((("config", key), f"seems to hold a credential: write `{key}: !secret`, {_give(key)}"))
+    if model is None:
+        return problems
     try:
         model.model_validate({key: _STAND_IN if value == SECRET else value for key, value in config.items()})
     except ValidationError as error:

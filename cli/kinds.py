@@ -50,13 +50,15 @@ def config_of(code: str) -> type[BaseModel]:
 
 
 def secret_keys(model: type[BaseModel]) -> tuple[str, ...]:
-    """The keys whose values are secrets."""
-    from chalicelib.channels.config import ChannelConfig, Secret
+    """The keys whose values are secrets: their schema says `writeOnly`, as pydantic's does for such types."""
+    found = model.model_json_schema(by_alias=False)["properties"]
+    return tuple(key for key, about in found.items() if _hidden(about))
 
-    if issubclass(model, ChannelConfig):
-        return model.secret_keys()
-    found = model.model_fields.items()
-    return tuple(name for name, info in found if Secret in (info.annotation, *getattr(info.annotation, "__args__", ())))
+
+def _hidden(about: Any) -> bool:
+    if isinstance(about, dict):
+        return bool(about.get("writeOnly")) or any(_hidden(one) for one in about.get("anyOf", ()))
+    return False
 
 
 def keys_of(model: type[BaseModel]) -> list[dict[str, Any]]:

@@ -38,6 +38,24 @@ def test_platforms_alone() -> None:
     assert list(found.platforms) == ["main"]
 
 
+SMSC = """\
+name: mtn-ug
+type: SMPP
+config: {host: 10.64.10.20, port: 2775, system_id: ilha, password: !secret}
+"""
+
+
+def test_an_smsc() -> None:
+    found = load(SMSC, "mtn-ug.yaml")
+    assert found.aggregator is not None
+    assert (found.aggregator.type, found.secrets) == ("SMPP", ("password",))
+
+
+def test_the_password_of_an_smsc_in_clear() -> None:
+    with pytest.raises(FileError, match=r"mtn-ug.yaml:3: config.password: is a secret: write `password: !secret`"):
+        load(SMSC.replace("!secret", "hunter2"), "mtn-ug.yaml")
+
+
 def test_a_type_in_lower_case_and_anchors() -> None:
     text = GOOD.replace("type: AT", "type: at").replace("contacts: {noc", "contacts: &c {noc")
     assert load(text, "f").aggregator is not None
