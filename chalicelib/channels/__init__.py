@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _TYPES: Final[dict[str, str]] = {
     "AC": "arabiacell:ArabiaCell",
+    "ACS": "azuresms:AzureSms",
     "AT": "africastalking:AfricasTalking",
     "BKS": "bulksms:BulkSms",
     "BL": "bongolive:BongoLive",
