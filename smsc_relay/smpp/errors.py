@@ -49,4 +49,4 @@ class SmppFramingError(RemoteProtocolError):
 
     def __init__(self, length: int, limit: int) -> None:
         super().__init__(f"command_length {length} is outside 16..{limit}")
-        self.length, self.limit = length, limit
+        self.length, self.limit, self.reason = length, limit, str(self)
