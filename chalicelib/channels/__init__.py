@@ -14,6 +14,7 @@ _TYPES: Final[dict[str, str]] = {
     "AC": "arabiacell:ArabiaCell",
     "ACS": "azuresms:AzureSms",
     "AT": "africastalking:AfricasTalking",
+    "AWS": "awssms:AwsSms",
     "BKS": "bulksms:BulkSms",
     "BL": "bongolive:BongoLive",
     "BRD": "bird:Bird",
