@@ -22,6 +22,7 @@ REGION: Final = "eu-west-1"
 PREFIX: Final = "jangada-local-"
 _START: Final = 30.0  # seconds the emulator may take to answer
 _FORTNIGHT: Final = 14 * 86_400
+VISIBILITY: Final = 180  # seconds
 RECEIVES: Final = 100  # of a lane's record: catches crash loops only
 RECEIVES_DELIVER: Final = 1_000  # of a platform's record, which is held through outages of days
 
@@ -141,8 +142,13 @@ def queue_names(own_lanes: Iterable[str] = (), platforms: Iterable[str] = ()) ->
     return {**found, **{f"deliver-{platform}": RECEIVES_DELIVER for platform in platforms}}
 
 
-def create_resources(endpoint: str, *, own_lanes: Iterable[str] = (), platforms: Iterable[str] = ()) -> None:
-    """Make the queues and tables that are not there yet, as Terraform makes them on AWS."""
+def create_resources(
+    endpoint: str, *, own_lanes: Iterable[str] = (), platforms: Iterable[str] = (), visibility: int = VISIBILITY
+) -> None:
+    """Make the queues and tables that are not there yet, as Terraform makes them on AWS.
+
+    `visibility`: seconds until a record is given again whose function has died.
+    """
     import botocore.session
 
     session = botocore.session.get_session()
@@ -154,8 +160,8 @@ def create_resources(endpoint: str, *, own_lanes: Iterable[str] = (), platforms:
     }
     sqs = session.create_client("sqs", **options)
     for name, receives in queue_names(own_lanes, platforms).items():
-        _queue(sqs, name, fifo=True, receives=receives)
-    _queue(sqs, "later", fifo=False, receives=RECEIVES)
+        _queue(sqs, name, fifo=True, receives=receives, visibility=visibility)
+    _queue(sqs, "later", fifo=False, receives=RECEIVES, visibility=visibility)
     dynamodb = session.create_client("dynamodb", **options)
     existing = set(dynamodb.list_tables()["TableNames"])
     for table, keys in (("registry", ("pk", "sk")), ("ledger", ("pk",)), ("trace", ("pk", "sk"))):
@@ -163,9 +169,9 @@ def create_resources(endpoint: str, *, own_lanes: Iterable[str] = (), platforms:
             _table(dynamodb, PREFIX + table, keys, parked=table == "ledger")
 
 
-def _queue(sqs: Any, name: str, *, fifo: bool, receives: int) -> None:
+def _queue(sqs: Any, name: str, *, fifo: bool, receives: int, visibility: int) -> None:
     suffix = ".fifo" if fifo else ""
-    attributes = {"MessageRetentionPeriod": str(_FORTNIGHT), "VisibilityTimeout": "180"}
+    attributes = {"MessageRetentionPeriod": str(_FORTNIGHT), "VisibilityTimeout": str(visibility)}
     if fifo:
         attributes |= {
             "FifoQueue": "true",

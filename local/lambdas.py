@@ -1,4 +1,4 @@
-"""What AWS Lambda and API Gateway do for the gateway, on one machine: event source mappings and an HTTP door.
+"""What AWS Lambda does for the gateway, on one machine: event source mappings, and contexts whose time runs down.
 
 A mapping takes batches of ten out of a queue, calls the handler in this process and deletes what was not reported as
 failed. An answer that Lambda would not accept, or an exception, fails the whole batch, as on AWS.
@@ -6,13 +6,11 @@ failed. An answer that Lambda would not accept, or an exception, fails the whole
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chalicelib import aws, telemetry
 from chalicelib.settings import settings
@@ -104,46 +102,3 @@ class Mapping(threading.Thread):
             "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{settings().prefix}{self.queue}",
             "awsRegion": REGION,
         }
-
-
-_ROUTES = {"c": ("kind", "channel", "action"), "send": ("channel",), "health": ()}
-_one_at_a_time = threading.Lock()  # a Lambda serves one request at a time, and chalice counts on it
-
-
-def gateway_event(method: str, target: str, headers: list[tuple[str, str]], body: bytes, peer: str) -> dict[str, Any]:
-    """API Gateway's REST event for a request (its proxy integration with binary media types `*/*`)."""
-    url = urlsplit(target)
-    kind, *rest = [unquote(part) for part in url.path.strip("/").split("/")]
-    names = _ROUTES.get(kind, ())
-    resource = "/" + "/".join([kind, *(f"{{{name}}}" for name in names)])
-    if kind not in _ROUTES or len(rest) != len(names):
-        resource = "/nothing"
-    values: dict[str, list[str]] = {}
-    for name, value in parse_qsl(url.query, keep_blank_values=True, errors="surrogateescape"):
-        values.setdefault(name, []).append(value)
-    several: dict[str, list[str]] = {}
-    for name, value in headers:
-        several.setdefault(name, []).append(value)
-    return {
-        "resource": resource,
-        "path": unquote(url.path),
-        "httpMethod": method,
-        "headers": {name: found[-1] for name, found in several.items()},
-        "multiValueHeaders": several,
-        "queryStringParameters": {name: found[-1] for name, found in values.items()} or None,
-        "multiValueQueryStringParameters": values or None,
-        "pathParameters": dict(zip(names, rest, strict=False)) or None,
-        "stageVariables": None,
-        "requestContext": {"resourcePath": resource, "httpMethod": method, "identity": {"sourceIp": peer}},
-        "body": base64.b64encode(body).decode() if body else None,
-        "isBase64Encoded": bool(body),
-    }
-
-
-def serve(app: Any, event: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    """Hand one event to the chalice app; its answer as status, headers and octets."""
-    with _one_at_a_time:
-        answer = app(event, Context("api", timeout=29))
-    body = answer.get("body") or ""
-    octets = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    return int(answer["statusCode"]), dict(answer.get("headers") or {}), octets

@@ -1,0 +1,71 @@
+"""The web page of `make run`, and the doors of the demo aggregators and the demo platform, on one port."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from chalicelib import aws, trace
+from chalicelib.settings import settings
+from local.api import Answering, started
+from local.world import World
+
+PAGE: Final = Path(__file__).with_name("page.html")
+_SHOWN: Final = 8  # messages whose way is shown
+_KEPT: Final = 30  # lines of the phone and of the platform
+
+
+def page_server(world: World, port: int) -> ThreadingHTTPServer:
+    """Serve on a port of loopback, in a thread of its own."""
+
+    class Door(Answering):
+        def _serve(self) -> None:
+            path = urlsplit(self.path).path
+            form = dict(parse_qsl(self.body().decode("utf-8", "replace"), keep_blank_values=True))
+            if path.startswith(("/aggregator/", "/platform/")):
+                self._json(world.asked(path, form))
+            elif path == "/demo/phone" and self.command == "POST":
+                world.phone_sends(form["line"], form["text"])
+                self._json({"ok": True})
+            elif path == "/demo/platform" and self.command == "POST":
+                self._json({"id": world.platform_sends(form["line"], form["text"])})
+            elif path == "/demo/state":
+                self._json(state(world))
+            elif path == "/":
+                self.answer(200, {"Content-Type": "text/html; charset=utf-8"}, PAGE.read_bytes())
+            else:
+                self.answer(404, {"Content-Type": "text/plain"}, b"nothing here\n")
+
+        def _json(self, value: Any) -> None:
+            self.answer(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+        do_GET = do_POST = do_PUT = _serve  # noqa: N815 - http.server's names
+
+    return started(Door, port)
+
+
+def state(world: World) -> dict[str, Any]:
+    """What the page shows."""
+    return {
+        "lines": [asdict(one) for one in world.lines],
+        "phone": world.phone()[-_KEPT:],
+        "platform": world.platform[-_KEPT:],
+        "messages": [{"id": one, "hops": trace.read(one)} for one in _latest()],
+    }
+
+
+def _latest() -> list[str]:
+    """The messages that the trace has heard of last, newest first. A scan: the machine's own table is small."""
+    pages = aws.dynamodb().get_paginator("scan").paginate(
+        TableName=settings().table("trace"), ProjectionExpression="pk, sk"
+    )  # fmt: skip
+    first: dict[str, str] = {}
+    for item in (item for found in pages for item in found["Items"]):
+        subject, at = item["pk"]["S"], item["sk"]["S"]
+        if not subject.startswith("x#"):
+            first[subject] = min(at, first.get(subject, at))
+    return sorted(first, key=lambda subject: first[subject], reverse=True)[:_SHOWN]
