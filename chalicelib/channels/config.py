@@ -37,27 +37,17 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s/?#]+")]  # an absolute http(
 Flag = StrictBool  # JSON true or false: the string "false" must never switch something on
 
 
-class ChannelConfig(BaseModel):
-    """Keys of every type. A type's own `Config` adds RapidPro's keys; an unknown key is an error that names it.
+class Settings(BaseModel):
+    """Keys of every type, whatever serves it. An unknown key is an error that names it.
 
     A null is the same as a missing key, as in RapidPro; numbers are taken where text is asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
 
-    max_length: int | None = Field(None, ge=1, description="longest part in characters; unset: the type's own limit")
-    callback_domain: str = Field("", description="host of the callback URLs we hand out; empty: the deployment's")
-    secret: Secret | None = Field(None, description="expected in the callback URLs as ?token=, and put into ours")
-    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="CIDRs that callbacks may come from; empty: any"
-    )
-    max_tps: float | None = Field(None, gt=0, description="messages a second; unset: the aggregator's own pace")
     max_age: int | None = Field(None, gt=0, description="seconds after which an unsent message has failed")
     in_doubt: Literal["resend", "fail", "ask"] = Field(
         "resend", description="what to do with a message that was offered and never answered"
-    )
-    retry_errored: Flag = Field(
-        False, description="leave a message alone that the aggregator reports as errored for now; false: it has failed"
     )
     alphanumeric_mo: Literal["drop", "deliver"] = Field("drop", description="messages from alphanumeric senders")
 
@@ -95,6 +85,21 @@ class ChannelConfig(BaseModel):
     def secrets(self) -> tuple[str, ...]:
         """The secret values that are set, for redaction."""
         return tuple(str(value) for name in self.secret_keys() if (value := getattr(self, name)))
+
+
+class ChannelConfig(Settings):
+    """Keys of every HTTP type; a type's own `Config` adds RapidPro's keys."""
+
+    max_length: int | None = Field(None, ge=1, description="longest part in characters; unset: the type's own limit")
+    callback_domain: str = Field("", description="host of the callback URLs we hand out; empty: the deployment's")
+    secret: Secret | None = Field(None, description="expected in the callback URLs as ?token=, and put into ours")
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (), description="CIDRs that callbacks may come from; empty: any"
+    )
+    max_tps: float | None = Field(None, gt=0, description="messages a second; unset: the aggregator's own pace")
+    retry_errored: Flag = Field(
+        False, description="leave a message alone that the aggregator reports as errored for now; false: it has failed"
+    )
 
 
 def _is_secret(annotation: Any) -> bool:

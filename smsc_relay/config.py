@@ -1,0 +1,160 @@
+"""What an SMSC account's config says of the connection, the same keys for SMPP, UCP/EMI and CIMD2."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Final, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from chalicelib.channels.config import ConfigError, Flag, Secret, Settings
+from smsc_relay.protocol import Role
+
+# A name, an IPv4 address, or an IPv6 address, in brackets where a port follows.
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+_BARE_V6: Final = re.compile(r"[0-9A-Fa-f]*(?::[0-9A-Fa-f.]*){2,}")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Address = tuple[str, int]  # host, port
+
+
+def parse_host(text: str, port: int) -> Address:
+    """`host`, `host:port`, `[IPv6]:port` or IPv6 as host and port; `port` where none is written.
+
+    Raises:
+        ValueError: none of these.
+    """
+    if _BARE_V6.fullmatch(text):
+        return text, port
+    match = _HOST.fullmatch(text)
+    if match is None or not 1 <= int(match["port"] or port) <= 65535:
+        raise ValueError("must be a host name or IP address, with :port where the port differs, and nothing else")
+    return match["v6"] or match["name"], int(match["port"] or port)
+
+
+class LinkConfig(Settings):
+    """Keys of every SMSC type; times in seconds."""
+
+    host: str = Field(description="host name or IP address of the SMSC")
+    port: Port = Field(description="its TCP port")
+    fallback_hosts: tuple[str, ...] = Field(
+        (), description="hosts to try in turn when the one before cannot be reached, each `host` or `host:port`"
+    )
+    local_host: str = Field("", description="our own IP address to connect from; empty: the system's choice")
+
+    tls: Flag = Field(False, description="speak TLS")
+    tls_verify: Flag = Field(True, description="check the SMSC's certificate; false only where a VPN proves who it is")
+    tls_server_name: str = Field("", description="name in the SMSC's certificate; empty: the host's")
+    tls_ca: str = Field("", description="certificates to trust, as PEM text or the path of a file; empty: the system's")
+    tls_cert: str = Field("", description="our own certificate, as PEM text or the path of a file")
+    tls_key: Secret | None = Field(None, description="its private key, unencrypted, as PEM text or the path of a file")
+
+    binds: int = Field(1, ge=1, le=100, description="connections at a time")
+    window: int = Field(10, ge=1, le=10_000, description="submits without an answer, per bind")
+    max_tps: float | None = Field(None, gt=0, description="segments a second, over all binds; unset: unlimited")
+
+    connect_timeout: Seconds = Field(10, description="seconds for a connection to be made")
+    login_timeout: Seconds = Field(30, description="seconds for a login to be answered")
+    response_timeout: Seconds = Field(60, description="seconds for a submit to be answered; then it is in doubt")
+    keepalive: float = Field(30, ge=0, description="seconds of silence after which the SMSC is asked whether it lives; "
+                             "0: never")  # fmt: skip
+    keepalive_fixed: Flag = Field(False, description="ask that often, silence or not")
+    keepalive_misses: int = Field(1, ge=1, le=20, description="questions without an answer until the link is given up")
+    inactivity: Seconds | None = Field(
+        None, description="seconds without any traffic but keepalives, after which we log out; unset: never"
+    )
+    logout_timeout: Seconds = Field(10, description="seconds for a logout to be answered")
+    reconnect_min: Seconds = Field(1, description="seconds until the first new attempt after a lost connection")
+    reconnect_max: Seconds = Field(60, description="longest wait between two attempts; waits double, with jitter")
+    refused_delay: Seconds = Field(60, description="seconds until the next attempt after our login has been refused")
+
+    country: str = Field(
+        "", pattern="^([A-Z]{2})?$", description="ISO 3166 code: where numbers in national form belong"
+    )
+
+    @field_validator("host", "local_host")
+    @classmethod
+    def _host_alone(cls, value: str) -> str:
+        if value and parse_host(value, 1) != (value.strip("[]"), 1):
+            raise ValueError("must be a host name or IP address alone; the port has a key of its own")
+        return value.strip("[]")
+
+    @field_validator("fallback_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            parse_host(one, 1)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.host:
+            raise ValueError("host must not be empty")
+        if self.reconnect_max < self.reconnect_min:
+            raise ValueError("reconnect_max must not be below reconnect_min")
+        if not self.tls and (self.tls_ca or self.tls_cert or self.tls_key or self.tls_server_name):
+            raise ValueError("tls must be true where other tls keys are set")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ValueError("tls_cert and tls_key need each other")
+        return self
+
+    def addresses(self, role: Role) -> tuple[Address, ...]:
+        """Where a connection of this role goes to, in the order to try."""
+        return self._with_fallbacks(self.host, self.port)
+
+    def _with_fallbacks(self, host: str, port: int) -> tuple[Address, ...]:
+        return ((host, port), *(parse_host(one, port) for one in self.fallback_hosts))
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------
+
+
+def tls_context(config: LinkConfig) -> ssl.SSLContext | None:
+    """The TLS settings of a link's connections; None: plain TCP.
+
+    Raises:
+        ConfigError: a certificate or key cannot be used.
+    """
+    if not config.tls:
+        return None
+    context = ssl.create_default_context()
+    if not config.tls_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if config.tls_ca:
+        try:
+            with _as_file(config.tls_ca) as path:
+                context.load_verify_locations(cafile=path)
+        except OSError:  # ssl.SSLError is one
+            raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
+    if config.tls_cert and config.tls_key:
+        try:
+            with _as_file(config.tls_cert) as certificate, _as_file(str(config.tls_key)) as key:
+                # An encrypted key must not make OpenSSL ask on the terminal.
+                context.load_cert_chain(certificate, key, password="")
+        except OSError:
+            raise ConfigError(
+                "tls_cert, tls_key: not a certificate and its unencrypted private key, as PEM text or files"
+            ) from None
+    return context
+
+
+@contextmanager
+def _as_file(pem: str) -> Iterator[str]:
+    """The path of a file with this PEM text; OpenSSL reads keys from files only."""
+    if "-----BEGIN" not in pem:
+        yield pem
+        return
+    handle, path = tempfile.mkstemp()  # readable by us alone
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(pem)
+        yield path
+    finally:
+        os.unlink(path)

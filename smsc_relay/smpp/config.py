@@ -1,0 +1,263 @@
+"""The config of an SMSC account that speaks SMPP."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, timedelta, timezone, tzinfo
+from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from chalicelib.channels.config import Flag, Secret
+from smsc_relay.config import Address, LinkConfig, Port
+from smsc_relay.protocol import Role
+from smsc_relay.smpp.codec import Limits
+from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
+from smsc_relay.smpp.session_config import SessionConfig
+
+_VERSIONS: Final = {33: VERSION_33, 34: VERSION_34, 50: VERSION_50}
+_OFFSET: Final = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
+_LONGEST: Final = 256  # octets, with the NUL: what an operator may hand out, whatever the specification says
+
+
+def _number(value: Any) -> Any:
+    """A registry may give numbers as text."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _status(value: Any) -> Any:
+    """A command_status by number, in hex, or by name with or without ESME_."""
+    if not isinstance(value, str):
+        return value
+    name = value.strip().upper()
+    name = name if name.startswith("ESME_") else f"ESME_{name}"
+    if name in Status.__members__:
+        return int(Status[name])
+    try:
+        return int(value, 0)
+    except ValueError:
+        raise ValueError("must be a command_status: a number, 0x and hex digits, or a name such as RSYSERR") from None
+
+
+def _tag(value: Any) -> Any:
+    try:
+        return int(value, 0) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be a number, or 0x and hex digits") from None
+
+
+Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
+Octet = Annotated[int, Field(ge=0, le=255)]
+StatusCode = Annotated[int, BeforeValidator(_status), Field(gt=0, le=0xFFFFFFFF)]
+Alphabet = Literal["gsm7", "gsm7_packed", "latin1", "ascii", "windows-1252", "utf-8", "ucs2"]
+IdForm = Literal["text", "hex", "decimal"]
+
+
+class VendorTlv(BaseModel):
+    """A TLV that every submit_sm carries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
+
+    tag: Annotated[int, BeforeValidator(_tag), Field(ge=1, le=0xFFFF)] = Field(description="its number, e.g. 0x1400")
+    type: Literal["integer", "text", "octets"] = Field("text", description="text is NUL-terminated; octets are in hex")
+    value: str = Field(description="what is sent")
+    length: int = Field(1, ge=1, le=8, description="octets of an integer")
+
+    @property
+    def octets(self) -> bytes:
+        """The value on the wire.
+
+        Raises:
+            ValueError: the value is not of its type.
+        """
+        if self.type == "text":
+            return self.value.encode("latin-1") + b"\0"
+        if self.type == "octets":
+            return bytes.fromhex(self.value)
+        return int(self.value).to_bytes(self.length, "big")
+
+    @model_validator(mode="after")
+    def _of_its_type(self) -> Self:
+        try:
+            _ = self.octets
+        except (ValueError, OverflowError):
+            raise ValueError(f"value does not fit the type {self.type}") from None
+        return self
+
+
+class SmppConfig(LinkConfig):
+    """Keys of the type SMPP. Field names are those of SMPP 3.4 chapter 5."""
+
+    port: Port = Field(2775, description="its TCP port; with bind: pair, that of the transmitter")
+    bind: Literal["transceiver", "transmitter", "receiver", "pair"] = Field(
+        "transceiver", description="what a bind is; pair: a transmitter and a receiver"
+    )
+    rx_host: str = Field("", description="host of the receiver, where it differs")
+    rx_port: Port | None = Field(None, description="port of the receiver, where it differs")
+    system_id: str = Field(min_length=1, max_length=64, description="name of the account")
+    password: Secret | None = Field(None, description="its password; unset: none")
+    system_type: str = Field("", max_length=64, description="as the operator says; often empty")
+    interface_version: Version = Field(34, description="of SMPP")
+    bind_ton: Octet = Field(0, description="addr_ton of the bind")
+    bind_npi: Octet = Field(0, description="addr_npi of the bind")
+    address_range: str = Field("", max_length=64, description="addresses served by the bind; mostly empty")
+
+    source_addr: str = Field("", max_length=64, description="sender of every message; empty: the channel's address")
+    source_ton: Octet | None = Field(None, description="TON of senders; unset: by the sender's look")
+    source_npi: Octet | None = Field(None, description="NPI of senders; unset: by the sender's look")
+    dest_ton: Octet | None = Field(None, description="TON of recipients; unset: by the number's look")
+    dest_npi: Octet | None = Field(None, description="NPI of recipients; unset: by the number's look")
+    short_ton: Octet = Field(0, description="TON of short codes and numbers in national form")
+    short_npi: Octet = Field(1, description="NPI of short codes and numbers in national form")
+    sender_alphabet: Literal["latin1", "ascii", "gsm7", "windows-1252", "utf-8"] = Field(
+        "latin1", description="how alphanumeric addresses are written"
+    )
+    mo_address: str = Field("", max_length=64, description="our address in every MO; empty: what the SMSC says")
+
+    encoding: Literal["auto", "smart", "ucs2"] = Field(
+        "auto", description="smart: look-alikes are replaced where that avoids UCS-2; ucs2: never GSM 7-bit"
+    )
+    alphabet: Alphabet = Field("gsm7", description="what the SMSC takes data_coding 0 for")
+    mo_alphabet: Alphabet | None = Field(None, description="what data_coding 0 means in MOs; unset: as alphabet")
+    data_coding: Octet = Field(0, description="data_coding of texts that are not UCS-2")
+    ucs2_data_coding: Octet = Field(8, description="data_coding of UCS-2")
+    ucs2_order: Literal["big", "little"] = Field("big", description="order of octets in UCS-2; big by the standard")
+    long_messages: Literal["udh8", "udh16", "sar", "payload"] = Field(
+        "udh8", description="concatenation header with 8 or 16 bits of reference, sar TLVs, or all in message_payload"
+    )
+    max_parts: int = Field(255, ge=1, le=255, description="segments of a message; longer ones fail")
+    more_messages: Flag = Field(False, description="say with a TLV that more segments follow")
+
+    service_type: str = Field("", max_length=64, description="as the operator says; mostly empty")
+    esm_mode: int = Field(0, ge=0, le=3, description="messaging mode in esm_class; 3: store and forward")
+    protocol_id: Octet = Field(0, description="GSM protocol identifier")
+    priority_flag: Octet = Field(0, description="0 normal, 1 to 3 more urgent")
+    replace_if_present: Flag = Field(False, description="replace an undelivered message from the same sender")
+    validity: int | None = Field(
+        None, gt=0, le=99 * 365 * 86_400, description="seconds the SMSC tries for; unset: as long as it likes"
+    )
+    validity_form: Literal["relative", "absolute"] = Field("relative", description="how validity is written")
+    tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs that every submit carries, as the operator demands")
+    status_classes: dict[StatusCode, Literal["temporary", "throttled", "permanent", "account"]] = Field(
+        {}, description="what a command_status of a submit means here, where it differs: {RSUBMITFAIL: temporary}"
+    )
+
+    receipts: Literal["all", "last", "failure", "none"] = Field(
+        "all", description="which receipts to ask for: of all segments, of the last one, of failures only"
+    )
+    intermediate: Flag = Field(False, description="ask for intermediate notifications too")
+    id_in_response: IdForm = Field("text", description="how submit_sm_resp writes message ids")
+    id_in_receipt: IdForm = Field("text", description="how receipts write message ids")
+    receipt_id_from: Literal["tlv", "text"] = Field("tlv", description="which id counts when a receipt has two")
+    receipt_pattern: str = Field(
+        "", description="regular expression for receipts of another form, with groups id and stat, perhaps err and done"
+    )
+    receipt_states: dict[str, Literal["delivered", "sent", "failed", "ignored"]] = Field(
+        {}, description="what stat in receipts means here, where it differs: {ACCEPTD: delivered}"
+    )
+    receipt_timezone: str = Field("UTC", description="of dates in receipts: Africa/Kampala, or +03:00")
+    unmarked_receipts: Flag = Field(
+        True, description="take a text with id: and stat: for a receipt though esm_class does not say so"
+    )
+
+    @field_validator("system_id", "password", "system_type", "address_range", "service_type")
+    @classmethod
+    def _plain(cls, value: str | None) -> str | None:
+        if value and (not value.isascii() or not value.isprintable()):
+            raise ValueError("must be printable ASCII characters")
+        if value and len(value) >= _LONGEST:
+            raise ValueError("is too long")
+        return value
+
+    @field_validator("receipt_pattern")
+    @classmethod
+    def _pattern(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groupindex
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error.msg}") from None
+        if value and not {"id", "stat"} <= groups.keys():
+            raise ValueError("needs the groups (?P<id>...) and (?P<stat>...)")
+        return value
+
+    @field_validator("receipt_states")
+    @classmethod
+    def _upper(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return {stat.upper(): meaning for stat, meaning in value.items()}
+
+    @field_validator("receipt_timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        _timezone(value)
+        return value
+
+    @model_validator(mode="after")
+    def _allowed(self) -> Self:
+        if self.interface_version == 33:
+            if self.bind == "transceiver":
+                raise ValueError("bind must not be transceiver with interface_version 33; pair is what 3.3 has")
+            if self.long_messages in ("sar", "payload") or self.tlvs or self.more_messages:
+                raise ValueError("interface_version 33 has no TLVs: no sar, no payload, no tlvs, no more_messages")
+        if self.bind != "pair" and (self.rx_host or self.rx_port):
+            raise ValueError("rx_host and rx_port are for bind: pair")
+        return self
+
+    # --- what the rest of the package reads ---------------------------------------------------------------------------
+
+    def addresses(self, role: Role) -> tuple[Address, ...]:
+        """Where a connection of this role goes to, in the order to try."""
+        if role is Role.RECEIVER and (self.rx_host or self.rx_port):
+            return self._with_fallbacks(self.rx_host or self.host, self.rx_port or self.port)
+        return super().addresses(role)
+
+    @property
+    def version(self) -> int:
+        """interface_version as it is on the wire."""
+        return _VERSIONS[self.interface_version]
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of dates in receipts that name none."""
+        return _timezone(self.receipt_timezone)
+
+    @property
+    def limits(self) -> Limits:
+        """Field sizes when encoding: operators hand out longer names and passwords than the specification has."""
+        return Limits(
+            system_id=_LONGEST,
+            password=_LONGEST,
+            system_type=_LONGEST,
+            address_range=_LONGEST,
+            service_type=_LONGEST,
+            short_message=255 if self.version >= VERSION_50 else 254,
+        )
+
+    def session(self) -> SessionConfig:
+        """The settings of a session."""
+        return SessionConfig(
+            interface_version=self.version,
+            limits=self.limits,
+            session_init_timeout=self.login_timeout,
+            response_timeout=self.response_timeout,
+            enquire_link_interval=self.keepalive or None,
+            enquire_link_fixed=self.keepalive_fixed,
+            enquire_link_misses=self.keepalive_misses,
+            inactivity_timeout=self.inactivity,
+            unbind_timeout=self.logout_timeout,
+        )
+
+
+def _timezone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    match = _OFFSET.fullmatch(name)
+    if match:
+        offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        return timezone(-offset if match[1] == "-" else offset)
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        raise ValueError(
+            "must be a time zone known here, such as Africa/Kampala, or an offset such as +03:00"
+        ) from None

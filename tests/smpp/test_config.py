@@ -1,0 +1,189 @@
+"""The config of an SMPP account: what is taken, what is refused and how, and what follows from it."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from chalicelib.channels import UnknownType
+from chalicelib.channels.config import ConfigError
+from smsc_relay import dialects
+from smsc_relay.config import LinkConfig, parse_host, tls_context
+from smsc_relay.protocol import Role
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.constants import Status
+
+ACCOUNT: dict[str, Any] = {"host": "10.64.10.20", "system_id": "ilha", "password": "s3cr3t"}
+
+
+def config(**more: Any) -> SmppConfig:
+    return SmppConfig.read({**ACCOUNT, **more})
+
+
+def test_the_least_that_is_needed() -> None:
+    found = config()
+    assert (found.port, found.bind, found.binds, found.window, found.max_tps) == (2775, "transceiver", 1, 10, None)
+    assert found.addresses(Role.TRANSCEIVER) == (("10.64.10.20", 2775),)
+    assert found.version == 0x34
+    assert tls_context(found) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        pytest.param({"host": None}, "host: required key is missing", id="no host"),
+        pytest.param({"system_id": None}, "system_id: required key is missing", id="no system_id"),
+        pytest.param({"host": ""}, "config: host must not be empty", id="empty host"),
+        pytest.param({"host": "smsc.example.com:2775"}, "host: must be a host name or IP address alone", id="port"),
+        pytest.param({"host": "smpp://smsc"}, "host: must be a host name", id="URL"),
+        pytest.param({"windows": 3}, "windows: unknown key; this type knows address_range", id="unknown key"),
+        pytest.param({"port": 0}, "port: Input should be greater than or equal to 1", id="port 0"),
+        pytest.param({"window": 0}, "window: Input should be greater", id="window 0"),
+        pytest.param({"max_tps": 0}, "max_tps: Input should be greater than 0", id="max_tps 0"),
+        pytest.param({"fallback_hosts": ["a", "b:99999"]}, "fallback_hosts: must be a host name", id="fallback port"),
+        pytest.param({"tls": "yes"}, "tls: Input should be a valid boolean", id="tls as text"),
+        pytest.param({"tls_ca": "/ca.pem"}, "config: tls must be true", id="ca without tls"),
+        pytest.param({"tls": True, "tls_cert": "/c.pem"}, "tls_cert and tls_key need each other", id="cert alone"),
+        pytest.param({"reconnect_min": 9, "reconnect_max": 8}, "reconnect_max must not be below", id="reconnect"),
+        pytest.param({"interface_version": 52}, "interface_version: Input should be 33, 34 or 50", id="version"),
+        pytest.param({"interface_version": 33}, "pair is what 3.3 has", id="3.3 transceiver"),
+        pytest.param(
+            {"interface_version": 33, "bind": "pair", "long_messages": "sar"}, "has no TLVs", id="3.3 with TLVs"
+        ),
+        pytest.param({"rx_port": 2776}, "rx_host and rx_port are for bind: pair", id="rx without pair"),
+        pytest.param({"password": "a\0b"}, "password: must be printable ASCII", id="NUL in the password"),
+        pytest.param({"country": "Uganda"}, "country: String should match pattern", id="country"),
+        pytest.param({"receipt_pattern": "(?P<id>"}, "receipt_pattern: is no regular expression", id="bad pattern"),
+        pytest.param({"receipt_pattern": "(?P<id>.*)"}, "needs the groups", id="pattern without stat"),
+        pytest.param({"receipt_timezone": "Mars"}, "receipt_timezone: must be a time zone", id="time zone"),
+        pytest.param({"status_classes": {"RNOSUCH": "temporary"}}, "must be a command_status", id="status"),
+        pytest.param({"status_classes": {"0x45": "maybe"}}, "status_classes.0x45: Input should be", id="class"),
+        pytest.param(
+            {"tlvs": [{"tag": "0x1400", "type": "integer", "value": "x"}]}, "does not fit the type integer", id="TLV"
+        ),
+    ],
+)  # fmt: skip
+def test_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config(**given)
+    assert message in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_secrets_show_themselves_nowhere() -> None:
+    found = config(tls=True, tls_cert="/cert.pem", tls_key="/key.pem")
+    assert SmppConfig.secret_keys() == ("tls_key", "password")
+    assert found.secrets() == ("/key.pem", "s3cr3t")
+    assert "s3cr3t" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("smsc.example.com", ("smsc.example.com", 2775), id="name"),
+        pytest.param("10.0.0.1:3550", ("10.0.0.1", 3550), id="IPv4 and port"),
+        pytest.param("::1", ("::1", 2775), id="IPv6"),
+        pytest.param("[fd00::7]:3550", ("fd00::7", 3550), id="IPv6 and port"),
+        pytest.param("[fd00::7]", ("fd00::7", 2775), id="IPv6 in brackets"),
+    ],
+)
+def test_hosts(text: str, expected: tuple[str, int]) -> None:
+    assert parse_host(text, 2775) == expected
+
+
+def test_addresses_of_a_pair() -> None:
+    found = config(bind="pair", rx_port=2776, fallback_hosts=["10.64.10.21", "10.64.10.22:9000"])
+    assert found.addresses(Role.TRANSMITTER) == (
+        ("10.64.10.20", 2775),
+        ("10.64.10.21", 2775),
+        ("10.64.10.22", 9000),
+    )
+    assert found.addresses(Role.RECEIVER) == (("10.64.10.20", 2776), ("10.64.10.21", 2776), ("10.64.10.22", 9000))
+    assert config(bind="pair", rx_host="10.64.11.1").addresses(Role.RECEIVER) == (("10.64.11.1", 2775),)
+
+
+@pytest.mark.parametrize(
+    ("version", "wire"), [(33, 0x33), (34, 0x34), (50, 0x50), ("34", 0x34)], ids=["3.3", "3.4", "5.0", "as text"]
+)
+def test_versions(version: Any, wire: int) -> None:
+    assert config(interface_version=version, bind="pair").session().interface_version == wire
+
+
+def test_settings_of_the_session() -> None:
+    session = config(
+        login_timeout=5, response_timeout=20, keepalive=0, keepalive_fixed=True, keepalive_misses=3, inactivity=900,
+        logout_timeout=4,
+    ).session()  # fmt: skip
+    assert (session.session_init_timeout, session.response_timeout, session.unbind_timeout) == (5, 20, 4)
+    assert (session.enquire_link_interval, session.enquire_link_fixed, session.enquire_link_misses) == (None, True, 3)
+    assert session.inactivity_timeout == 900
+
+
+@pytest.mark.parametrize("key", ["RSUBMITFAIL", "ESME_RSUBMITFAIL", "rsubmitfail", "0x45", "69", 69])
+def test_status_classes_by_any_name(key: Any) -> None:
+    assert config(status_classes={key: "temporary"}).status_classes == {Status.ESME_RSUBMITFAIL: "temporary"}
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [
+        pytest.param("UTC", timedelta(0), id="UTC"),
+        pytest.param("+03:00", timedelta(hours=3), id="ahead"),
+        pytest.param("-0430", timedelta(hours=-4, minutes=-30), id="behind"),
+    ],
+)
+def test_time_zones(name: str, offset: timedelta) -> None:
+    zone = config(receipt_timezone=name).zone
+    assert zone in (UTC, timezone(offset))
+    assert zone.utcoffset(None) == offset
+
+
+@pytest.mark.parametrize(
+    ("given", "octets"),
+    [
+        pytest.param({"tag": "0x1400", "value": "1001"}, b"1001\0", id="text"),
+        pytest.param({"tag": 0x1401, "type": "octets", "value": "00ff"}, b"\x00\xff", id="octets"),
+        pytest.param({"tag": 0x1402, "type": "integer", "value": 7, "length": 2}, b"\x00\x07", id="integer"),
+    ],
+)
+def test_tlvs(given: dict[str, Any], octets: bytes) -> None:
+    assert config(tlvs=[given]).tlvs[0].octets == octets
+
+
+def test_every_key_is_described_and_has_a_schema() -> None:
+    properties = SmppConfig.model_json_schema()["properties"]
+    assert [key for key, about in properties.items() if not about.get("description")] == []
+    assert set(LinkConfig.model_fields) < set(properties)
+
+
+def test_tls() -> None:
+    context = tls_context(config(tls=True))
+    assert context is not None
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    lax = tls_context(config(tls=True, tls_verify=False))
+    assert lax is not None
+    assert (lax.verify_mode, lax.check_hostname) == (ssl.CERT_NONE, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [
+        pytest.param({"tls_ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "tls_ca", id="ca"),
+        pytest.param({"tls_ca": "/nowhere/ca.pem"}, "tls_ca", id="no such file"),
+        pytest.param(
+            {"tls_cert": "-----BEGIN CERTIFICATE-----", "tls_key": "-----BEGIN PRIVATE KEY-----"}, "tls_key", id="key"
+        ),
+    ],
+)
+def test_bad_certificates(given: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        tls_context(config(tls=True, **given))
+
+
+def test_the_table_of_dialects() -> None:
+    assert dialects.config_of("smpp") is SmppConfig
+    with pytest.raises(UnknownType, match="no SMSC type 'XMPP'; there are"):
+        dialects.config_of("XMPP")
