@@ -34,6 +34,7 @@ from smsc_relay.smpp.pdus import (
     CancelBroadcastSm,
     CancelSm,
     DataSm,
+    DataSmResp,
     DeliverSm,
     DeliverSmResp,
     EnquireLink,
@@ -226,6 +227,14 @@ def test_no_bind_to_decide(state: State) -> None:
     assert session.state is state
 
 
+def test_a_bind_cannot_be_decided_after_the_close() -> None:
+    session = session_in(SMSC, BINDING)
+    session.connection_lost(START)
+    with pytest.raises(LocalProtocolError, match="no bind waits"):
+        session.accept_bind(START)
+    assert session.closed
+
+
 def test_a_bind_is_refused_with_a_status() -> None:
     session = session_in(SMSC, BINDING)
     with pytest.raises(LocalProtocolError, match="status"):
@@ -344,6 +353,8 @@ def test_the_connection_goes_away(role: Role, state: State, reason: CloseReason)
 @pytest.mark.parametrize("role", Role)
 def test_nothing_happens_after_the_close(role: Role) -> None:
     session = session_in(role, TRX)
+    session.receive_data(encode(DataSm(), 5), START)
+    assert session.unanswered == 1
     session.connection_lost(START)
     assert session.closed
     assert session.receive_data(encode(EnquireLink(), 5), START) == []
@@ -356,7 +367,7 @@ def test_nothing_happens_after_the_close(role: Role) -> None:
     with pytest.raises(LocalProtocolError, match="CLOSED"):
         session.send(EnquireLink(), START)
     with pytest.raises(LocalProtocolError, match="no request 5"):
-        session.respond(5, DeliverSmResp())
+        session.respond(5, DataSmResp())
 
 
 def test_what_follows_an_unbind_is_not_read() -> None:

@@ -180,6 +180,15 @@ def test_a_peer_that_repeats_its_sequence_numbers() -> None:
         session.respond(7, SubmitSmResp())
 
 
+def test_a_generic_nack_answers_the_oldest_of_a_number() -> None:
+    session = session_in(Role.SMSC, State.BOUND_TRX)
+    session.receive_data(encode(SUBMIT, 7) + encode(QuerySm(message_id="1"), 7), START)
+    session.respond(7, GenericNack(), Status.ESME_RSYSERR)
+    with pytest.raises(LocalProtocolError):
+        session.respond(7, SubmitSmResp())
+    assert header(session.respond(7, QuerySmResp(message_id="1"))) == (0x80000003, 0, 7)
+
+
 def test_answers_that_are_none() -> None:
     session = session_in(Role.SMSC, State.BOUND_TRX)
     session.receive_data(encode(SUBMIT, 7), START)
@@ -228,6 +237,12 @@ def test_a_number_whose_answer_may_come_late_is_not_used_again() -> None:
     pair.esme._last_sequence = MAX_SEQUENCE
     assert [pair.submit() for _ in range(2)] == [1, 3]
     assert only(pair.to_esme(raw(0x80000004, 0, 2, OK_BODY)), LateResponse).context == "late"
+
+
+def test_the_number_of_a_bind_that_waits_is_not_used_again() -> None:
+    session = session_in(Role.ESME, State.BINDING)
+    session._last_sequence = MAX_SEQUENCE
+    assert session.send(EnquireLink(), START)[0] == 2
 
 
 def test_what_cannot_be_sent_changes_nothing() -> None:

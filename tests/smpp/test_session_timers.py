@@ -155,6 +155,7 @@ def test_a_late_answer_to_a_probe_is_no_news() -> None:
     probe = header(session.data_to_send())[2]
     session.receive_data(encode(EnquireLink(), 9), START + 39)
     session.tick(START + 45)
+    assert session.in_flight == 0
     assert session.receive_data(encode(EnquireLinkResp(), probe), START + 50) == []
     assert session.is_bound
 
@@ -189,8 +190,9 @@ def test_no_probe_unless_bound(state: State) -> None:
     assert [written for _, _, written in log] == [[]]
 
 
-def test_the_interval_counts_from_the_bind() -> None:
-    pair = Pair(KEEPALIVE, QUIET_SMSC)
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_interval_counts_from_the_bind(fixed: bool) -> None:
+    pair = Pair(replace(KEEPALIVE, enquire_link_fixed=fixed), QUIET_SMSC)
     pair.now += 25
     pair.bind(BindTransceiver())
     assert pair.esme.next_deadline() == START + 55
@@ -218,6 +220,19 @@ def test_an_inactive_peer_that_does_not_answer() -> None:
         (120.0, [Unbinding(False, "inactive for 120 s")], [0x06]),
         (130.0, [Closed(CloseReason.UNBIND_TIMEOUT)], []),
     ]
+
+
+def test_inactivity_counts_from_the_bind() -> None:
+    session = session_in(Role.SMSC, State.BINDING, INACTIVE)
+    session.accept_bind(START + 20)
+    assert session.next_deadline() == START + 140
+
+
+@pytest.mark.parametrize("request_", [encode(EnquireLink(), 9), raw(0x4711, 0, 9), raw(0x04, 0, 9), encode(DELIVER, 9)])
+def test_any_request_is_activity(request_: bytes) -> None:
+    session = session_in(Role.SMSC, State.BOUND_TRX, INACTIVE)
+    session.receive_data(request_, START + 20)
+    assert session.next_deadline() == START + 140
 
 
 def test_what_counts_as_activity() -> None:
