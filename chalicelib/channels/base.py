@@ -54,6 +54,7 @@ __all__ = [
     "Reply",
     "Request",
     "Secret",
+    "Share",
     "Text",
     "Url",
     "message_id",
@@ -69,6 +70,7 @@ class Special(enum.Enum):
 
 
 Meaning = Status | Special
+Share = tuple[str, tuple[tuple[str, str], ...]]  # one request's text, and its ("content/type", "url") pairs
 
 WIRED: Final = Status.WIRED
 SENT: Final = Status.SENT
@@ -381,27 +383,41 @@ class HttpChannel:
         `generation` counts the platform's attempts to have it sent, so that an aggregator which knows our id does
         not take a wanted resend for a duplicate. `urgent` is for aggregators that have a fast lane of their own.
         """
-        from chalicelib.text import split, with_attachments
-
-        media = tuple(filter(None, map(split_attachment, message.attachments))) if self.media else ()
-        text = message.text if self.media else with_attachments(message.text, message.attachments)
-        limit = self.limit
-        texts = list(split(text, limit)) if limit else [text]
+        shares = self.shares(message)
         suffix = f"~{generation}" if generation > 1 else ""
         return tuple(
             Part(
                 message=message,
                 index=index,
-                total=len(texts),
-                text=part,
-                attachments=media if index == 0 else (),
+                total=len(shares),
+                text=text,
+                attachments=media,
                 address=self.address,
                 channel_uuid=self.uuid,
                 idempotency=message.key + (f".{index + 1}" if index else "") + suffix,
                 urgent=urgent,
             )
-            for index, part in enumerate(texts)
+            for index, (text, media) in enumerate(shares)
         )
+
+    def shares(self, message: Outgoing) -> list[Share]:
+        """Text and media of each request: a long text is cut, media travel with the first request."""
+        from chalicelib.text import with_attachments
+
+        if not self.media:
+            return [(text, ()) for text in self._cut(with_attachments(message.text, message.attachments))]
+        first, *others = self._cut(message.text)
+        return [(first, _media(message)), *((text, ()) for text in others)]
+
+    def shares_apart(self, message: Outgoing) -> list[Share]:
+        """As `shares`, for aggregators that take media without text and one at a time: those first, then the text."""
+        apart: list[Share] = [("", (one,)) for one in _media(message)]
+        return apart if apart and not message.text else [*apart, *((text, ()) for text in self._cut(message.text))]
+
+    def _cut(self, text: str) -> list[str]:
+        from chalicelib.text import split
+
+        return list(split(text, self.limit)) if self.limit else [text]
 
     @property
     def limit(self) -> int | None:
@@ -419,3 +435,7 @@ class HttpChannel:
             outcomes.NotAccepted: one of its kinds.
         """
         raise NotImplementedError(f"{self.code} cannot send")
+
+
+def _media(message: Outgoing) -> tuple[tuple[str, str], ...]:
+    return tuple(filter(None, map(split_attachment, message.attachments)))

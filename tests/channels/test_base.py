@@ -416,6 +416,28 @@ def test_plan_of_a_type_that_takes_media() -> None:
     assert "x.org" not in first.text + second.text
 
 
+@pytest.mark.parametrize(
+    ("text", "files", "expected"),
+    [
+        pytest.param("hello world", ["image/png:https://x/a", "bad", "video/mp4:https://x/b"],
+                     [("", "https://x/a"), ("", "https://x/b"), ("hello", ""), ("world", "")], id="media-first"),
+        pytest.param("", ["image/png:https://x/a"], [("", "https://x/a")], id="media-alone"),
+        pytest.param("hello", [], [("hello", "")], id="text-alone"),
+        pytest.param("", [], [("", "")], id="nothing"),
+    ],
+)  # fmt: skip
+def test_plan_of_a_type_that_takes_media_apart(text: str, files: list[str], expected: list[tuple[str, str]]) -> None:
+    class Apart(Sketch):
+        """Takes one file at a time."""
+
+        media = True
+        shares = Sketch.shares_apart
+
+    parts = sketch(Apart, max_length=6).plan(message(text, attachments=files))
+    assert [(part.text, part.attachments[0][1] if part.attachments else "") for part in parts] == expected
+    assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
+
+
 def test_never_split() -> None:
     class Whole(Sketch):
         """The aggregator cuts."""
