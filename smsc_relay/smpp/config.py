@@ -15,6 +15,7 @@ from smsc_relay.protocol import Role
 from smsc_relay.smpp.codec import Limits
 from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
 from smsc_relay.smpp.session_config import SessionConfig
+from smsc_relay.smpp.times import LONGEST
 
 _VERSIONS: Final = {33: VERSION_33, 34: VERSION_34, 50: VERSION_50}
 _OFFSET: Final = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
@@ -135,7 +136,7 @@ class SmppConfig(LinkConfig):
     priority_flag: Octet = Field(0, description="0 normal, 1 to 3 more urgent")
     replace_if_present: Flag = Field(False, description="replace an undelivered message from the same sender")
     validity: int | None = Field(
-        None, gt=0, le=99 * 365 * 86_400, description="seconds the SMSC tries for; unset: as long as it likes"
+        None, gt=0, le=LONGEST, description="seconds the SMSC tries for; unset: as long as it likes"
     )
     validity_form: Literal["relative", "absolute"] = Field("relative", description="how validity is written")
     tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs that every submit carries, as the operator demands")
@@ -199,6 +200,8 @@ class SmppConfig(LinkConfig):
                 raise ValueError("bind must not be transceiver with interface_version 33; pair is what 3.3 has")
             if self.long_messages in ("sar", "payload") or self.tlvs or self.more_messages:
                 raise ValueError("interface_version 33 has no TLVs: no sar, no payload, no tlvs, no more_messages")
+        if (self.id_in_response == "text") != (self.id_in_receipt == "text"):
+            raise ValueError("id_in_response and id_in_receipt must both be text, or neither")
         if self.bind != "pair" and (self.rx_host or self.rx_port):
             raise ValueError("rx_host and rx_port are for bind: pair")
         return self
