@@ -95,25 +95,28 @@ class Twilio(HttpChannel):
     }
 
     def authenticate(self, request: Request) -> None:
-        """X-Twilio-Signature: HMAC-SHA1 over URL and sorted body (https://www.twilio.com/docs/usage/security).
-
-        Proxies between Twilio and us may change the host or write the query in another way, so every form of the URL
-        that Twilio can have been given is tried: what holds of one of them was signed by Twilio.
-        """
+        """X-Twilio-Signature: HMAC-SHA1 over URL and sorted body (https://www.twilio.com/docs/usage/security)."""
         given = request.header("x-twilio-signature")
         if not given:
             raise Forbidden("missing request signature", 400)
+        if not self.signed(request, given, str(self.config.auth_token)):
+            raise Forbidden("invalid request signature", 400)
+
+    def signed(self, request: Request, given: str, key: str) -> bool:
+        """Is `given` the family's signature of the request?"""
         values: dict[str, bytes] = {}
         for name, value in parse_urlencoded(request.body):
             values[name] = values.get(name, b"") + value
         fields = b"".join(name.encode() + values[name] for name in sorted(values, key=str.encode))
-        key = str(self.config.auth_token)
-        urls = [url.encode("utf-8", "replace") + fields for url in self._signed_urls(request)]
-        if not any(signatures.hmac_valid(key, url, given, algorithm="sha1", encoding="base64") for url in urls):
-            raise Forbidden("invalid request signature", 400)
+        urls = [url.encode("utf-8", "replace") + fields for url in self.signed_urls(request)]
+        return any(signatures.hmac_valid(key, url, given, algorithm="sha1", encoding="base64") for url in urls)
 
-    def _signed_urls(self, request: Request) -> list[str]:
-        """The scheme is https whatever reached us; X-Forwarded-Path stands for path and query."""
+    def signed_urls(self, request: Request) -> list[str]:
+        """Every form of our URL that the signer can have been given.
+
+        Proxies on the way may change the host or write the query in another way; what holds of one form was signed.
+        The scheme is https whatever reached us; X-Forwarded-Path stands for path and query.
+        """
         hosts = [request.header("host"), urlsplit(request.url).netloc, self.config.callback_domain]
         targets = [request.header("x-forwarded-path")]
         if not targets[0]:
