@@ -28,7 +28,10 @@ _TYPES: Final[dict[str, str]] = {
     "IB": "infobip:Infobip",
     "KN": "kannel:Kannel",
     "MBD": "messagebird:MessageBird",
+    "SW": "signalwire:SignalWire",
     "T": "twilio:Twilio",
+    "TMS": "twilio_messaging_service:TwilioMessagingService",
+    "TW": "twiml:Twiml",
 }
 
 CODES: Final[tuple[str, ...]] = tuple(_TYPES)
