@@ -404,8 +404,12 @@ class HttpChannel:
         """Text and media of each request: a long text is cut, media travel with the first request."""
         from chalicelib.text import with_attachments
 
-        if not self.media:
-            return [(text, ()) for text in self._cut(with_attachments(message.text, message.attachments))]
+        if self.media:
+            return self.shares_with_media(message)
+        return [(text, ()) for text in self._cut(with_attachments(message.text, message.attachments))]
+
+    def shares_with_media(self, message: Outgoing) -> list[Share]:
+        """As `shares` where `media` is set, for types whose channels choose."""
         first, *others = self._cut(message.text)
         return [(first, _media(message)), *((text, ()) for text in others)]
 

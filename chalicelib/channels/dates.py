@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -72,6 +73,14 @@ def epoch_fraction(text: str) -> int:
     if match is None:
         raise _bad(text)
     return _checked(int(match[1] + ((match[2] or "") + "000")[:3]), text)
+
+
+def if_readable(read: Callable[[str], int], text: str) -> int | None:
+    """What `read` makes of the text, None where it cannot: a bad date must not cost us the status that it is of."""
+    try:
+        return read(text)
+    except BadRequest:
+        return None
 
 
 def within(ms: int, now: int, tolerance: timedelta) -> bool:

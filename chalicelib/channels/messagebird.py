@@ -132,7 +132,7 @@ class MessageBird(HttpChannel):
             id=message_id(form.get("reference")) or "",
             external_id=form.get("id"),
             destination=form.get("recipient"),
-            at=_date(form.get("statusDatetime")),
+            at=dates.if_readable(dates.rfc3339, form.get("statusDatetime")),
             code=code,
             reason=form.get("statusReason"),
         )
@@ -169,10 +169,3 @@ class MessageBird(HttpChannel):
             judge=judge_messagebird,
         )
         return Accepted(answer.pick_id("id"))
-
-
-def _date(text: str) -> int | None:
-    try:
-        return dates.rfc3339(text)
-    except BadRequest:
-        return None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from chalicelib.channels.request import BadRequest
 from chalicelib.messages import Outgoing
+from chalicelib.records import Piece
 
+MAX_PIECES: Final = 255  # of a long MO
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -50,6 +54,18 @@ def message_id(text: str) -> str | None:
     if text.isascii() and text.isdigit() and len(text) <= 19 and int(text):
         return str(int(text))
     return None
+
+
+def piece(reference: str, total: int | None, sequence: int | None) -> Piece:
+    """Which part of a long MO it is, of an aggregator that leaves the joining to us; `sequence` counts from 1.
+
+    Raises:
+        BadRequest: the numbers are missing or make no sense (3GPP TS 23.040 9.2.3.24.1: at most 255 parts).
+    """
+    if not total or not sequence or not 1 <= sequence <= total <= MAX_PIECES:
+        raise BadRequest("the part's number must be from 1 to the number of parts, of which there are at most 255")
+    name = int.from_bytes(hashlib.sha256(reference.encode("utf-8", "replace")).digest()[:6], "big")
+    return Piece(reference=name, total=total, sequence=sequence)
 
 
 def international(number: str) -> str:

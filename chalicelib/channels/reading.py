@@ -199,6 +199,18 @@ def plain_form(request: Request, charset: str = "", *, multipart: bool = False) 
     return Form(pairs, charset or charset_of(request))
 
 
+def form_or_json(request: Request) -> Form:
+    """As `schema_form`; of a JSON body its members that are text or numbers, for senders that may be set to either."""
+    if request.header("content-type").partition(";")[0].strip().lower() != "application/json":
+        return schema_form(request)
+    pairs = [
+        (name, str(value).encode("utf-8", "replace"))
+        for name, value in json_object(request).values.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    return Form((*pairs, *_query_pairs(request)), fold=True, last=True)
+
+
 _TYPES: Final = {str: "a string", int: "an integer", list: "a list", dict: "an object", bool: "true or false"}
 
 

@@ -128,6 +128,16 @@ class Request:
 
         return reading.plain_form(self, charset, multipart=multipart)
 
+    def form_or_json(self) -> Form:
+        """As `form`; of a JSON body its members that are text or numbers, for senders that may be set to either.
+
+        Raises:
+            BadRequest: as `form` and `json`.
+        """
+        from chalicelib.channels import reading
+
+        return reading.form_or_json(self)
+
     def json(self) -> JsonObject:
         """The body as a JSON object whose keys are matched ignoring case.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ class Sample:
 
     code: str
     config: dict[str, Any]
-    url: str  # of the request that offers a message
+    url: str | re.Pattern[str]  # of the request that offers a message
     answer: tuple[int, Any]  # status and body (an object: JSON) of an acceptance
     external_id: str = ""
     method: str = "POST"

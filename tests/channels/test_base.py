@@ -31,7 +31,7 @@ from chalicelib.channels.base import (
     route,
 )
 from chalicelib.channels.config import ConfigError
-from chalicelib.channels.parts import international
+from chalicelib.channels.parts import international, piece
 from chalicelib.channels.request import Event, MethodNotAllowed, rfc3339, urn
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted
@@ -276,6 +276,17 @@ def test_pieces_of_long_messages() -> None:
     assert not isinstance(sketch().incoming("40404", "a"), IncomingPiece)
 
 
+@pytest.mark.parametrize(("total", "sequence"), [(2, 0), (2, 3), (0, 0), (256, 1), (None, 1), (2, None), (-1, -1)])
+def test_pieces_that_make_no_sense(total: int | None, sequence: int | None) -> None:
+    with pytest.raises(BadRequest, match="from 1 to the number of parts"):
+        piece("9f2", total, sequence)
+
+
+def test_pieces_are_named_by_what_the_aggregator_calls_them() -> None:
+    assert piece("9f2", 255, 255) == Piece(reference=piece("9f2", 1, 1).reference, total=255, sequence=255)
+    assert piece("9f2", 2, 1).reference != piece("9f3", 2, 1).reference
+
+
 def test_an_opt_out_is_of_a_phone() -> None:
     assert sketch().optout("0700111222", 5) == OptOut(channel=UUID, sender="+254700111222", received_at=5)
     with pytest.raises(BadRequest):
@@ -414,6 +425,7 @@ def test_plan_of_a_type_that_takes_media() -> None:
     assert first.attachments == (("image/png", "https://x.org/a"),)
     assert second.attachments == ()
     assert "x.org" not in first.text + second.text
+    assert sketch().shares_with_media(message("hello", attachments=files)) == [("hello", first.attachments)]
 
 
 @pytest.mark.parametrize(

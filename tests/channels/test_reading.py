@@ -226,6 +226,26 @@ def test_json_of_another_type(read: Callable[[JsonObject], object], why: str) ->
     assert caught.value.fields == (why,)
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        pytest.param(b"A=1&a=2", FORM["content-type"], "query", id="form"),
+        pytest.param(b'{"A": "1", "b": 7}', "application/json; charset=utf-8", "query", id="json"),
+    ],
+)
+def test_form_or_json(body: bytes, kind: str, expected: str) -> None:
+    assert ask(body, "a=query", kind).form_or_json().get("a") == expected
+    assert ask(body, "", kind).form_or_json().get("a") in ("1", "2")
+
+
+def test_json_as_a_form_has_text_and_numbers() -> None:
+    body = '{"t": "\\ud800 é", "n": 7, "f": 1.5, "yes": true, "none": null, "list": ["x"], "object": {"t": "y"}}'
+    form = ask(body.encode(), kind="application/json").form_or_json()
+    assert dict(form.items()) == {"t": "? é", "n": "7", "f": "1.5"}
+    with pytest.raises(BadRequest):
+        ask(b"[", kind="application/json").form_or_json()
+
+
 def test_the_body_as_text() -> None:
     assert ask(b"tr\xe8s", kind="text/plain; charset=latin-1").text() == "très"
     assert ask(b"\x04\x14", kind="text/plain").text("utf-16-be") == "Д"
@@ -284,6 +304,11 @@ def test_dates(read: Callable[[str], int], text: str, expected: int) -> None:
 def test_bad_dates(read: Callable[[str], int], text: str) -> None:
     with pytest.raises(BadRequest, match="invalid date"):
         read(text)
+
+
+def test_dates_that_may_be_unreadable() -> None:
+    assert dates.if_readable(dates.utc_z, "2026-03-01T10:11:12Z") == 1_772_359_872_000
+    assert dates.if_readable(dates.utc_z, "soon") is None
 
 
 @pytest.mark.parametrize(("ms", "inside"), [(-300_000, True), (300_000, True), (-300_001, False), (300_001, False)])
