@@ -200,13 +200,13 @@ def plain_form(request: Request, charset: str = "", *, multipart: bool = False) 
 
 
 def form_or_json(request: Request) -> Form:
-    """As `schema_form`; of a JSON body its members that are text or numbers, for senders that may be set to either."""
+    """As `schema_form`; of a JSON body its members that hold one value, for senders that may be set to either."""
     if request.header("content-type").partition(";")[0].strip().lower() != "application/json":
         return schema_form(request)
     pairs = [
-        (name, str(value).encode("utf-8", "replace"))
+        (name, (value if isinstance(value, str) else json.dumps(value)).encode("utf-8", "replace"))
         for name, value in json_object(request).values.items()
-        if isinstance(value, str | int | float) and not isinstance(value, bool)
+        if isinstance(value, str | int | float)
     ]
     return Form((*pairs, *_query_pairs(request)), fold=True, last=True)
 

@@ -129,7 +129,7 @@ class Request:
         return reading.plain_form(self, charset, multipart=multipart)
 
     def form_or_json(self) -> Form:
-        """As `form`; of a JSON body its members that are text or numbers, for senders that may be set to either.
+        """As `form`; of a JSON body its members that hold one value, for senders that may be set to either.
 
         Raises:
             BadRequest: as `form` and `json`.
