@@ -28,6 +28,7 @@ _TYPES: Final[dict[str, str]] = {
     "IB": "infobip:Infobip",
     "KN": "kannel:Kannel",
     "MBD": "messagebird:MessageBird",
+    "NX": "nexmo:Nexmo",
     "SW": "signalwire:SignalWire",
     "T": "twilio:Twilio",
     "TMS": "twilio_messaging_service:TwilioMessagingService",
