@@ -17,6 +17,7 @@ _TYPES: Final[dict[str, str]] = {
     "AWS": "awssms:AwsSms",
     "BKS": "bulksms:BulkSms",
     "BL": "bongolive:BongoLive",
+    "BM": "blackmyna:Blackmyna",
     "BRD": "bird:Bird",
     "BRV": "brevo:Brevo",
     "BS": "burstsms:BurstSms",
@@ -26,6 +27,7 @@ _TYPES: Final[dict[str, str]] = {
     "CT": "clickatell:Clickatell",
     "EX": "external:External",
     "IB": "infobip:Infobip",
+    "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
     "MBD": "messagebird:MessageBird",
     "NX": "nexmo:Nexmo",
@@ -33,6 +35,7 @@ _TYPES: Final[dict[str, str]] = {
     "T": "twilio:Twilio",
     "TMS": "twilio_messaging_service:TwilioMessagingService",
     "TW": "twiml:Twiml",
+    "YO": "yo:Yo",
 }
 
 CODES: Final[tuple[str, ...]] = tuple(_TYPES)
