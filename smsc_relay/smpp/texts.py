@@ -24,6 +24,7 @@ class Cut(NamedTuple):
     parts: tuple[bytes, ...]
     data_coding: int
     encoding: str  # gsm7, latin1, ..., ucs2
+    long: bool  # more than one short message, whatever the number of parts
 
 
 def cut(text: str, config: SmppConfig) -> Cut:
@@ -37,12 +38,11 @@ def cut(text: str, config: SmppConfig) -> Cut:
     alphabet = config.alphabet if _fits(text, config) else "ucs2"
     wide = config.long_messages == "udh16"
     found = segments(text, reference_bits=16 if wide else 8, encoding="ucs2" if alphabet == "ucs2" else "gsm7")
-    parts = found.parts
-    if config.long_messages == "payload" and len(parts) > 1:
-        parts = (text,)
+    parts = found.parts if config.long_messages != "payload" else (text,)
     header = 0 if len(parts) == 1 or config.long_messages == "sar" else 7 if wide else 6
     octets = tuple(_octets(part, alphabet, config, header) for part in parts)
-    return Cut(octets, config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding, alphabet)
+    data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
+    return Cut(octets, data_coding, alphabet, len(found.parts) > 1)
 
 
 def _fits(text: str, config: SmppConfig) -> bool:

@@ -1,0 +1,308 @@
+"""One connection to an SMSC in the relay's words: a Session whose PDUs are messages, statuses and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from chalicelib.messages import Incoming, StatusUpdate
+from chalicelib.records import MoEvent, ReceiptEvent
+from smsc_relay.protocol import (
+    Accepted,
+    Arrived,
+    Congested,
+    Ended,
+    Fault,
+    Happening,
+    Ready,
+    Refused,
+    Rejected,
+    Role,
+    Segment,
+    Surroundings,
+    Unanswered,
+    Verdict,
+)
+from smsc_relay.smpp import address, receipts, texts, times
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.constants import Status, StatusClass, Tag, status_class, status_name
+from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
+from smsc_relay.smpp.events import (
+    Bind,
+    BindRefused,
+    Bound,
+    Closed,
+    CloseReason,
+    Event,
+    LateResponse,
+    OutbindReceived,
+    ProtocolFault,
+    RequestReceived,
+    Response,
+    ResponseTimeout,
+    UnexpectedResponse,
+)
+from smsc_relay.smpp.pdus import (
+    BindReceiver,
+    BindTransceiver,
+    BindTransmitter,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    Pdu,
+    SubmitSm,
+    SubmitSmResp,
+    Unbind,
+)
+from smsc_relay.smpp.session import Session, State
+
+_BINDS: Final[dict[Role, type[Bind]]] = {
+    Role.TRANSCEIVER: BindTransceiver,
+    Role.TRANSMITTER: BindTransmitter,
+    Role.RECEIVER: BindReceiver,
+}
+_VERDICTS: Final = {
+    StatusClass.PERMANENT: Verdict.PERMANENT,
+    StatusClass.TEMPORARY: Verdict.TEMPORARY,
+    StatusClass.THROTTLED: Verdict.THROTTLED,
+    StatusClass.CONFIGURATION: Verdict.ACCOUNT,
+    StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
+}
+_CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
+_BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
+
+
+class SmppConversation:
+    """`smsc_relay.protocol.Conversation` over SMPP; a token is the sequence number and the response class."""
+
+    def __init__(self, config: SmppConfig, role: Role, now: float, surroundings: Surroundings) -> None:
+        self._config = config
+        self._role = role
+        self._around = surroundings
+        self._session = Session(config.session(), now)
+        self._out: list[bytes] = []
+        self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
+        self._pending_since = now
+        self._halves = receipts.Halves()
+        self._name = surroundings.new_id()
+        self._since = 0
+
+    # --- what it is like now ------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Bound, and not unbinding."""
+        return self._session.is_bound
+
+    @property
+    def in_flight(self) -> int:
+        """Submits without an answer so far."""
+        return self._session.in_flight
+
+    # --- what the owner does ------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Bind."""
+        config = self._config
+        request = _BINDS[self._role](
+            system_id=config.system_id,
+            password=str(config.password or ""),
+            system_type=config.system_type,
+            interface_version=config.version,
+            addr_ton=config.bind_ton,
+            addr_npi=config.bind_npi,
+            address_range=config.address_range,
+        )
+        self._out.append(self._session.send(request, now)[1])
+
+    def submit(self, segment: Segment, context: Any, now: float) -> None:
+        """Send a segment of `SmppDialect.plan`.
+
+        Raises:
+            RuntimeError: not bound, or bound as a receiver.
+        """
+        if not self._session.can_submit:
+            raise RuntimeError("not bound for submitting")
+        body: SubmitSm = segment.body
+        if body.validity_period and self._config.validity_form == "absolute":
+            body = replace(body, validity_period=times.absolute(body.validity_period, self._around.wall_ms()))
+        try:
+            self._out.append(self._session.send(body, now, context)[1])
+        except SmppEncodeError as error:  # a plan made with another config
+            self._later([Rejected(context, Verdict.PERMANENT, str(error), "", 0.0)], now)
+
+    def acknowledge(self, token: Any, now: float) -> None:
+        """deliver_sm_resp or data_sm_resp with ESME_ROK."""
+        self._answer(token, Status.ESME_ROK)
+
+    def decline(self, token: Any, now: float) -> None:
+        """The same with ESME_RX_T_APPN: the SMSC is to try again later (SMPP 3.4 section 5.1.3)."""
+        self._answer(token, Status.ESME_RX_T_APPN)
+
+    def _answer(self, token: Any, status: int) -> None:
+        sequence, response = token
+        try:
+            self._out.append(self._session.respond(sequence, response(), status))
+        except LocalProtocolError:  # closed meanwhile: the SMSC gives it again
+            return
+
+    def leave(self, now: float) -> None:
+        """Unbind; or give up at once where there is no bind."""
+        if self._session.is_bound:
+            self._out.append(self._session.send(Unbind(), now)[1])
+        elif self._session.state is not State.UNBINDING:
+            self._later(self._told(self._session.abort(now), now), now)
+
+    def data_to_send(self) -> bytes:
+        """Octets for the SMSC since the last call."""
+        data = b"".join((*self._out, self._session.data_to_send()))
+        self._out.clear()
+        return data
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
+        """Octets from the SMSC."""
+        return self._happened(self._session.receive_data(data, now), now)
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is due at the latest."""
+        return self._pending_since if self._pending else self._session.next_deadline()
+
+    def tick(self, now: float) -> Sequence[Happening]:
+        """Time has passed."""
+        return self._happened(self._session.tick(now), now)
+
+    def connection_lost(self, now: float) -> Sequence[Happening]:
+        """The connection is gone."""
+        return self._happened(self._session.connection_lost(now), now)
+
+    def _later(self, happenings: list[Happening], now: float) -> None:
+        self._pending += happenings
+        self._pending_since = now
+
+    def _happened(self, events: list[Event], now: float) -> list[Happening]:
+        pending, self._pending = self._pending, []
+        return pending + self._told(events, now)
+
+    def _told(self, events: list[Event], now: float) -> list[Happening]:
+        found: list[Happening] = []
+        for event in events:
+            match event:
+                case Response() | LateResponse():
+                    self._on_response(event, now, found)
+                case RequestReceived():
+                    self._on_request(event.sequence, event.pdu, found)
+                case ResponseTimeout():
+                    found.append(Unanswered(event.context, event.waited))
+                case Bound():
+                    self._since = self._around.wall_ms()
+                    found.append(Ready(event.system_id))
+                    found += _congestion(event.pdu)
+                case BindRefused():
+                    found.append(_refused(event))
+                case Closed():
+                    lost = tuple(one.context for one in event.lost)
+                    by_peer = event.reason is CloseReason.PEER_UNBOUND
+                    found.append(Ended(event.reason.value, lost, by_peer))
+                case ProtocolFault():
+                    found.append(Fault(event.reason))
+                case UnexpectedResponse():
+                    found.append(Fault(f"{type(event.pdu).__name__} to nothing that we have asked"))
+                case OutbindReceived():
+                    found.append(Fault("outbind on a connection of ours"))
+        return found
+
+    # --- answers to submits -------------------------------------------------------------------------------------------
+
+    def _on_response(self, event: Response | LateResponse, now: float, found: list[Happening]) -> None:
+        late = isinstance(event, LateResponse)
+        status, pdu = event.status, event.pdu
+        if status == Status.ESME_ROK:
+            written = pdu.message_id if isinstance(pdu, SubmitSmResp) else None
+            external_id = receipts.response_id(written, self._config)
+            found.append(Accepted(event.context, external_id, event.rtt, late))
+        else:
+            told = status_class(status)
+            own = self._config.status_classes.get(status)
+            verdict = Verdict(own) if own else _VERDICTS[told]
+            found.append(Rejected(event.context, verdict, status_name(status), f"0x{status:08X}", event.rtt, late))
+            if told is StatusClass.SESSION and not own and not late and self._session.is_bound:
+                self.leave(now)
+        found += _congestion(pdu)
+
+    # --- MOs and receipts ---------------------------------------------------------------------------------------------
+
+    def _on_request(self, sequence: int, pdu: Pdu, found: list[Happening]) -> None:
+        response: type[Pdu]
+        if isinstance(pdu, DeliverSm):
+            response = DeliverSmResp
+        elif isinstance(pdu, DataSm):
+            response = DataSmResp
+        else:  # alert_notification: a phone can be reached again, which is the SMSC's business
+            return
+        receipt = receipts.read(pdu, self._config, self._halves)
+        event: MoEvent | ReceiptEvent | None
+        if receipt is None:
+            event, fault = self._incoming(pdu)
+        else:
+            event, fault = self._receipt(pdu, receipt), receipt.fault
+        if fault:
+            found.append(Fault(fault))
+        found.append(Arrived((sequence, response), () if event is None else (event,)))
+
+    def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
+        config, around = self._config, self._around
+        text = texts.read(pdu, config)
+        event = MoEvent(
+            event_id=around.new_id(),
+            message=Incoming(
+                channel="", sender=address.phone(pdu.source_addr_ton, pdu.source_addr, config), text=text.text
+            ),
+            aggregator=around.aggregator,
+            to=config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config),
+            piece=text.piece,
+            session=self._name,
+            session_since=self._since,
+            at=around.wall_ms(),
+            octets=text.octets,
+        )
+        return event, text.fault
+
+    def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
+        if receipt.status is None or not receipt.external_id:
+            return None
+        around = self._around
+        update = StatusUpdate(
+            channel="",
+            status=receipt.status,
+            external_id=receipt.external_id,
+            at=receipt.at,
+            code=receipt.code,
+            reason=receipt.stat,
+            destination=_phone_of(pdu),
+        )
+        return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
+
+
+def _phone_of(pdu: DeliverSm | DataSm) -> str:
+    """The phone that a receipt is about: its source (SMPP 3.4 appendix B), but some SMSCs leave the addresses as the
+    message had them. "": neither is a phone's number."""
+    source = address.written(pdu.source_addr_ton, pdu.source_addr)
+    if address.is_phone(source):
+        return source
+    destination = address.written(pdu.dest_addr_ton, pdu.destination_addr)
+    return destination if address.is_phone(destination) else ""
+
+
+def _congestion(pdu: Pdu) -> list[Happening]:
+    level = pdu.tlv_int(Tag.CONGESTION_STATE) if pdu.tlvs else None
+    return [] if level is None or level > _CONGESTED else [Congested(level)]
+
+
+def _refused(event: BindRefused) -> Refused:
+    """RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know."""
+    credentials = event.status_class is StatusClass.CONFIGURATION or event.status == Status.ESME_RBINDFAIL
+    return Refused(status_name(event.status), f"0x{event.status:08X}", credentials, busy=event.status_class in _BUSY)

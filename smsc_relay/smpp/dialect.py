@@ -1,0 +1,131 @@
+"""SMPP for the relay: messages as submit_sm, and a conversation for each connection."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from chalicelib.messages import Outgoing
+from chalicelib.text import with_attachments
+from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role, Segment, Surroundings
+from smsc_relay.smpp import address, texts, times
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.constants import (
+    ESM_UDHI,
+    REGISTERED_FAILURE,
+    REGISTERED_FINAL,
+    REGISTERED_INTERMEDIATE,
+    REGISTERED_NONE,
+    Tag,
+)
+from smsc_relay.smpp.conversation import SmppConversation
+from smsc_relay.smpp.pdus import SubmitSm, Tlv, int_tlv
+
+_ROLES: Final = {
+    "transceiver": (Role.TRANSCEIVER,),
+    "transmitter": (Role.TRANSMITTER,),
+    "receiver": (Role.RECEIVER,),
+    "pair": (Role.TRANSMITTER, Role.RECEIVER),
+}
+_PAYLOAD_MAX: Final = 65_535  # octets a TLV holds
+
+
+class SmppDialect:
+    """SMPP 3.3, 3.4 and 5.0."""
+
+    @property
+    def name(self) -> str:
+        """The aggregator type."""
+        return "SMPP"
+
+    def plan(self, message: Outgoing, config: SmppConfig, reference: int) -> Plan:
+        """One submit_sm per segment; its `body` is the PDU. Validity is written relative: it becomes absolute when it
+        is submitted, where the account wants that.
+
+        Raises:
+            CannotEncode: the sender or recipient cannot be written, or the text is too long.
+        """
+        found = texts.cut(with_attachments(message.text, message.attachments), config)
+        total = len(found.parts)
+        if total > config.max_parts:
+            raise CannotEncode(f"the text takes {total} segments; max_parts is {config.max_parts}")
+        template = _template(message, config, found.data_coding)
+        if total == 1:
+            bodies = [_whole(template, config, found)]
+        else:
+            bodies = [_part(template, config, part, reference, index, total) for index, part in enumerate(found.parts)]
+        longest = max(len(body.short_message) for body in bodies)
+        if longest > config.limits.short_message:
+            raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
+        segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
+        return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
+
+    def roles(self, config: SmppConfig) -> tuple[Role, ...]:
+        """The connections of one bind: one, or a transmitter and a receiver."""
+        return _ROLES[config.bind]
+
+    def conversation(self, config: SmppConfig, role: Role, now: float, surroundings: Surroundings) -> Conversation:
+        """A conversation for a connection that is about to be opened."""
+        return SmppConversation(config, role, now, surroundings)
+
+
+def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> SubmitSm:
+    source = address.sender(message.from_, config)
+    destination = address.recipient(message.to, config)
+    return SubmitSm(
+        service_type=config.service_type,
+        source_addr_ton=source.ton,
+        source_addr_npi=source.npi,
+        source_addr=source.addr,
+        dest_addr_ton=destination.ton,
+        dest_addr_npi=destination.npi,
+        destination_addr=destination.addr,
+        esm_class=config.esm_mode,
+        protocol_id=config.protocol_id,
+        priority_flag=config.priority_flag,
+        validity_period=times.relative(config.validity) if config.validity else "",
+        replace_if_present_flag=int(config.replace_if_present),
+        data_coding=data_coding,
+        tlvs=tuple((one.tag, one.octets) for one in config.tlvs),
+    )
+
+
+def _whole(template: SubmitSm, config: SmppConfig, found: texts.Cut) -> SubmitSm:
+    (octets,) = found.parts
+    registered = _registered(config, last=True)
+    if not found.long:
+        return replace(template, registered_delivery=registered, short_message=octets)
+    if len(octets) > _PAYLOAD_MAX:
+        raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
+    payload = (int(Tag.MESSAGE_PAYLOAD), octets)
+    return replace(template, registered_delivery=registered, tlvs=(*template.tlvs, payload))
+
+
+def _part(template: SubmitSm, config: SmppConfig, octets: bytes, reference: int, index: int, total: int) -> SubmitSm:
+    last = index + 1 == total
+    tlvs: tuple[Tlv, ...] = template.tlvs
+    esm_class = template.esm_class
+    if config.long_messages == "sar":
+        tlvs += (
+            int_tlv(Tag.SAR_MSG_REF_NUM, reference),
+            int_tlv(Tag.SAR_TOTAL_SEGMENTS, total),
+            int_tlv(Tag.SAR_SEGMENT_SEQNUM, index + 1),
+        )
+    else:
+        octets = texts.concatenation(reference, total, index + 1, wide=config.long_messages == "udh16") + octets
+        esm_class |= ESM_UDHI
+    if config.more_messages:
+        tlvs += (int_tlv(Tag.MORE_MESSAGES_TO_SEND, int(not last)),)
+    registered = _registered(config, last=last)
+    return replace(template, esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+
+
+def _registered(config: SmppConfig, *, last: bool) -> int:
+    """registered_delivery (SMPP 3.4 section 5.2.17)."""
+    if config.receipts == "none" or (config.receipts == "last" and not last):
+        return REGISTERED_NONE
+    wanted = REGISTERED_FAILURE if config.receipts == "failure" else REGISTERED_FINAL
+    return wanted | (REGISTERED_INTERMEDIATE if config.intermediate else 0)
+
+
+DIALECT: Final[Dialect] = SmppDialect()

@@ -1,0 +1,592 @@
+"""A conversation with an SMSC's session in memory, under a clock that the test moves."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from chalicelib.messages import Incoming, Outgoing, Status, StatusUpdate
+from chalicelib.records import MoEvent, Piece, ReceiptEvent
+from smsc_relay.protocol import (
+    Accepted,
+    Arrived,
+    Congested,
+    Conversation,
+    Ended,
+    Fault,
+    Happening,
+    Ready,
+    Refused,
+    Rejected,
+    Role,
+    Segment,
+    Surroundings,
+    Unanswered,
+    Verdict,
+)
+from smsc_relay.smpp import constants, events, pdus
+from smsc_relay.smpp.codec import Decoded
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.constants import Tag
+from smsc_relay.smpp.dialect import DIALECT
+from smsc_relay.smpp.pdus import DataSm, DeliverSm, Pdu, SubmitSm, SubmitSmResp, int_tlv, octets_tlv, text_tlv
+from smsc_relay.smpp.session import Session, SessionConfig
+from smsc_relay.smpp.state import Role as End
+from tests.smpp.ends import START, decoded
+
+WALL = 1_769_851_865_000  # 2026-01-31T09:31:05Z
+CHANNEL = "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4"
+
+
+class Line:
+    """The conversation, the SMSC, and what has happened; octets go to and fro with every call."""
+
+    def __init__(self, role: Role = Role.TRANSCEIVER, **more: Any) -> None:
+        self.config = SmppConfig.read(
+            {"host": "smsc", "system_id": "ilha", "password": "s3cr3t", "keepalive": 0, **more}
+        )  # fmt: skip
+        self.now = START
+        self.wall = WALL
+        ids = itertools.count()
+        around = Surroundings("mtn-ug", lambda: self.wall, lambda: f"id-{next(ids)}")
+        self.talk: Conversation = DIALECT.conversation(self.config, role, self.now, around)
+        self.smsc = Session(SessionConfig(role=End.SMSC, enquire_link_interval=None), self.now)
+        self.seen: list[events.Event] = []
+
+    def sent(self) -> list[Decoded]:
+        """What we send now, read; it does not reach the SMSC."""
+        return decoded(self.talk.data_to_send())
+
+    def give(self) -> list[events.Event]:
+        """What we send now reaches the SMSC: its events."""
+        found = self.smsc.receive_data(self.talk.data_to_send(), self.now)
+        self.seen += found
+        return found
+
+    def take(self, data: bytes = b"") -> Sequence[Happening]:
+        """What the SMSC sends reaches us."""
+        return self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+
+    def bind(self) -> Sequence[Happening]:
+        self.talk.start(self.now)
+        (request,) = self.give()
+        assert isinstance(request, events.BindRequested)
+        return self.take(self.smsc.accept_bind(self.now, "SMSC"))
+
+    def submit(self, context: Any = "one", text: str = "Hi") -> events.RequestReceived:
+        self.talk.submit(segment(self.config, text), context, self.now)
+        (request,) = self.give()
+        assert isinstance(request, events.RequestReceived)
+        return request
+
+    def deliver(self, pdu: Pdu) -> Sequence[Happening]:
+        return self.take(self.smsc.send(pdu, self.now)[1])
+
+
+def segment(config: SmppConfig, text: str = "Hi") -> Segment:
+    message = Outgoing.model_validate(
+        {"id": 1, "text": text, "to": "+250788123123", "from": "8080", "channel": CHANNEL}
+    )  # fmt: skip
+    return DIALECT.plan(message, config, 7).segments[0]
+
+
+def bound(role: Role = Role.TRANSCEIVER, **more: Any) -> Line:
+    line = Line(role, **more)
+    line.bind()
+    return line
+
+
+def only(happenings: Sequence[Happening]) -> Any:
+    (one,) = happenings
+    return one
+
+
+# --- binding --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "kind"),
+    [
+        (Role.TRANSCEIVER, pdus.BindTransceiver),
+        (Role.TRANSMITTER, pdus.BindTransmitter),
+        (Role.RECEIVER, pdus.BindReceiver),
+    ],
+)
+def test_bind(role: Role, kind: type[Pdu]) -> None:
+    line = Line(
+        role, bind="pair", system_type="VMA", interface_version=50, bind_ton=1, bind_npi=1, address_range="^8080"
+    )
+    line.talk.start(line.now)
+    (bind,) = line.sent()
+    assert bind.pdu == kind("ilha", "s3cr3t", "VMA", 0x50, 1, 1, "^8080")  # type: ignore[call-arg]
+    assert not line.talk.ready
+
+
+def test_ready() -> None:
+    line = Line()
+    assert line.bind() == [Ready("SMSC")]
+    assert line.talk.ready
+
+
+def test_a_password_longer_than_the_specification_allows() -> None:
+    line = Line(password="0123456789abcdef", system_id="a-rather-long-system-id")
+    assert line.bind() == [Ready("SMSC")]
+
+
+@pytest.mark.parametrize(
+    ("status", "credentials", "busy"),
+    [
+        ("ESME_RBINDFAIL", True, False),
+        ("ESME_RINVPASWD", True, False),
+        ("ESME_RINVSYSID", True, False),
+        ("ESME_RINVSYSTYP", True, False),
+        ("ESME_RALYBND", False, True),
+        ("ESME_RSYSERR", False, True),
+        ("ESME_RTHROTTLED", False, True),
+        ("ESME_RINVCMDID", False, False),
+    ],
+)
+def test_refused(status: str, credentials: bool, busy: bool) -> None:
+    line = Line()
+    line.talk.start(line.now)
+    line.give()
+    code = constants.Status[status]
+    assert line.take(line.smsc.refuse_bind(code, line.now)) == [
+        Refused(status, f"0x{code:08X}", credentials, busy),
+        Ended("bind refused"),
+    ]
+    assert not line.talk.ready
+
+
+def test_nobody_answers_the_bind() -> None:
+    line = Line(login_timeout=5)
+    line.talk.start(line.now)
+    assert line.talk.next_deadline() == START + 5
+    assert line.talk.tick(START + 5) == [Ended("not bound in time")]
+
+
+# --- submits --------------------------------------------------------------------------------------------------------
+
+
+def test_accepted() -> None:
+    line = bound()
+    request = line.submit()
+    assert isinstance(request.pdu, SubmitSm)
+    assert (request.pdu.destination_addr, request.pdu.short_message) == ("250788123123", b"Hi")
+    assert line.talk.in_flight == 1
+    line.now += 0.25
+    answer = line.smsc.respond(request.sequence, SubmitSmResp("00A1"))
+    assert line.take(answer) == [Accepted("one", "a1", 0.25)]
+    assert line.talk.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("message_id", "more", "external_id"),
+    [
+        pytest.param("1A2B3C", {"id_in_response": "hex", "id_in_receipt": "decimal"}, "1715004", id="hex"),
+        pytest.param("", {}, "", id="none"),
+        pytest.param(None, {}, "", id="no body"),
+    ],
+)
+def test_external_ids(message_id: str | None, more: dict[str, Any], external_id: str) -> None:
+    line = bound(**more)
+    answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(message_id))
+    assert line.take(answer) == [Accepted("one", external_id, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("ESME_RTHROTTLED", Verdict.THROTTLED),
+        ("ESME_RMSGQFUL", Verdict.THROTTLED),
+        ("ESME_RSYSERR", Verdict.TEMPORARY),
+        ("ESME_RX_T_APPN", Verdict.TEMPORARY),
+        ("ESME_RUNKNOWNERR", Verdict.TEMPORARY),
+        ("ESME_RINVDSTADR", Verdict.PERMANENT),
+        ("ESME_RINVSRCADR", Verdict.PERMANENT),
+        ("ESME_RSUBMITFAIL", Verdict.PERMANENT),
+        ("ESME_RINVMSGLEN", Verdict.PERMANENT),
+        ("ESME_RINVSYSTYP", Verdict.ACCOUNT),
+        ("ESME_RINVPASWD", Verdict.ACCOUNT),
+    ],
+)
+def test_rejected(status: str, verdict: Verdict) -> None:
+    line = bound()
+    code = constants.Status[status]
+    answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None), code)
+    assert line.take(answer) == [Rejected("one", verdict, status, f"0x{code:08X}", 0.0)]
+    assert line.talk.ready
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "verdict", "reason"),
+    [
+        pytest.param(0x412, {}, Verdict.PERMANENT, "0x00000412", id="vendor code"),
+        pytest.param(0x412, {"0x412": "account"}, Verdict.ACCOUNT, "0x00000412", id="vendor code of the account"),
+        pytest.param(0x45, {"RSUBMITFAIL": "temporary"}, Verdict.TEMPORARY, "ESME_RSUBMITFAIL", id="temporary"),
+        pytest.param(0x14, {"RMSGQFUL": "temporary"}, Verdict.TEMPORARY, "ESME_RMSGQFUL", id="not throttling"),
+        pytest.param(0x0D, {"RBINDFAIL": "permanent"}, Verdict.PERMANENT, "ESME_RBINDFAIL", id="no session's fault"),
+    ],
+)
+def test_status_classes_of_the_account(status: int, more: dict[str, str], verdict: Verdict, reason: str) -> None:
+    line = bound(status_classes=more)
+    answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None), status)
+    assert line.take(answer) == [Rejected("one", verdict, reason, f"0x{status:08X}", 0.0)]
+    assert line.talk.ready
+
+
+def test_generic_nack() -> None:
+    line = bound()
+    answer = line.smsc.respond(line.submit().sequence, pdus.GenericNack(), constants.Status.ESME_RINVCMDID)
+    assert only(line.take(answer)) == Rejected("one", Verdict.PERMANENT, "ESME_RINVCMDID", "0x00000003", 0.0)
+
+
+def test_a_session_that_the_smsc_thinks_is_none_is_left() -> None:
+    line = bound()
+    answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None), constants.Status.ESME_RINVBNDSTS)
+    assert only(line.take(answer)).verdict is Verdict.TEMPORARY
+    assert not line.talk.ready
+    line.give()
+    assert line.take() == [Ended("unbound")]
+
+
+def test_unanswered_and_late() -> None:
+    line = bound(response_timeout=20)
+    first, second = line.submit("one"), line.submit("two")
+    line.now += 20
+    assert line.talk.tick(line.now) == [Unanswered("one", 20.0), Unanswered("two", 20.0)]
+    line.now += 5
+    answers = line.smsc.respond(first.sequence, SubmitSmResp("77"))
+    answers += line.smsc.respond(second.sequence, SubmitSmResp(None), constants.Status.ESME_RINVDSTADR)
+    assert line.take(answers) == [
+        Accepted("one", "77", 25.0, late=True),
+        Rejected("two", Verdict.PERMANENT, "ESME_RINVDSTADR", "0x0000000B", 25.0, late=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("level", "told"), [(0, [Congested(0)]), (90, [Congested(90)]), (100, [Congested(100)]), (255, [])]
+)
+def test_congestion(level: int, told: list[Happening]) -> None:
+    line = bound()
+    answer = SubmitSmResp("1", tlvs=(int_tlv(Tag.CONGESTION_STATE, level),))
+    assert line.take(line.smsc.respond(line.submit().sequence, answer)) == [Accepted("one", "1", 0.0), *told]
+
+
+def test_congestion_told_with_the_bind() -> None:
+    line = Line()
+    line.talk.start(line.now)
+    line.give()
+    answer = line.smsc.accept_bind(line.now, "SMSC", (int_tlv(Tag.CONGESTION_STATE, 90),))
+    assert line.take(answer) == [Ready("SMSC"), Congested(90)]
+
+
+@pytest.mark.parametrize(
+    ("form", "written"), [("relative", "000000010000000R"), ("absolute", "260131103105000+")]
+)  # fmt: skip
+def test_validity(form: str, written: str) -> None:
+    request = bound(validity=3_600, validity_form=form).submit()
+    assert isinstance(request.pdu, SubmitSm)
+    assert request.pdu.validity_period == written
+
+
+def test_a_receiver_does_not_submit() -> None:
+    line = bound(Role.RECEIVER)
+    with pytest.raises(RuntimeError, match="not bound for submitting"):
+        line.talk.submit(segment(line.config), "one", line.now)
+
+
+def test_nothing_is_submitted_before_the_bind_or_after_leaving() -> None:
+    line = Line()
+    with pytest.raises(RuntimeError):
+        line.talk.submit(segment(line.config), "one", line.now)
+    line.bind()
+    line.talk.leave(line.now)
+    with pytest.raises(RuntimeError):
+        line.talk.submit(segment(line.config), "one", line.now)
+
+
+def test_a_segment_that_does_not_fit_is_rejected_not_raised() -> None:
+    line = bound()
+    line.talk.submit(Segment(0, 1, SubmitSm(short_message=b"x" * 255)), "one", line.now)
+    assert line.talk.next_deadline() == line.now
+    found = only(line.talk.tick(line.now))
+    assert (found.context, found.verdict) == ("one", Verdict.PERMANENT)
+    assert "short_message" in found.reason
+    assert line.talk.tick(line.now) == []
+    assert line.talk.next_deadline() is None
+
+
+# --- MOs ------------------------------------------------------------------------------------------------------------
+
+MO = DeliverSm(source_addr_ton=1, source_addr_npi=1, source_addr="250788123123", destination_addr="8080",
+               short_message=b"STOP \x1be")  # fmt: skip
+
+
+def incoming(arrived: Happening) -> MoEvent:
+    assert isinstance(arrived, Arrived)
+    (event,) = arrived.events
+    assert isinstance(event, MoEvent)
+    return event
+
+
+def test_mo() -> None:
+    line = bound()
+    line.wall += 5_000
+    assert incoming(only(line.deliver(MO))) == MoEvent(
+        event_id="id-1",
+        message=Incoming(channel="", sender="+250788123123", text="STOP €"),
+        aggregator="mtn-ug",
+        to="8080",
+        session="id-0",
+        session_since=WALL,
+        at=WALL + 5_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pdu", "text", "piece", "octets"),
+    [
+        pytest.param(
+            DeliverSm(esm_class=0x40, short_message=bytes.fromhex("0500032A0201") + b"Love "),
+            "Love ", Piece(reference=0x2A, total=2, sequence=1), b"", id="concatenation header",
+        ),
+        pytest.param(
+            DeliverSm(short_message=b"is", tlvs=(int_tlv(Tag.SAR_MSG_REF_NUM, 300), int_tlv(Tag.SAR_TOTAL_SEGMENTS, 3),
+                                                 int_tlv(Tag.SAR_SEGMENT_SEQNUM, 2))),
+            "is", Piece(reference=300, total=3, sequence=2), b"", id="sar",
+        ),
+        pytest.param(
+            DeliverSm(data_coding=8, tlvs=(octets_tlv(Tag.MESSAGE_PAYLOAD, "بريد".encode("utf-16-be")),)),
+            "بريد", None, b"", id="message_payload",
+        ),
+        pytest.param(
+            DataSm(data_coding=3, tlvs=(octets_tlv(Tag.MESSAGE_PAYLOAD, b"caf\xe9"),)), "café", None, b"", id="data_sm"
+        ),
+        pytest.param(DeliverSm(data_coding=4, short_message=b"A\xff"), "A\ufffd", None, b"A\xff", id="binary"),
+        pytest.param(DeliverSm(), "", None, b"", id="nothing"),
+    ],
+)  # fmt: skip
+def test_mo_texts(pdu: Pdu, text: str, piece: Piece | None, octets: bytes) -> None:
+    event = incoming(only(bound().deliver(pdu)))
+    assert (event.message.text, event.piece, base64.b64decode(event.octets)) == (text, piece, octets)
+
+
+def test_a_broken_header_is_told_and_its_message_kept() -> None:
+    fault, arrived = bound().deliver(DeliverSm(esm_class=0x40, short_message=b"\xffHello"))
+    assert fault == Fault("a user data header that runs past its message")
+    assert base64.b64decode(incoming(arrived).octets) == b"\xffHello"
+
+
+@pytest.mark.parametrize(
+    ("ton", "addr", "more", "to"),
+    [
+        pytest.param(0, "8080", {}, "8080", id="short code"),
+        pytest.param(1, "256700000001", {}, "+256700000001", id="number"),
+        pytest.param(5, "S\xe3o", {}, "São", id="name"),
+        pytest.param(0, "99999", {"mo_address": "8080"}, "8080", id="the account's own"),
+    ],
+)
+def test_where_an_mo_goes_to(ton: int, addr: str, more: dict[str, Any], to: str) -> None:
+    assert incoming(only(bound(**more).deliver(DeliverSm(dest_addr_ton=ton, destination_addr=addr)))).to == to
+
+
+@pytest.mark.parametrize("pdu", [MO, DataSm()], ids=["deliver_sm", "data_sm"])
+@pytest.mark.parametrize(
+    ("answer", "status"), [("acknowledge", "ESME_ROK"), ("decline", "ESME_RX_T_APPN")], ids=["ack", "decline"]
+)
+def test_answers(pdu: Pdu, answer: str, status: str) -> None:
+    line = bound()
+    arrived = only(line.deliver(pdu))
+    assert line.talk.data_to_send() == b""
+    getattr(line.talk, answer)(arrived.token, line.now)
+    found = only(line.give())  # type: ignore[arg-type]
+    assert isinstance(found, events.Response)
+    assert (found.status, type(found.pdu)) == (constants.Status[status], pdu.response)
+
+
+def test_answers_after_the_end_have_no_effect() -> None:
+    line = bound()
+    arrived = only(line.deliver(MO))
+    line.talk.connection_lost(line.now)
+    line.talk.acknowledge(arrived.token, line.now)
+    line.talk.decline(arrived.token, line.now)
+    assert line.talk.data_to_send() == b""
+
+
+def test_alert_notification_is_nothing_to_us() -> None:
+    line = bound()
+    assert line.deliver(pdus.AlertNotification(source_addr="250788123123", esme_addr="8080")) == []
+    assert line.talk.data_to_send() == b""
+
+
+# --- receipts -------------------------------------------------------------------------------------------------------
+
+
+def receipt(text: bytes = b"id:00A1 stat:DELIVRD err:000 done date:2601310931", **fields: Any) -> DeliverSm:
+    values = {"source_addr_ton": 1, "source_addr": "250788123123", "destination_addr": "8080", "esm_class": 4}
+    return DeliverSm(**{**values, "short_message": text, **fields})
+
+
+def test_receipt() -> None:
+    arrived = only(bound().deliver(receipt()))
+    assert arrived.events == (
+        ReceiptEvent(
+            event_id="id-1",
+            update=StatusUpdate(
+                channel="",
+                status=Status.DELIVERED,
+                external_id="a1",
+                at=1_769_851_860_000,
+                code="000",
+                reason="DELIVRD",
+                destination="+250788123123",
+            ),
+            aggregator="mtn-ug",
+            at=WALL,
+        ),
+    )
+
+
+def test_a_receipt_meets_its_submit() -> None:
+    line = bound(id_in_response="hex", id_in_receipt="decimal")
+    accepted = only(line.take(line.smsc.respond(line.submit().sequence, SubmitSmResp("0A1B"))))
+    (event,) = only(line.deliver(receipt(b"id:0000002587 stat:DELIVRD"))).events
+    assert event.update.external_id == accepted.external_id
+
+
+@pytest.mark.parametrize(
+    ("fields", "destination"),
+    [
+        pytest.param({}, "+250788123123", id="as specified"),
+        pytest.param({"source_addr_ton": 0}, "250788123123", id="unknown TON"),
+        pytest.param(
+            {"source_addr_ton": 0, "source_addr": "8080", "dest_addr_ton": 1, "destination_addr": "250788123123"},
+            "+250788123123", id="addresses not turned round",
+        ),
+        pytest.param({"source_addr": "ACME", "destination_addr": ""}, "", id="no phone"),
+    ],
+)  # fmt: skip
+def test_the_phone_of_a_receipt(fields: dict[str, Any], destination: str) -> None:
+    (event,) = only(bound().deliver(receipt(**fields))).events
+    assert event.update.destination == destination
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        pytest.param(DataSm(esm_class=4, tlvs=(text_tlv(Tag.RECEIPTED_MESSAGE_ID, "00A1"),
+                                               int_tlv(Tag.MESSAGE_STATE, 2))), id="data_sm with TLVs"),
+        pytest.param(receipt(esm_class=0), id="not marked"),
+        pytest.param(receipt(b"", tlvs=(octets_tlv(Tag.MESSAGE_PAYLOAD, b"id:a1 stat:DELIVRD"),)), id="payload"),
+    ],
+)  # fmt: skip
+def test_receipts_of_other_kinds(pdu: Pdu) -> None:
+    (event,) = only(bound().deliver(pdu)).events
+    assert (event.update.external_id, event.update.status) == ("a1", Status.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param(b"stat:DELIVRD", "a receipt without an id", id="no id"),
+        pytest.param(b"id:1", "a receipt without a state", id="no state"),
+    ],
+)
+def test_a_receipt_that_says_nothing_is_told_and_acknowledged(text: bytes, fault: str) -> None:
+    line = bound()
+    told, arrived = line.deliver(receipt(text))
+    assert told == Fault(fault)
+    assert isinstance(arrived, Arrived)
+    assert arrived.events == ()
+    line.talk.acknowledge(arrived.token, line.now)
+    assert isinstance(only(line.give()), events.Response)  # type: ignore[arg-type]
+
+
+def test_a_receipt_that_changes_nothing_has_no_event() -> None:
+    assert only(bound().deliver(receipt(b"id:1 stat:SCHEDULED"))).events == ()
+
+
+def test_a_receipt_in_two_halves() -> None:
+    line = bound()
+    first = only(line.deliver(receipt(b"\x05\x00\x03\x01\x02\x01id:a1 sub:001 st", esm_class=0x44)))
+    (event,) = only(line.deliver(receipt(b"\x05\x00\x03\x01\x02\x02at:UNDELIV err:5", esm_class=0x44))).events
+    assert first.events == ()
+    assert (event.update.status, event.update.code) == (Status.FAILED, "5")
+
+
+# --- the end --------------------------------------------------------------------------------------------------------
+
+
+def test_leave() -> None:
+    line = bound(logout_timeout=4)
+    line.submit("one")
+    line.talk.leave(line.now)
+    assert not line.talk.ready
+    assert line.talk.next_deadline() == line.now + 4
+    line.talk.leave(line.now)  # once is enough
+    line.give()
+    assert line.take() == [Ended("unbound", ("one",))]
+    assert line.talk.connection_lost(line.now) == []
+
+
+def test_leave_without_an_answer() -> None:
+    line = bound(logout_timeout=4)
+    line.talk.leave(line.now)
+    assert line.talk.tick(line.now + 4) == [Ended("no answer to unbind")]
+
+
+def test_leave_before_the_bind_is_answered() -> None:
+    line = Line()
+    line.talk.start(line.now)
+    line.talk.leave(line.now)
+    assert line.talk.next_deadline() == line.now
+    assert line.talk.tick(line.now) == [Ended("aborted")]
+    assert line.talk.next_deadline() is None
+
+
+def test_the_connection_is_lost() -> None:
+    line = bound()
+    line.submit("one")
+    line.submit("two")
+    assert line.talk.connection_lost(line.now) == [Ended("connection lost", ("one", "two"))]
+    assert line.talk.connection_lost(line.now) == []
+    assert line.talk.tick(line.now + 100) == []
+    assert not line.talk.ready
+
+
+def test_the_smsc_unbinds() -> None:
+    line = bound()
+    line.submit("one")
+    assert line.deliver(pdus.Unbind()) == [Ended("peer unbound", ("one",), by_peer=True)]
+    assert isinstance(line.sent()[0].pdu, pdus.UnbindResp)
+
+
+def test_keepalive() -> None:
+    line = bound(keepalive=30, response_timeout=10)
+    line.now += 30
+    assert line.talk.tick(line.now) == []
+    assert isinstance(line.sent()[0].pdu, pdus.EnquireLink)
+    line.now += 10
+    assert line.talk.tick(line.now) == [Ended("no answer to enquire_link")]
+
+
+def test_rubbish_ends_it() -> None:
+    line = bound()
+    fault, ended = line.talk.receive_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", line.now)
+    assert isinstance(fault, Fault)
+    assert ended == Ended("framing error")
+    assert len(line.talk.data_to_send()) == 16  # generic_nack
+
+
+def test_an_answer_to_nothing_is_a_fault() -> None:
+    line = bound()
+    request = line.submit()
+    answer = line.smsc.respond(request.sequence, SubmitSmResp("1"))
+    line.take(answer)
+    assert line.take(answer) == [Fault("SubmitSmResp to nothing that we have asked")]
+    assert line.talk.ready
