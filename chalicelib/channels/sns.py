@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from chalicelib.channels import dates
 from chalicelib.channels.request import BadRequest, Forbidden
+from chalicelib.channels.rsa import RSA, SHA256, elements
 from chalicelib.channels.signatures import unbase64
 from chalicelib.outcomes import Temporary
 from chalicelib.transport import Http
@@ -31,9 +32,8 @@ _TOLERANCE: Final = timedelta(days=1)
 # DigestInfo of SHA-1 and SHA-256 before the digest itself (RFC 8017 section 9.2 note 1), by SignatureVersion
 _DIGESTS: Final = {
     "1": ("sha1", bytes.fromhex("3021300906052b0e03021a05000414")),
-    "2": ("sha256", bytes.fromhex("3031300d060960864801650304020105000420")),
+    "2": ("sha256", SHA256),
 }
-_RSA: Final = bytes.fromhex("06092a864886f70d010101")  # OID 1.2.840.113549.1.1.1
 _VERSION: Final = 0xA0  # tag of the field that the first version of X.509 does not have
 
 PublicKey = tuple[int, int]  # modulus, exponent
@@ -112,32 +112,15 @@ def public_key(pem: bytes) -> PublicKey:
         der = base64.b64decode(b"".join(match.group(1).split()), validate=True)
     except binascii.Error:
         raise ValueError("no Base64") from None
-    ((_, certificate),) = _elements(der)
-    fields = _elements(_elements(certificate)[0][1])
+    ((_, certificate),) = elements(der)
+    fields = elements(elements(certificate)[0][1])
     # version (optional), serial number, signature, issuer, validity, subject, subjectPublicKeyInfo
-    (_, algorithm), (_, bits) = _elements(fields[6 if fields[0][0] == _VERSION else 5][1])
-    if not algorithm.startswith(_RSA):
+    (_, algorithm), (_, bits) = elements(fields[6 if fields[0][0] == _VERSION else 5][1])
+    if not algorithm.startswith(RSA):
         raise ValueError("no RSA key")
-    ((_, key),) = _elements(bits[1:])  # a bit string: its first octet counts unused bits
-    (_, modulus), (_, exponent) = _elements(key)
+    ((_, key),) = elements(bits[1:])  # a bit string: its first octet counts unused bits
+    (_, modulus), (_, exponent) = elements(key)
     return int.from_bytes(modulus, "big"), int.from_bytes(exponent, "big")
-
-
-def _elements(der: bytes) -> list[tuple[int, bytes]]:
-    """Tag and content of the DER elements that follow each other (X.690 section 8.1)."""
-    found, at = [], 0
-    while at < len(der):
-        tag, length = der[at], der[at + 1]
-        at += 2
-        if length & 0x80:
-            size = length & 0x7F
-            length = int.from_bytes(der[at : at + size], "big")
-            at += size
-        if at + length > len(der):
-            raise ValueError("DER element beyond the end")
-        found.append((tag, der[at : at + length]))
-        at += length
-    return found
 
 
 def rsa_valid(key: PublicKey, signature: bytes, message: bytes, algorithm: str, prefix: bytes) -> bool:
