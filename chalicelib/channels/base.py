@@ -263,12 +263,15 @@ class HttpChannel:
     def only_ours(self, to: str) -> None:
         """For aggregators that send what all of an account's numbers get to one URL.
 
+        A name as the channel's address is no number to compare with: what is for a number is taken.
+
         Raises:
             Ignored: `to` is another number than the channel's.
         """
         from chalicelib.phones import digits_match
 
-        if to and self.address and not digits_match(self.address, to):
+        a_name = any(map(str.isalpha, self.address)) and not any(map(str.isalpha, to))
+        if to and self.address and not a_name and not digits_match(self.address, to):
             raise Ignored("for another number than this channel's")
 
     def incoming(

@@ -86,3 +86,9 @@ def if_readable(read: Callable[[str], int], text: str) -> int | None:
 def within(ms: int, now: int, tolerance: timedelta) -> bool:
     """Is `ms` no further than `tolerance` from `now`, on either side? For signatures that carry a timestamp."""
     return abs(now - ms) <= tolerance.total_seconds() * 1000
+
+
+def recent(text: str, now: int, tolerance: timedelta = timedelta(minutes=5)) -> bool:
+    """As `within`, of seconds since the epoch as text; no where it is something else."""
+    at = if_readable(epoch_fraction, text)
+    return at is not None and within(at, now, tolerance)

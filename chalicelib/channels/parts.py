@@ -14,6 +14,8 @@ from chalicelib.records import Piece
 
 MAX_PIECES: Final = 255  # of a long MO
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_REFERENCE: Final = re.compile(r"([^.]+)(?:\.([2-9]|[1-9][0-9]{1,3}))?")
+_PLAIN: Final = re.compile(r"[0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,23 @@ def message_id(text: str) -> str | None:
     if text.isascii() and text.isdigit() and len(text) <= 19 and int(text):
         return str(int(text))
     return None
+
+
+def part_of(reference: str) -> tuple[str, int] | None:
+    """Message id and part (from 0) of a `Part.idempotency` that the aggregator sends back.
+
+    None where it is none of ours, or of a later generation: an id alone does not tell those apart.
+    """
+    match = _REFERENCE.fullmatch(reference.strip())
+    ours = message_id(match[1]) if match else None
+    return (ours, int(match[2] or 1) - 1) if match and ours else None
+
+
+def short_name(name: str, longest: int) -> str:
+    """`name` for aggregators that take so many letters, digits and dashes: itself, else the start of its digest."""
+    if len(name) <= longest and _PLAIN.fullmatch(name):
+        return name
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:longest]
 
 
 def piece(reference: str, total: int | None, sequence: int | None) -> Piece:

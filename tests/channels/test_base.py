@@ -31,7 +31,7 @@ from chalicelib.channels.base import (
     route,
 )
 from chalicelib.channels.config import ConfigError
-from chalicelib.channels.parts import international, piece
+from chalicelib.channels.parts import international, part_of, piece, short_name
 from chalicelib.channels.request import Event, MethodNotAllowed, rfc3339, urn
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted
@@ -251,6 +251,9 @@ def test_another_country() -> None:
         ("20990", "20990", True),
         ("20990", "+25420990", False),
         ("ACME", "acme", True),
+        ("ACME", "Acne", False),
+        ("ACME1", "31970001122", True),
+        ("20990", "ACME", False),
         ("", "20991", True),
         ("20990", "", True),
     ],
@@ -285,6 +288,34 @@ def test_pieces_that_make_no_sense(total: int | None, sequence: int | None) -> N
 def test_pieces_are_named_by_what_the_aggregator_calls_them() -> None:
     assert piece("9f2", 255, 255) == Piece(reference=piece("9f2", 1, 1).reference, total=255, sequence=255)
     assert piece("9f2", 2, 1).reference != piece("9f3", 2, 1).reference
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("8812", ("8812", 0)),
+        (f" {MESSAGE.upper()} ", (MESSAGE, 0)),
+        ("8812.2", ("8812", 1)),
+        (f"{MESSAGE}.12", (MESSAGE, 11)),
+        ("8812~2", None),
+        ("8812.2~2", None),
+        ("8812.1", None),
+        ("8812.", None),
+        ("8812.x", None),
+        ("x.2", None),
+        ("", None),
+    ],
+)
+def test_references_that_come_back(reference: str, expected: tuple[str, int] | None) -> None:
+    assert part_of(reference) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("8812", "8812"), ("a-Z9", "a-Z9"), ("123456789", "15e2b0d3"), ("8812.2", "071ec771"), ("é", "4a99557e")],
+)
+def test_names_that_must_be_short(name: str, expected: str) -> None:
+    assert short_name(name, 8) == expected
 
 
 def test_an_opt_out_is_of_a_phone() -> None:
@@ -467,6 +498,22 @@ def test_types_are_found_in_either_case() -> None:
     assert channels.load("at") is channels.load("AT")
     with pytest.raises(channels.UnknownType, match=r"no HTTP channel type 'XX'; there are .*\bAT, "):
         channels.load("XX")
+
+
+@pytest.mark.parametrize(
+    ("code", "settings", "expected"),
+    [
+        ("AT", {}, False),
+        ("AT", {"alphanumeric_mo": "deliver"}, True),
+        ("AT", {"alphanumeric_mo": None}, False),
+        ("DA", {}, True),
+        ("DA", {"alphanumeric_mo": "drop"}, False),
+        ("SMPP", {}, False),
+        ("SMPP", {"alphanumeric_mo": "deliver"}, True),
+    ],
+)
+def test_which_channels_take_alphanumeric_senders(code: str, settings: dict[str, Any], expected: bool) -> None:
+    assert channels.takes_names(code, settings) is expected
 
 
 def test_make_reports_the_channels_settings() -> None:

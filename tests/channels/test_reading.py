@@ -319,6 +319,14 @@ def test_replay_window(ms: int, inside: bool) -> None:
 # --- signatures -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [("1000", True), ("1300", True), ("700", True), ("1301", False), ("699", False), ("", False), ("soon", False)],
+)
+def test_timestamps_of_signatures(text: str, inside: bool) -> None:
+    assert dates.recent(text, 1_000_000) is inside
+
+
 def test_hmac_vectors() -> None:
     """RFC 4231 test case 2, RFC 2202 test case 2."""
     key, data = "Jefe", b"what do ya want for nothing?"
