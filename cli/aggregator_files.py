@@ -16,6 +16,7 @@ from uuid import UUID
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from chalicelib.channels import UnknownType
 from chalicelib.phones import contact_key
 from chalicelib.redaction import SECRET_HEADERS, template_secrets
 from cli import kinds
@@ -311,7 +312,7 @@ def channel_entry(
 def _model(code: str) -> type[BaseModel] | None:
     try:
         return kinds.config_of(code)
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, UnknownType):
         return None
 
 

@@ -123,16 +123,14 @@ def tls_context(config: LinkConfig) -> ssl.SSLContext | None:
     """
     if not config.tls:
         return None
-    context = ssl.create_default_context()
+    try:
+        with _as_file(config.tls_ca) as path:
+            context = ssl.create_default_context(cafile=path or None)
+    except OSError:  # ssl.SSLError is one
+        raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
     if not config.tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if config.tls_ca:
-        try:
-            with _as_file(config.tls_ca) as path:
-                context.load_verify_locations(cafile=path)
-        except OSError:  # ssl.SSLError is one
-            raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
     if config.tls_cert and config.tls_key:
         try:
             with _as_file(config.tls_cert) as certificate, _as_file(str(config.tls_key)) as key:

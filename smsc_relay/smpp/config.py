@@ -225,6 +225,11 @@ class SmppConfig(LinkConfig):
         return _timezone(self.receipt_timezone)
 
     @property
+    def short_message_max(self) -> int:
+        """Octets that short_message holds."""
+        return 255 if self.version >= VERSION_50 else 254
+
+    @property
     def limits(self) -> Limits:
         """Field sizes when encoding: operators hand out longer names and passwords than the specification has."""
         return Limits(
@@ -233,7 +238,7 @@ class SmppConfig(LinkConfig):
             system_type=_LONGEST,
             address_range=_LONGEST,
             service_type=_LONGEST,
-            short_message=255 if self.version >= VERSION_50 else 254,
+            short_message=self.short_message_max,
         )
 
     def session(self) -> SessionConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from chalicelib.messages import Outgoing
@@ -27,6 +27,7 @@ _ROLES: Final = {
     "receiver": (Role.RECEIVER,),
     "pair": (Role.TRANSMITTER, Role.RECEIVER),
 }
+Template = partial[SubmitSm]
 _PAYLOAD_MAX: Final = 65_535  # octets a TLV holds
 
 
@@ -55,7 +56,7 @@ class SmppDialect:
         else:
             bodies = [_part(template, config, part, reference, index, total) for index, part in enumerate(found.parts)]
         longest = max(len(body.short_message) for body in bodies)
-        if longest > config.limits.short_message:
+        if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
         segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
         return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
@@ -69,10 +70,12 @@ class SmppDialect:
         return SmppConversation(config, role, now, surroundings)
 
 
-def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> SubmitSm:
+def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Template:
+    """What all segments of a message have; calling it adds the rest."""
     source = address.sender(message.from_, config)
     destination = address.recipient(message.to, config)
-    return SubmitSm(
+    return partial(
+        SubmitSm,
         service_type=config.service_type,
         source_addr_ton=source.ton,
         source_addr_npi=source.npi,
@@ -80,31 +83,29 @@ def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Submit
         dest_addr_ton=destination.ton,
         dest_addr_npi=destination.npi,
         destination_addr=destination.addr,
-        esm_class=config.esm_mode,
         protocol_id=config.protocol_id,
         priority_flag=config.priority_flag,
         validity_period=times.relative(config.validity) if config.validity else "",
         replace_if_present_flag=int(config.replace_if_present),
         data_coding=data_coding,
-        tlvs=tuple((one.tag, one.octets) for one in config.tlvs),
     )
 
 
-def _whole(template: SubmitSm, config: SmppConfig, found: texts.Cut) -> SubmitSm:
+def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm:
     (octets,) = found.parts
+    tlvs = _own_tlvs(config)
+    if found.long:
+        if len(octets) > _PAYLOAD_MAX:
+            raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
+        tlvs, octets = (*tlvs, (int(Tag.MESSAGE_PAYLOAD), octets)), b""
     registered = _registered(config, last=True)
-    if not found.long:
-        return replace(template, registered_delivery=registered, short_message=octets)
-    if len(octets) > _PAYLOAD_MAX:
-        raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
-    payload = (int(Tag.MESSAGE_PAYLOAD), octets)
-    return replace(template, registered_delivery=registered, tlvs=(*template.tlvs, payload))
+    return template(esm_class=config.esm_mode, registered_delivery=registered, short_message=octets, tlvs=tlvs)
 
 
-def _part(template: SubmitSm, config: SmppConfig, octets: bytes, reference: int, index: int, total: int) -> SubmitSm:
+def _part(template: Template, config: SmppConfig, octets: bytes, reference: int, index: int, total: int) -> SubmitSm:
     last = index + 1 == total
-    tlvs: tuple[Tlv, ...] = template.tlvs
-    esm_class = template.esm_class
+    tlvs = _own_tlvs(config)
+    esm_class = config.esm_mode
     if config.long_messages == "sar":
         tlvs += (
             int_tlv(Tag.SAR_MSG_REF_NUM, reference),
@@ -117,7 +118,11 @@ def _part(template: SubmitSm, config: SmppConfig, octets: bytes, reference: int,
     if config.more_messages:
         tlvs += (int_tlv(Tag.MORE_MESSAGES_TO_SEND, int(not last)),)
     registered = _registered(config, last=last)
-    return replace(template, esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+    return template(esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+
+
+def _own_tlvs(config: SmppConfig) -> tuple[Tlv, ...]:
+    return tuple((one.tag, one.octets) for one in config.tlvs) if config.tlvs else ()
 
 
 def _registered(config: SmppConfig, *, last: bool) -> int:

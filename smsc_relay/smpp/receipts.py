@@ -236,7 +236,7 @@ def _fields(text: str, config: SmppConfig) -> dict[str, str]:
     matches = list(_KEYS.finditer(text))
     ends = [match.start() for match in matches[1:]]
     for match, end in zip(matches, [*ends, len(text)], strict=False):
-        key = re.sub(r"\s", "", match.group(1).lower()).removesuffix("date")
+        key = match.group(1).lower().split()[0].removesuffix("date")  # "done date" is done, and so is "donedate"
         if key == "text":
             break
         if not found:

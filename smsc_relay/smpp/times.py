@@ -9,7 +9,6 @@ from chalicelib.clock import to_ms
 
 LONGEST: Final = 31 * 86_400  # seconds that `relative` can write without months, whose length is not fixed
 _QUARTERS_MAX: Final = 48
-_FORMS: Final = {10: ("%y%m%d%H%M",), 12: ("%y%m%d%H%M%S", "%Y%m%d%H%M"), 14: ("%Y%m%d%H%M%S",)}
 
 
 def relative(seconds: int) -> str:
@@ -39,9 +38,17 @@ def receipt_date(text: str, zone: tzinfo) -> int | None:
         zone, text = timezone(offset if text[15] == "+" else -offset), text[:12]
     if not text.isascii() or not text.isdigit():
         return None
-    for form in _FORMS.get(len(text), ()):
-        try:
-            return to_ms(datetime.strptime(text, form).replace(tzinfo=zone))
-        except (ValueError, OverflowError):
-            continue
-    return None
+    if len(text) == 14:
+        return _moment(text, zone)
+    if len(text) == 12:
+        return _moment("20" + text, zone) or (_moment(text + "00", zone) if text.startswith("20") else None)
+    return _moment(f"20{text}00", zone) if len(text) == 10 else None
+
+
+def _moment(text: str, zone: tzinfo) -> int | None:
+    """YYYYMMDDhhmmss as ms since the epoch."""
+    month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
+    try:
+        return to_ms(datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=zone))
+    except (ValueError, OverflowError):
+        return None

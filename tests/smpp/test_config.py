@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
+import subprocess
 from datetime import UTC, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +184,36 @@ def test_tls() -> None:
 def test_bad_certificates(given: dict[str, Any], key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         tls_context(config(tls=True, **given))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with cert.pem, key.pem and encrypted.pem, the same key under a passphrase."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command")
+    place = tmp_path_factory.mktemp("tls")
+    for command in (
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=smsc -keyout key.pem -out cert.pem",
+        "pkey -in key.pem -aes256 -passout pass:hidden -out encrypted.pem",
+    ):
+        subprocess.run(["openssl", *command.split()], cwd=place, check=True, capture_output=True)
+    return place
+
+
+@pytest.mark.parametrize("as_text", [True, False], ids=["PEM text", "paths"])
+def test_certificates(certificate: Path, as_text: bool) -> None:
+    cert, key = certificate / "cert.pem", certificate / "key.pem"
+    given = [path.read_text() if as_text else str(path) for path in (cert, key)]
+    context = tls_context(config(tls=True, tls_ca=given[0], tls_cert=given[0], tls_key=given[1]))
+    assert context is not None
+    (trusted,) = context.get_ca_certs()  # this one alone, not the system's
+    assert trusted["subject"] == ((("commonName", "smsc"),),)
+
+
+def test_an_encrypted_key_is_refused_without_asking(certificate: Path) -> None:
+    text = (certificate / "encrypted.pem").read_text()
+    with pytest.raises(ConfigError, match="unencrypted"):
+        tls_context(config(tls=True, tls_cert=str(certificate / "cert.pem"), tls_key=text))
 
 
 def test_the_table_of_dialects() -> None:

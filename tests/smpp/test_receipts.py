@@ -323,6 +323,7 @@ def ms(moment: datetime) -> int:
         pytest.param("000002030000000R", UTC, None, id="relative"),
         pytest.param("260131093105099+", UTC, None, id="no such offset"),
         pytest.param("2613310931", UTC, None, id="no such month"),
+        pytest.param("261331093105", UTC, None, id="no such month, seconds"),
         pytest.param("31/01/2026", UTC, None, id="another form"),
         pytest.param("²601310931", UTC, None, id="digits that are none"),
         pytest.param("", UTC, None, id="empty"),
