@@ -5,6 +5,8 @@ Every type has a module `test_<module>.py` here with a `SAMPLE`: the shared case
 
 from __future__ import annotations
 
+import base64
+import hmac
 import importlib
 import json
 import re
@@ -109,6 +111,16 @@ def multipart(fields: Mapping[str, str], boundary: str = "xYz") -> tuple[bytes, 
     ]
     body = "".join(parts) + f"--{boundary}--\r\n"
     return body.encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+
+def jwt(claims: Mapping[str, Any], key: str, algorithm: str = "HS256") -> str:
+    """A JWT signed with an HMAC (RFC 7515 appendix A.1)."""
+
+    def packed(octets: bytes) -> str:
+        return base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+    head = f"{packed(json.dumps({'alg': algorithm}).encode())}.{packed(json.dumps(dict(claims)).encode())}"
+    return f"{head}.{packed(hmac.digest(key.encode(), head.encode(), 'sha' + algorithm[2:]))}"
 
 
 def mo(sender: str, text: str, **fields: Any) -> Incoming:

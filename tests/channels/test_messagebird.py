@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import json
@@ -12,31 +11,21 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.channels.base import Request
-from chalicelib.channels.signatures import hmac_of
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted, ChannelDown, NotAccepted, Permanent, Temporary
-from tests.channels.support import MESSAGE, NOW, UUID, Sample, make, mo, offer, request, told, without
+from tests.channels.support import MESSAGE, NOW, UUID, Sample, jwt, make, mo, offer, request, told, without
 
 SECRET = "signing key"
-
-
-def _packed(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
 
 def sha256(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def token(claims: dict[str, Any], key: str = SECRET, algorithm: str = "HS256") -> str:
-    head = f"{_packed(json.dumps({'alg': algorithm}).encode())}.{_packed(json.dumps(claims).encode())}"
-    return f"{head}.{_packed(bytes.fromhex(hmac_of(key, head.encode(), algorithm='sha' + algorithm[2:])))}"
-
-
 def sign(asked: Request, key: str = SECRET, algorithm: str = "HS256", url: str = "", **claims: Any) -> Request:
     """The signature over the URL without its query, as MessageBird's documentation has it."""
     known = {"url_hash": sha256((url or asked.url.partition("?")[0]).encode()), "payload_hash": sha256(asked.body)}
-    value = token({**known, **claims}, key, algorithm)
+    value = jwt({**known, **claims}, key, algorithm)
     return dataclasses.replace(asked, headers={**asked.headers, "messagebird-signature-jwt": (value,)})
 
 
