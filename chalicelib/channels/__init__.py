@@ -37,6 +37,7 @@ _TYPES: Final[dict[str, str]] = {
     "T": "twilio:Twilio",
     "TMS": "twilio_messaging_service:TwilioMessagingService",
     "TW": "twiml:Twiml",
+    "VMS": "vonagemessages:VonageMessages",
     "YO": "yo:Yo",
 }
 
@@ -59,6 +60,17 @@ def load(code: str) -> type[HttpChannel]:
         raise UnknownType(f"no HTTP channel type {code!r}; there are {', '.join(sorted(_TYPES))}") from None
     found: type[HttpChannel] = getattr(importlib.import_module(f"chalicelib.channels.{module}"), name)
     return found
+
+
+def takes_names(code: str, settings: Mapping[str, Any]) -> bool:
+    """Do messages from alphanumeric senders reach the platform? The channel's `alphanumeric_mo`, else its type's."""
+    policy = settings.get("alphanumeric_mo")
+    if policy is None:
+        try:
+            policy = load(code).Config.model_fields["alphanumeric_mo"].default
+        except UnknownType:  # an SMSC's
+            policy = "drop"
+    return bool(policy == "deliver")
 
 
 def make(
