@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import inbox, ledger, queues, registry, rendezvous, telemetry, trace, waypoints
+from chalicelib import channels, inbox, ledger, queues, registry, rendezvous, telemetry, trace, waypoints
 from chalicelib.clock import iso, now_ms
 from chalicelib.ledger import MessageState, PartState
 from chalicelib.messages import Incoming, Status
@@ -227,7 +227,7 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
     if not channel.enabled:
         trace.hop(event.event_id, "buried", channel=channel.uuid, reason="the channel is disabled")
         raise registry.UnknownChannel(f"channel {channel.uuid} is disabled")
-    if _alphanumeric(message) and channel.config.get("alphanumeric_mo", "drop") == "drop":
+    if _alphanumeric(message) and not channels.takes_names(channel.type, channel.config):
         telemetry.count("alphanumeric_dropped", channel.aggregator)
         trace.hop(event.event_id, "dropped", channel=channel.uuid, reason="alphanumeric sender; alphanumeric_mo: drop")
         return

@@ -20,9 +20,9 @@ from chalicelib.channels.base import (
     Secret,
     Text,
     Url,
-    message_id,
     route,
 )
+from chalicelib.channels.parts import part_of
 from chalicelib.channels.request import Event
 from chalicelib.messages import Incoming, Status, StatusUpdate
 from chalicelib.outcomes import Accepted, ChannelDown, Permanent
@@ -82,12 +82,10 @@ class DartMedia(HttpChannel):
         status = form.integer("status")
         if status is None:
             raise BadRequest("request failed validation", ["field 'status' required"])
-        name, _, number = given.partition("~")[0].partition(".")
-        ours = message_id(name)
+        ours = part_of(given.partition("~")[0])
         if ours is None:
             raise BadRequest("request failed validation", ["field 'messageid' must be our message id"])
-        part = int(number) - 1 if number.isascii() and number.isdigit() and len(number) < 4 and int(number) else 0
-        return self.update(status, id=ours, part=part)
+        return self.update(status, id=ours[0], part=ours[1])
 
     def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
         """Exactly what the aggregator waits for."""
