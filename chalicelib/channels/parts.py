@@ -68,6 +68,18 @@ def part_of(reference: str) -> tuple[str, int] | None:
     return (ours, int(match[2] or 1) - 1) if match and ours else None
 
 
+def our_part(reference: str, field: str) -> tuple[str, int]:
+    """As `part_of`, whatever generation the reference is of; `field` is the parameter that has it.
+
+    Raises:
+        BadRequest: it is none of ours.
+    """
+    found = part_of(reference.partition("~")[0])
+    if found is None:
+        raise BadRequest("request failed validation", [f"field '{field}' must be our message id"])
+    return found
+
+
 def short_name(name: str, longest: int) -> str:
     """`name` for aggregators that take so many letters, digits and dashes: itself, else the start of its digest."""
     if len(name) <= longest and _PLAIN.fullmatch(name):

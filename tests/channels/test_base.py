@@ -31,7 +31,7 @@ from chalicelib.channels.base import (
     route,
 )
 from chalicelib.channels.config import ConfigError
-from chalicelib.channels.parts import international, part_of, piece, short_name
+from chalicelib.channels.parts import international, our_part, part_of, piece, short_name
 from chalicelib.channels.request import Event, MethodNotAllowed, rfc3339, urn
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted
@@ -308,6 +308,19 @@ def test_pieces_are_named_by_what_the_aggregator_calls_them() -> None:
 )
 def test_references_that_come_back(reference: str, expected: tuple[str, int] | None) -> None:
     assert part_of(reference) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"), [(MESSAGE, (MESSAGE, 0)), ("8812.3", ("8812", 2)), ("8812.3~2", ("8812", 2))]
+)
+def test_references_of_any_generation(reference: str, expected: tuple[str, int]) -> None:
+    assert our_part(reference, "ref") == expected
+
+
+def test_references_that_are_not_ours() -> None:
+    with pytest.raises(BadRequest) as caught:
+        our_part("nonsense~2", "ref")
+    assert caught.value.fields == ("field 'ref' must be our message id",)
 
 
 @pytest.mark.parametrize(
