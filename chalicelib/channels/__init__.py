@@ -33,6 +33,7 @@ _TYPES: Final[dict[str, str]] = {
     "KN": "kannel:Kannel",
     "MBD": "messagebird:MessageBird",
     "NX": "nexmo:Nexmo",
+    "SQ": "shaqodoon:Shaqodoon",
     "SVN": "seven:Seven",
     "SW": "signalwire:SignalWire",
     "T": "twilio:Twilio",
