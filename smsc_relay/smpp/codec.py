@@ -1,37 +1,44 @@
 """Octets <-> PDUs. Strict in what it writes, generous in what it reads.
 
 What deployed SMSCs do wrong is read all the same and told as `Flaw`s: missing NULs at the end, surplus octets, a
-sm_length larger than what follows, a TLV cut short. Only what cannot be understood is a `SmppDecodeError`.
+sm_length larger than what follows, a string that is too long, a TLV cut short or of the wrong length. Only what cannot
+be understood is a `SmppDecodeError`.
+
+Nearly all traffic is submit_sm, deliver_sm, their responses and enquire_link: these are written and read here, without
+a loop over fields, as long as nothing is unusual about them. All else is the business of `body`.
 """
 
 from __future__ import annotations
 
 import struct
 from struct import Struct
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from smsc_relay.smpp import pdus
-from smsc_relay.smpp.constants import DEFAULT_MAX_PDU, HEADER_SIZE, RESPONSE_BIT, Status
+from smsc_relay.smpp.body import Flaw, UnreadableError, read, split_tlvs, tlv_flaws, write, write_tlvs
+from smsc_relay.smpp.constants import DEFAULT_MAX_PDU, HEADER_SIZE, Status
 from smsc_relay.smpp.errors import SmppDecodeError, SmppEncodeError, SmppFramingError
-from smsc_relay.smpp.layouts import LAYOUTS, LIMITS_33, LIMITS_34, LIMITS_50, LIMITS_GENEROUS, Item, Kind, Limits
-from smsc_relay.smpp.pdus import DistributionList, Pdu, ShortMessage, SmeAddress, Tlv, UnsuccessSme
+from smsc_relay.smpp.layouts import (
+    DATE_SIZE,
+    LAYOUTS,
+    LIMITS_33,
+    LIMITS_34,
+    LIMITS_50,
+    LIMITS_GENEROUS,
+    Limits,
+)
+from smsc_relay.smpp.pdus import DeliverSmResp, Pdu, ShortMessage, SubmitSmResp, Tlv
 
 __all__ = ["LIMITS_33", "LIMITS_34", "LIMITS_50", "LIMITS_GENEROUS", "Decoded", "Flaw", "FrameReader", "Limits",
            "decode", "encode"]  # fmt: skip
 
 _HEADER: Final = Struct(">IIII")
-_TLV: Final = Struct(">HH")
 _KINDS: Final[dict[int, type[Pdu]]] = {kind.command_id: kind for kind in pdus.ALL}
-_ID_ONLY: Final = frozenset({pdus.SubmitSmResp, pdus.DeliverSmResp, pdus.DataSmResp})
-_LONGEST: Final = 256  # octets of a C-octet string that anybody could mean
-_DATE: Final = 16
-
-
-class Flaw(NamedTuple):
-    """A rule that the peer broke in a PDU that could be read: the status a strict receiver would answer, and why."""
-
-    status: int
-    reason: str
+_ADDRESS: Final = LIMITS_50.address
+_SERVICE_TYPE: Final = LIMITS_50.service_type
+_MESSAGE_ID: Final = LIMITS_50.message_id
+# A PDU without fields is a value without parts: one of each kind is enough.
+_FIELDLESS: Final[dict[int, Pdu]] = {kind.command_id: kind() for kind in pdus.ALL if not LAYOUTS[kind]}
 
 
 class Decoded(NamedTuple):
@@ -47,7 +54,7 @@ class Decoded(NamedTuple):
 
 
 class FrameReader:
-    """Octets as they come -> whole PDUs."""
+    """Octets as they come -> whole PDUs. ``max_pdu``: the longest command_length to believe, in octets."""
 
     def __init__(self, max_pdu: int = DEFAULT_MAX_PDU) -> None:
         self._max = max_pdu
@@ -55,8 +62,10 @@ class FrameReader:
         self._at = 0
         self._broken: SmppFramingError | None = None
 
-    def feed(self, data: bytes) -> None:
-        """Add octets from the connection."""
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Add octets from the connection; after a framing error they are of no use, and not kept."""
+        if self._broken:
+            return
         if self._at:
             del self._buffer[: self._at]
             self._at = 0
@@ -92,29 +101,38 @@ def encode(pdu: Pdu, sequence: int, status: int = 0, limits: Limits = LIMITS_34)
     Raises:
         SmppEncodeError: a field does not fit.
     """
-    body = _short_body(pdu, limits) if isinstance(pdu, ShortMessage) else None
+    if isinstance(pdu, ShortMessage):
+        body = _encode_short(pdu, limits)
+    elif isinstance(pdu, SubmitSmResp | DeliverSmResp):
+        body = _encode_id(pdu.message_id, limits)
+    elif pdu.command_id in _FIELDLESS:
+        body = b""
+    else:
+        body = None
     if body is None:
-        body = _body(pdu, limits)
-    tlvs = pdu.tlvs
-    if tlvs:
-        body += b"".join([_TLV.pack(tag, len(value)) + value for tag, value in tlvs])
-    return _HEADER.pack(HEADER_SIZE + len(body), pdu.command_id, status, sequence) + body
+        body = write(pdu, limits)
+    if pdu.tlvs:
+        body += write_tlvs(pdu, limits)
+    try:
+        return _HEADER.pack(HEADER_SIZE + len(body), pdu.command_id, status, sequence) + body
+    except struct.error:
+        field, value = ("command_status", status) if 0 <= sequence < 1 << 32 else ("sequence_number", sequence)
+        raise SmppEncodeError(type(pdu).__name__, field, value, "0 to 4294967295") from None
 
 
-def _short_body(pdu: ShortMessage, limits: Limits) -> bytes | None:
-    """The hot path: submit_sm and deliver_sm. None where something is wrong: `_body` says what."""
+def _encode_short(pdu: ShortMessage, limits: Limits) -> bytes | None:
+    """submit_sm and deliver_sm. None where something is wrong: `write` says what."""
     service, source, destination = pdu.service_type, pdu.source_addr, pdu.destination_addr
     schedule, validity, text = pdu.schedule_delivery_time, pdu.validity_period, pdu.short_message
     fits = (
         len(service) < limits.service_type
         and len(source) < limits.address
         and len(destination) < limits.address
-        and len(schedule) in (0, _DATE)
-        and len(validity) in (0, _DATE)
+        and len(schedule) in (0, DATE_SIZE)
+        and len(validity) in (0, DATE_SIZE)
         and len(text) <= limits.short_message
     )
-    strings = f"{service}{source}{destination}{schedule}{validity}"
-    if not fits or "\0" in strings:
+    if not fits or "\0" in f"{service}{source}{destination}{schedule}{validity}":
         return None
     try:
         return b"%b\0%b%b\0%b%b\0%b%b\0%b\0%b%b" % (
@@ -130,69 +148,17 @@ def _short_body(pdu: ShortMessage, limits: Limits) -> bytes | None:
                    len(text))),
             text,
         )  # fmt: skip
-    except (ValueError, UnicodeEncodeError):
+    except ValueError:  # an octet out of range, a character that is none of Latin-1
         return None
 
 
-def _body(pdu: Pdu, limits: Limits) -> bytes:
-    out: list[bytes] = []
-    name = type(pdu).__name__
-    for item in LAYOUTS[type(pdu)]:
-        value = getattr(pdu, item.name)
-        if value is None:
-            break  # a response without a body
-        limit = getattr(limits, item.limit) if item.limit else 0
-        if item.kind is Kind.CSTR:
-            out.append(_cstr(value, limit, name, item.name))
-        elif item.kind is Kind.INT1:
-            out.append(_octet(value, name, item.name))
-        elif item.kind is Kind.DATE:
-            if len(value) not in (0, _DATE):
-                raise SmppEncodeError(name, item.name, len(value), f"empty or {_DATE} characters")
-            out.append(_cstr(value, _DATE + 1, name, item.name))
-        elif item.kind is Kind.OCTETS:
-            if len(value) > limit:
-                raise SmppEncodeError(name, item.name, len(value), f"at most {limit} octets")
-            out.append(bytes((len(value),)) + value)
-        else:
-            out.append(_table(value, item.kind, limits, name, item.name))
-    return b"".join(out)
-
-
-def _cstr(value: str, limit: int, pdu: str, field: str) -> bytes:
-    if len(value) >= limit:
-        raise SmppEncodeError(pdu, field, len(value) + 1, f"at most {limit} octets with its NUL")
-    if "\0" in value:
-        raise SmppEncodeError(pdu, field, len(value) + 1, "no NUL inside")
-    try:
-        return value.encode("latin-1") + b"\0"
-    except UnicodeEncodeError:
-        raise SmppEncodeError(pdu, field, len(value) + 1, "one octet a character (Latin-1)") from None
-
-
-def _octet(value: int, pdu: str, field: str) -> bytes:
-    if not 0 <= value <= 255:
-        raise SmppEncodeError(pdu, field, value, "0 to 255")
-    return bytes((value,))
-
-
-def _table(values: tuple[Any, ...], kind: Kind, limits: Limits, pdu: str, field: str) -> bytes:
-    most = limits.destinations if kind is Kind.DESTINATIONS else 255
-    if len(values) > most:
-        raise SmppEncodeError(pdu, field, len(values), f"at most {most} entries")
-    out = [bytes((len(values),))]
-    for value in values:
-        if isinstance(value, str):
-            out.append(_cstr(value, limits.message_id, pdu, field))
-        elif isinstance(value, DistributionList):
-            out.append(b"\x02" + _cstr(value.dl_name, limits.dl_name, pdu, "dl_name"))
-        else:
-            flag = b"\x01" if kind is Kind.DESTINATIONS else b""
-            ton, npi = _octet(value.dest_addr_ton, pdu, "dest_addr_ton"), _octet(value.dest_addr_npi, pdu, field)
-            out.append(flag + ton + npi + _cstr(value.destination_addr, limits.address, pdu, "destination_addr"))
-            if isinstance(value, UnsuccessSme):
-                out.append(value.error_status_code.to_bytes(4, "big"))
-    return b"".join(out)
+def _encode_id(message_id: str | None, limits: Limits) -> bytes | None:
+    """Responses to submit_sm and deliver_sm."""
+    if message_id is None:
+        return b""
+    if len(message_id) >= limits.message_id or "\0" in message_id or not message_id.isascii():
+        return None
+    return message_id.encode("ascii") + b"\0"
 
 
 # --- decoding -------------------------------------------------------------------------------------------------------
@@ -205,40 +171,34 @@ def decode(frame: bytes | memoryview) -> Decoded:
         SmppDecodeError: with the status to answer.
     """
     frame = bytes(frame)
-    try:
-        length, command_id, status, sequence = _HEADER.unpack_from(frame)
-    except struct.error:
-        raise SmppDecodeError(Status.ESME_RINVCMDLEN, f"a frame of {len(frame)} octets has no header") from None
-    if length != len(frame):
+    size = len(frame)
+    if size < HEADER_SIZE:
+        raise SmppDecodeError(Status.ESME_RINVCMDLEN, f"a frame of {size} octets has no header")
+    length, command_id, status, sequence = _HEADER.unpack_from(frame)
+    if length != size:
         raise SmppDecodeError(Status.ESME_RINVCMDLEN, "command_length is not the frame's", sequence, command_id, status)
     kind = _KINDS.get(command_id)
     if kind is None:
         reason = f"unknown command_id 0x{command_id:08X}"
         raise SmppDecodeError(Status.ESME_RINVCMDID, reason, sequence, command_id, status)
+    usual: Pdu | None = None
+    if issubclass(kind, ShortMessage):
+        usual = _decode_short(kind, frame)
+    elif issubclass(kind, SubmitSmResp | DeliverSmResp):
+        usual = _decode_id(kind, frame)
+    elif size == HEADER_SIZE:
+        usual = _FIELDLESS.get(command_id)
+    if usual is not None:
+        return Decoded(usual, sequence, status, tlv_flaws(usual) if usual.tlvs else ())
     try:
-        quick = _decode_id(kind, frame) if kind in _ID_ONLY else None
-        if quick is None and issubclass(kind, ShortMessage):
-            quick = _decode_short(kind, frame)
-        if quick is not None:
-            return Decoded(quick, sequence, status)
-        reader = _Body(frame)
-        pdu = _decode(kind, reader, bool(command_id & RESPONSE_BIT))
-    except _UnreadableError as error:
+        pdu, flaws = read(kind, frame, status)
+    except UnreadableError as error:
         raise SmppDecodeError(error.status, str(error), sequence, command_id, status) from None
-    return Decoded(pdu, sequence, status, tuple(reader.flaws))
-
-
-def _decode_id(kind: type[Pdu], frame: bytes) -> Pdu | None:
-    """The hot path of the answers to submits: an id and its NUL, nothing else."""
-    last = len(frame) - 1
-    if last < HEADER_SIZE or last - HEADER_SIZE >= _LONGEST or frame.find(0, HEADER_SIZE) != last:
-        return None
-    message: dict[str, str] = {"message_id": frame[HEADER_SIZE:last].decode("latin-1")}
-    return kind(**message)
+    return Decoded(pdu, sequence, status, (*flaws, *tlv_flaws(pdu)))
 
 
 def _decode_short(kind: type[ShortMessage], frame: bytes) -> ShortMessage | None:
-    """The hot path: None where anything is unusual, so that `_decode` has a closer look."""
+    """submit_sm and deliver_sm. None where anything is unusual: `read` has a closer look."""
     try:
         a = frame.index(0, HEADER_SIZE)
         b = frame.index(0, a + 3)
@@ -248,14 +208,18 @@ def _decode_short(kind: type[ShortMessage], frame: bytes) -> ShortMessage | None
         end = e + 6 + frame[e + 5]
     except (ValueError, IndexError):
         return None
-    if end > len(frame) or c - HEADER_SIZE > 3 * _LONGEST or (d - c - 4) % _DATE or (e - d - 1) % _DATE:
+    if (
+        end > len(frame)
+        or a - HEADER_SIZE >= _SERVICE_TYPE
+        or b - a - 3 >= _ADDRESS
+        or c - b - 3 >= _ADDRESS
+        or d - c - 4 not in (0, DATE_SIZE)
+        or e - d - 1 not in (0, DATE_SIZE)
+    ):
         return None
-    tlvs: tuple[Tlv, ...] = ()
-    if end < len(frame):
-        read = _tlvs(frame, end)
-        if read is None:
-            return None
-        tlvs = read
+    tlvs: tuple[Tlv, ...] | None = split_tlvs(frame, end) if end < len(frame) else ()
+    if tlvs is None:
+        return None
     return kind(
         frame[HEADER_SIZE:a].decode("latin-1"), frame[a + 1], frame[a + 2], frame[a + 3 : b].decode("latin-1"),
         frame[b + 1], frame[b + 2], frame[b + 3 : c].decode("latin-1"), frame[c + 1], frame[c + 2], frame[c + 3],
@@ -264,134 +228,12 @@ def _decode_short(kind: type[ShortMessage], frame: bytes) -> ShortMessage | None
     )  # fmt: skip
 
 
-def _tlvs(frame: bytes, at: int) -> tuple[Tlv, ...] | None:
-    """The TLVs that fill the rest of the frame exactly; None where they do not."""
-    found: list[Tlv] = []
+def _decode_id(kind: type[SubmitSmResp] | type[DeliverSmResp], frame: bytes) -> SubmitSmResp | DeliverSmResp | None:
+    """Responses to submit_sm and deliver_sm. None where anything is unusual, TLVs among it."""
     size = len(frame)
-    while at + 4 <= size:
-        tag, length = _TLV.unpack_from(frame, at)
-        end = at + 4 + length
-        if end > size or tag == 0:
-            return None
-        found.append((tag, frame[at + 4 : end]))
-        at = end
-    return tuple(found) if at == size else None
-
-
-class _UnreadableError(Exception):
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-
-
-class _Body:
-    """What is left of a frame, and what was wrong so far."""
-
-    def __init__(self, frame: bytes) -> None:
-        self.frame, self.at, self.flaws = frame, HEADER_SIZE, list[Flaw]()
-
-    @property
-    def left(self) -> int:
-        return len(self.frame) - self.at
-
-    def octet(self, name: str) -> int:
-        if not self.left:
-            raise _UnreadableError(Status.ESME_RINVCMDLEN, f"the PDU ends before {name}")
-        self.at += 1
-        return self.frame[self.at - 1]
-
-    def cstr(self, name: str) -> str:
-        if not self.left:
-            raise _UnreadableError(Status.ESME_RINVCMDLEN, f"the PDU ends before {name}")
-        end = self.frame.find(0, self.at)
-        if end < 0:
-            end = len(self.frame)
-            self.flaws.append(Flaw(Status.ESME_RINVCMDLEN, f"{name} has no NUL"))
-        if end - self.at >= _LONGEST:
-            raise _UnreadableError(Status.ESME_RINVCMDLEN, f"{name} is longer than {_LONGEST} octets")
-        text = self.frame[self.at : end].decode("latin-1")
-        self.at = min(end + 1, len(self.frame))
-        return text
-
-    def octets(self, name: str) -> bytes:
-        length = self.octet("sm_length")
-        if length > self.left:
-            self.flaws.append(Flaw(Status.ESME_RINVMSGLEN, f"{name} is shorter than sm_length"))
-            length = self.left
-        self.at += length
-        return self.frame[self.at - length : self.at]
-
-    def tlvs(self) -> tuple[Tlv, ...]:
-        found: list[Tlv] = []
-        while self.left >= 4 and any(self.frame[self.at :]):
-            tag, length = _TLV.unpack_from(self.frame, self.at)
-            if length > self.left - 4:
-                self.flaws.append(Flaw(Status.ESME_RINVTLVSTREAM, f"TLV 0x{tag:04X} ends after the PDU"))
-                return tuple(found)
-            found.append((tag, self.frame[self.at + 4 : self.at + 4 + length]))
-            self.at += 4 + length
-        if self.left:
-            self.flaws.append(Flaw(Status.ESME_RINVTLVSTREAM, f"{self.left} surplus octets"))
-        return tuple(found)
-
-
-def _decode(kind: type[Pdu], body: _Body, response: bool) -> Pdu:
-    layout = LAYOUTS[kind]
-    if response and layout and not body.left:
-        nothing: dict[str, Any] = {layout[0].name: None}
-        return kind(**nothing)
-    if response and layout and _only_tlvs(body):
-        no_body: dict[str, Any] = {layout[0].name: None, "tlvs": body.tlvs()}
-        return kind(**no_body)
-    values: dict[str, Any] = {}
-    for item in layout:
-        if response and not body.left:
-            break  # a refusal may end anywhere
-        values[item.name] = _field(item, body)
-    values["tlvs"] = body.tlvs()
-    return kind(**values)
-
-
-def _only_tlvs(body: _Body) -> bool:
-    """A response that goes on with TLVs right after its header: no id begins with a control character."""
-    frame, at = body.frame, body.at
-    if frame[at] >= 0x20 or _tlvs(frame, at) is None:
-        return False
-    return frame[at] != 0 or _tlvs(frame, at + 1) is None
-
-
-def _field(item: Item, body: _Body) -> Any:
-    if item.kind is Kind.CSTR:
-        return body.cstr(item.name)
-    if item.kind is Kind.INT1:
-        return body.octet(item.name)
-    if item.kind is Kind.OCTETS:
-        return body.octets(item.name)
-    if item.kind is Kind.DATE:
-        text = body.cstr(item.name)
-        if len(text) not in (0, _DATE):
-            status = Status.ESME_RINVSCHED if item.name == "schedule_delivery_time" else Status.ESME_RINVEXPIRY
-            body.flaws.append(Flaw(status, f"{item.name} has {len(text)} characters"))
-        return text
-    count = body.octet(item.name)
-    if item.kind is Kind.IDS:
-        return tuple(body.cstr(item.name) for _ in range(count))
-    read = _destination if item.kind is Kind.DESTINATIONS else _unsuccess
-    return tuple(read(body) for _ in range(count))
-
-
-def _destination(body: _Body) -> SmeAddress | DistributionList:
-    flag = body.octet("dest_flag")
-    if flag == 2:
-        return DistributionList(body.cstr("dl_name"))
-    if flag != 1:
-        raise _UnreadableError(Status.ESME_RINVDESTFLAG, f"dest_flag is {flag}")
-    ton, npi = body.octet("dest_addr_ton"), body.octet("dest_addr_npi")
-    return SmeAddress(ton, npi, body.cstr("destination_addr"))
-
-
-def _unsuccess(body: _Body) -> UnsuccessSme:
-    ton, npi = body.octet("dest_addr_ton"), body.octet("dest_addr_npi")
-    address = body.cstr("destination_addr")
-    code = bytes(body.octet("error_status_code") for _ in range(4))
-    return UnsuccessSme(ton, npi, address, int.from_bytes(code, "big"))
+    if size == HEADER_SIZE:
+        return kind(None)
+    # A first NUL at the very end: neither TLVs nor surplus octets.
+    if frame.find(0, HEADER_SIZE) != size - 1 or size - HEADER_SIZE > _MESSAGE_ID:
+        return None
+    return kind(frame[HEADER_SIZE:-1].decode("latin-1"))

@@ -13,8 +13,8 @@ RESPONSE_BIT: Final = 0x80000000
 HEADER_SIZE: Final = 16
 MAX_SEQUENCE: Final = 0x7FFFFFFF
 
-# 64 KiB is the longest message_payload a TLV can carry; 1 KiB is room for every other field. Kannel's 7,424 octets
-# would refuse PDUs that are legal.
+# 64 KiB is the longest message_payload a TLV can carry; 1 KiB is room for every other field. Some
+# gateways stop at 7,424 octets and so refuse PDUs that are legal.
 DEFAULT_MAX_PDU: Final = 64 * 1024 + 1024
 
 VERSION_33: Final = 0x33
@@ -43,6 +43,7 @@ class CommandId(IntEnum):
     SUBMIT_MULTI = 0x00000021
     PARAM_RETRIEVE = 0x00000022  # 3.3 only
     QUERY_LAST_MSGS = 0x00000023  # 3.3 only
+    QUERY_MSG_DETAILS = 0x00000024  # 3.3 only
     ALERT_NOTIFICATION = 0x00000102
     DATA_SM = 0x00000103
     BROADCAST_SM = 0x00000111

@@ -1,4 +1,4 @@
-"""The order of the mandatory fields of every PDU (SMPP 3.4 chapter 4, SMPP 5.0 chapter 4), and how long they may be."""
+"""The order of the mandatory fields of every PDU (SMPP 3.3, 3.4 and 5.0), and how long they may be when written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Final
 
 from smsc_relay.smpp import pdus
 from smsc_relay.smpp.pdus import Pdu
+
+DATE_SIZE: Final = 16  # characters of a time (SMPP 3.4 section 7.1.1)
 
 
 class Kind(Enum):
@@ -39,6 +41,7 @@ class Limits:
     dl_name: int = 21
     param_name: int = 32
     param_value: int = 256
+    text_twice: bool = False  # in short_message and in message_payload, which is against the rules and met all the same
 
 
 LIMITS_34: Final = Limits()
@@ -47,6 +50,7 @@ LIMITS_50: Final = Limits(short_message=255, destinations=255)
 LIMITS_GENEROUS: Final = Limits(
     system_id=256, password=256, system_type=256, address_range=256, service_type=256, address=256, long_address=256,
     message_id=256, short_message=255, destinations=255, dl_name=256, param_name=256,
+    text_twice=True,
 )  # fmt: skip
 
 
@@ -119,5 +123,9 @@ LAYOUTS: Final[dict[type[Pdu], tuple[Item, ...]]] = {
         pdus.ParamRetrieveResp: "param_value:param_value",
         pdus.QueryLastMsgs: f"{_SRC} no_of_messages",
         pdus.QueryLastMsgsResp: "message_id*IDS",
+        pdus.QueryMsgDetails: f"{_ID} {_SRC} sm_length",
+        pdus.QueryMsgDetailsResp: f"service_type:service_type {_SRC} dest_address*DESTINATIONS protocol_id "
+        f"priority_flag {_TIMES} registered_delivery data_coding short_message*OCTETS {_ID} final_date! message_state "
+        "error_code",
     }.items()
 }

@@ -75,35 +75,48 @@ class BindResp(Pdu):
 
 
 def int_tlv(tag: int, value: int, width: int | None = None) -> Tlv:
-    """An integer TLV. ``width`` in octets; None: the specification's, 1 for a vendor's tag.
+    """An integer TLV. ``width`` in octets; None: the specification's least, 1 for a vendor's tag.
 
     Raises:
-        SmppEncodeError: the value does not fit.
+        SmppEncodeError: the value does not fit, or the specification knows the tag for a text.
     """
     spec = TLVS.get(tag)
-    size = width or max(1, spec.minimum if spec and spec.kind is TlvKind.INT else 1)
+    if spec and spec.kind is TlvKind.CSTR:
+        raise SmppEncodeError("TLV", f"0x{tag:04X}", value, "text")
+    size = max(1, spec.minimum if spec else 1) if width is None else width
     if not 0 <= value < 1 << 8 * size:
         raise SmppEncodeError("TLV", f"0x{tag:04X}", value, f"0 to {(1 << 8 * size) - 1}")
     return octets_tlv(tag, value.to_bytes(size, "big"))
 
 
 def text_tlv(tag: int, text: str) -> Tlv:
-    """A NUL-terminated TLV (raises as `octets_tlv`)."""
+    """A NUL-terminated TLV.
+
+    Raises:
+        SmppEncodeError: the text does not fit, or the specification knows the tag for something else.
+    """
+    spec = TLVS.get(tag)
+    if spec and spec.kind is not TlvKind.CSTR:
+        raise SmppEncodeError("TLV", f"0x{tag:04X}", len(text) + 1, f"{spec.kind.value}, not text")
+    if "\0" in text:
+        raise SmppEncodeError("TLV", f"0x{tag:04X}", len(text) + 1, "no NUL inside")
     try:
         return octets_tlv(tag, text.encode("latin-1") + b"\0")
     except UnicodeEncodeError:
-        raise SmppEncodeError("TLV", f"0x{tag:04X}", len(text), "characters of Latin-1") from None
+        raise SmppEncodeError("TLV", f"0x{tag:04X}", len(text) + 1, "one octet a character (Latin-1)") from None
 
 
 def octets_tlv(tag: int, value: bytes) -> Tlv:
     """A TLV of any octets.
 
     Raises:
-        SmppEncodeError: the specification knows the tag and gives its value another length.
+        SmppEncodeError: no such tag, or the specification knows it and gives its value another length.
     """
+    if not 1 <= tag <= 0xFFFF:
+        raise SmppEncodeError("TLV", "tag", tag, "1 to 65535")
     spec = TLVS.get(tag)
     low, high = (spec.minimum, spec.maximum) if spec else (0, 0xFFFF)
-    if not low <= len(value) <= high or not 0 <= tag <= 0xFFFF:
+    if not low <= len(value) <= high:
         raise SmppEncodeError("TLV", f"0x{tag:04X}", len(value), f"{low} to {high} octets")
     return tag, value
 
@@ -284,6 +297,9 @@ class DistributionList:
     """A destination of submit_multi: a list kept by the SMSC."""
 
     dl_name: str = ""
+
+    def __repr__(self) -> str:
+        return f"DistributionList(dl_name:{len(self.dl_name)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,11 +533,47 @@ class QueryLastMsgs(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
+@_pdu
+class QueryMsgDetailsResp(Pdu):
+    command_id: ClassVar[int] = CommandId.QUERY_MSG_DETAILS | RESPONSE_BIT
+    service_type: str | None = ""
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    source_addr: str = ""
+    dest_address: tuple[SmeAddress | DistributionList, ...] = ()
+    protocol_id: int = 0
+    priority_flag: int = 0
+    schedule_delivery_time: str = ""
+    validity_period: str = ""
+    registered_delivery: int = 0
+    data_coding: int = 0
+    short_message: bytes = b""
+    message_id: str = ""
+    final_date: str = ""
+    message_state: int = 0
+    error_code: int = 0
+    tlvs: tuple[Tlv, ...] = ()
+
+
+@_pdu
+class QueryMsgDetails(Pdu):
+    """``sm_length`` is how much of the text to answer, in octets."""
+
+    command_id: ClassVar[int] = CommandId.QUERY_MSG_DETAILS
+    response: ClassVar[type[Pdu] | None] = QueryMsgDetailsResp
+    message_id: str = ""
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    source_addr: str = ""
+    sm_length: int = 0
+    tlvs: tuple[Tlv, ...] = ()
+
+
 ALL: tuple[type[Pdu], ...] = (
     GenericNack, BindReceiver, BindReceiverResp, BindTransmitter, BindTransmitterResp, BindTransceiver,
     BindTransceiverResp, Outbind, Unbind, UnbindResp, EnquireLink, EnquireLinkResp, AlertNotification, SubmitSm,
     SubmitSmResp, DeliverSm, DeliverSmResp, SubmitMulti, SubmitMultiResp, DataSm, DataSmResp, QuerySm, QuerySmResp,
     CancelSm, CancelSmResp, ReplaceSm, ReplaceSmResp, BroadcastSm, BroadcastSmResp, QueryBroadcastSm,
     QueryBroadcastSmResp, CancelBroadcastSm, CancelBroadcastSmResp, ParamRetrieve, ParamRetrieveResp, QueryLastMsgs,
-    QueryLastMsgsResp,
+    QueryLastMsgsResp, QueryMsgDetails, QueryMsgDetailsResp,
 )  # fmt: skip

@@ -72,6 +72,7 @@ _TO_SMSC: Final[frozenset[int]] = frozenset(
         CommandId.CANCEL_BROADCAST_SM,
         CommandId.PARAM_RETRIEVE,
         CommandId.QUERY_LAST_MSGS,
+        CommandId.QUERY_MSG_DETAILS,
     }
 )
 _TO_ESME: Final[frozenset[int]] = frozenset({CommandId.DELIVER_SM, CommandId.DATA_SM, CommandId.ALERT_NOTIFICATION})

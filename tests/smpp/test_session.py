@@ -45,6 +45,7 @@ from smsc_relay.smpp.pdus import (
     Pdu,
     QueryBroadcastSm,
     QueryLastMsgs,
+    QueryMsgDetails,
     QuerySm,
     ReplaceSm,
     SmeAddress,
@@ -392,6 +393,7 @@ _TO_SMSC = [
     CancelBroadcastSm(message_id="1"),
     ParamRetrieve(),
     QueryLastMsgs(),
+    QueryMsgDetails(message_id="1"),
 ]
 _TO_ESME = [DELIVER, DataSm(), AlertNotification()]
 _BINDS = [BindTransmitter(), BindReceiver(), BindTransceiver()]

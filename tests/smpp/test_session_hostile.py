@@ -55,7 +55,7 @@ from tests.smpp.ends import (
 # --- what cannot be read --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command_id", [0x0000000A, 0x00000024, 0x00010200, 0x01000001, 0x7FFFFFFF])
+@pytest.mark.parametrize("command_id", [0x0000000A, 0x00000025, 0x00010200, 0x01000001, 0x7FFFFFFF])
 @pytest.mark.parametrize("state", [State.OPEN, State.BOUND_TRX])
 def test_an_unknown_command(state: State, command_id: int) -> None:
     session = session_in(Role.SMSC, state)
