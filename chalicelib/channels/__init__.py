@@ -26,6 +26,7 @@ _TYPES: Final[dict[str, str]] = {
     "CS": "clicksend:ClickSend",
     "CT": "clickatell:Clickatell",
     "DA": "dart:DartMedia",
+    "DK": "dmark:DMark",
     "EX": "external:External",
     "H9": "hub9:Hub9",
     "IB": "infobip:Infobip",
