@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from chalicelib.channels.config import Flag, Secret
+from chalicelib.gsm7_national import Language
 from smsc_relay.config import Address, LinkConfig, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.codec import Limits
@@ -120,6 +121,10 @@ class SmppConfig(LinkConfig):
         "auto", description="smart: look-alikes are replaced where that avoids UCS-2; ucs2: never GSM 7-bit"
     )
     alphabet: Alphabet = Field("gsm7", description="what the SMSC takes data_coding 0 for")
+    national_languages: tuple[Language, ...] = Field(
+        (),
+        description="languages whose GSM 7-bit tables SMSC and phones know; used where UCS-2 takes more segments",
+    )
     mo_alphabet: Alphabet | None = Field(None, description="what data_coding 0 means in MOs; unset: as alphabet")
     data_coding: Octet = Field(0, description="data_coding of texts that are not UCS-2")
     ucs2_data_coding: Octet = Field(8, description="data_coding of UCS-2")
@@ -200,6 +205,10 @@ class SmppConfig(LinkConfig):
                 raise ValueError("bind must not be transceiver with interface_version 33; pair is what 3.3 has")
             if self.long_messages in ("sar", "payload") or self.tlvs or self.more_messages:
                 raise ValueError("interface_version 33 has no TLVs: no sar, no payload, no tlvs, no more_messages")
+        if self.national_languages and (
+            self.alphabet not in ("gsm7", "gsm7_packed") or self.long_messages not in ("udh8", "udh16")
+        ):
+            raise ValueError("national_languages needs alphabet gsm7 or gsm7_packed, and long_messages udh8 or udh16")
         if (self.id_in_response == "text") != (self.id_in_receipt == "text"):
             raise ValueError("id_in_response and id_in_receipt must both be text, or neither")
         if self.bind != "pair" and (self.rx_host or self.rx_port):

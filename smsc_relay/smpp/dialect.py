@@ -54,7 +54,7 @@ class SmppDialect:
         if total == 1:
             bodies = [_whole(template, config, found)]
         else:
-            bodies = [_part(template, config, part, reference, index, total) for index, part in enumerate(found.parts)]
+            bodies = [_part(template, config, found, reference, index) for index in range(total)]
         longest = max(len(body.short_message) for body in bodies)
         if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
@@ -93,19 +93,21 @@ def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Templa
 
 def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm:
     (octets,) = found.parts
-    tlvs = _own_tlvs(config)
+    esm_class, tlvs = config.esm_mode, _own_tlvs(config)
+    if found.elements:
+        esm_class, octets = esm_class | ESM_UDHI, texts.header(found.elements) + octets
     if found.long:
         if len(octets) > _PAYLOAD_MAX:
             raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
         tlvs, octets = (*tlvs, (int(Tag.MESSAGE_PAYLOAD), octets)), b""
     registered = _registered(config, last=True)
-    return template(esm_class=config.esm_mode, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+    return template(esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
 
 
-def _part(template: Template, config: SmppConfig, octets: bytes, reference: int, index: int, total: int) -> SubmitSm:
+def _part(template: Template, config: SmppConfig, found: texts.Cut, reference: int, index: int) -> SubmitSm:
+    octets, total = found.parts[index], len(found.parts)
     last = index + 1 == total
-    tlvs = _own_tlvs(config)
-    esm_class = config.esm_mode
+    esm_class, tlvs = config.esm_mode, _own_tlvs(config)
     if config.long_messages == "sar":
         tlvs += (
             int_tlv(Tag.SAR_MSG_REF_NUM, reference),
@@ -113,8 +115,8 @@ def _part(template: Template, config: SmppConfig, octets: bytes, reference: int,
             int_tlv(Tag.SAR_SEGMENT_SEQNUM, index + 1),
         )
     else:
-        octets = texts.concatenation(reference, total, index + 1, wide=config.long_messages == "udh16") + octets
-        esm_class |= ESM_UDHI
+        which = texts.concatenation(reference, total, index + 1, wide=config.long_messages == "udh16")
+        esm_class, octets = esm_class | ESM_UDHI, texts.header(which, found.elements) + octets
     if config.more_messages:
         tlvs += (int_tlv(Tag.MORE_MESSAGES_TO_SEND, int(not last)),)
     registered = _registered(config, last=last)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from chalicelib import gsm7
+from chalicelib import gsm7, gsm7_national
+from chalicelib.gsm7_national import DEFAULT, Shift
 from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
 from smsc_relay.smpp.config import Alphabet, SmppConfig
@@ -23,31 +24,37 @@ class Cut(NamedTuple):
 
     parts: tuple[bytes, ...]
     data_coding: int
-    encoding: str  # gsm7, latin1, ..., ucs2
+    encoding: str  # gsm7, latin1, ..., ucs2; gsm7:1:0 with Turkish as single, and no locking shift
     long: bool  # more than one short message, whatever the number of parts
+    elements: bytes = b""  # of the header of each part, beside the concatenation's
 
 
 def cut(text: str, config: SmppConfig) -> Cut:
     """Encode a text, in the account's alphabet where all of it fits and in UCS-2 otherwise, and cut it into parts that
-    leave room for the header of `long_messages`.
+    leave room for the header of `long_messages`. National language tables are used where they save a part.
 
     Parts are those of GSM 7-bit whatever charset the SMSC wants it in: that is what it makes of them for the air.
     """
     if config.encoding == "smart":
         text = substitute_gsm7(text)
+    bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     alphabet = config.alphabet if _fits(text, config) else "ucs2"
-    wide = config.long_messages == "udh16"
-    found = segments(text, reference_bits=16 if wide else 8, encoding="ucs2" if alphabet == "ucs2" else "gsm7")
-    parts = found.parts if config.long_messages != "payload" else (text,)
-    header = 0 if len(parts) == 1 or config.long_messages == "sar" else 7 if wide else 6
-    octets = tuple(_octets(part, alphabet, config, header) for part in parts)
+    found = segments(text, reference_bits=bits, encoding="ucs2" if alphabet == "ucs2" else "gsm7").parts
+    if alphabet == "ucs2" and config.national_languages:
+        shift, parts = _national(text, config, bits, len(found))
+        if parts:
+            return _cut_national(parts, shift, config, bits)
+    parts = (text,) if config.long_messages == "payload" else found
+    octets = tuple(_octets(part, alphabet, config, _header_length(len(parts), config)) for part in parts)
     data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
-    return Cut(octets, data_coding, alphabet, len(found.parts) > 1)
+    return Cut(octets, data_coding, alphabet, len(found) > 1)
 
 
 def _fits(text: str, config: SmppConfig) -> bool:
     if config.encoding == "ucs2" or config.alphabet == "ucs2" or not gsm7.is_gsm7(text):
         return False
+    if config.national_languages and "ç" in text:
+        return False  # the default alphabet makes a capital of it
     codec = CODECS.get(config.alphabet)
     if codec is None:
         return True
@@ -56,6 +63,35 @@ def _fits(text: str, config: SmppConfig) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _national(
+    text: str, config: SmppConfig, bits: Literal[8, 16], fewest: int
+) -> tuple[Shift, tuple[str, ...]]:  # fmt: skip
+    """The tables that need the fewest parts, the simplest of those, if any need fewer than `fewest`: UCS-2, which
+    every phone knows, is better where it costs no more."""
+    best: tuple[Shift, tuple[str, ...]] = (DEFAULT, ())
+    for shift in gsm7_national.shifts(config.national_languages):
+        if gsm7_national.fits(text, shift):
+            parts = gsm7_national.segments(text, shift, reference_bits=bits)
+            if len(parts) < fewest:
+                best, fewest = (shift, tuple(parts)), len(parts)
+    return best
+
+
+def _cut_national(parts: tuple[str, ...], shift: Shift, config: SmppConfig, bits: int) -> Cut:
+    octets = [gsm7_national.encode(part, shift) for part in parts]
+    if config.alphabet == "gsm7_packed":
+        fill = fill_bits(1 + len(shift.elements) + (0 if len(parts) == 1 else 5 if bits == 8 else 6))
+        octets = [_packed(part, fill) for part in octets]
+    encoding = f"{config.alphabet}:{shift.single}:{shift.locking}"
+    return Cut(tuple(octets), config.data_coding, encoding, len(parts) > 1, shift.elements)
+
+
+def _header_length(total: int, config: SmppConfig) -> int:
+    if total == 1 or config.long_messages == "sar":
+        return 0
+    return 7 if config.long_messages == "udh16" else 6
 
 
 def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> bytes:
@@ -80,14 +116,20 @@ def fill_bits(header: int) -> int:
     return -8 * header % 7
 
 
-def concatenation(reference: int, total: int, sequence: int, *, wide: bool) -> bytes:
-    """The user data header of one part (TS 23.040 sections 9.2.3.24.1 and 9.2.3.24.8)."""
-    if wide:
-        return bytes((6, 0x08, 4)) + reference.to_bytes(2, "big") + bytes((total, sequence))
-    return bytes((5, 0x00, 3, reference & 0xFF, total, sequence))
-
-
 # --- user data header -----------------------------------------------------------------------------------------------
+
+
+def header(*elements: bytes) -> bytes:
+    """A user data header with these elements (TS 23.040 section 9.2.3.24)."""
+    joined = b"".join(elements)
+    return bytes((len(joined),)) + joined
+
+
+def concatenation(reference: int, total: int, sequence: int, *, wide: bool) -> bytes:
+    """The element that says which part this is (TS 23.040 sections 9.2.3.24.1 and 9.2.3.24.8)."""
+    if wide:
+        return b"\x08\x04" + reference.to_bytes(2, "big") + bytes((total, sequence))
+    return bytes((0x00, 3, reference & 0xFF, total, sequence))
 
 
 class Header(NamedTuple):
@@ -95,6 +137,10 @@ class Header(NamedTuple):
 
     length: int
     piece: Piece | None = None
+    shift: Shift = DEFAULT
+
+
+NO_HEADER: Final = Header(0)
 
 
 def header_of(octets: bytes) -> Header | None:
@@ -104,6 +150,7 @@ def header_of(octets: bytes) -> Header | None:
         return None
     end = 1 + octets[0]
     piece: Piece | None = None
+    shift = DEFAULT
     at = 1
     while at < end:
         if at + 2 > end or at + 2 + octets[at + 1] > end:
@@ -114,8 +161,12 @@ def header_of(octets: bytes) -> Header | None:
             piece = piece_of(data[0], data[1], data[2])
         elif kind == 0x08 and size == 4:
             piece = piece_of(int.from_bytes(data[:2], "big"), data[2], data[3])
+        elif kind == gsm7_national.SINGLE_SHIFT and size == 1:
+            shift = shift._replace(single=data[0])
+        elif kind == gsm7_national.LOCKING_SHIFT and size == 1:
+            shift = shift._replace(locking=data[0])
         at += 2 + size
-    return Header(end, piece)
+    return Header(end, piece, shift)
 
 
 def piece_of(reference: int, total: int, sequence: int) -> Piece | None:
@@ -154,15 +205,15 @@ def body_of(pdu: DeliverSm | DataSm) -> bytes:
 def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Read:
     """The text of an MO. Never fails."""
     octets = body_of(pdu)
-    header = Header(0)
+    about = NO_HEADER
     if pdu.esm_class & ESM_UDHI or _looks_like_header(octets):
         found = header_of(octets)
         if found is None:
             return Read(_binary(octets), _base64(octets), fault="a user data header that runs past its message")
-        header = found
-    body = octets[header.length :]
-    text, sure = decode(body, pdu.data_coding, config, header.length)
-    return Read(clean(text), "" if sure else _base64(body), header.piece or _sar(pdu))
+        about = found
+    body = octets[about.length :]
+    text, sure = decode(body, pdu.data_coding, config, about)
+    return Read(clean(text), "" if sure else _base64(body), about.piece or _sar(pdu))
 
 
 def _sar(pdu: DeliverSm | DataSm) -> Piece | None:
@@ -191,8 +242,8 @@ _CHARSETS: Final[dict[int, str]] = {
 }  # the rest is binary, reserved or opaque
 
 
-def decode(octets: bytes, data_coding: int, config: SmppConfig, header: int = 0) -> tuple[str, bool]:
-    """The text of octets that follow a user data header of `header` octets, and whether that is certain."""
+def decode(octets: bytes, data_coding: int, config: SmppConfig, about: Header = NO_HEADER) -> tuple[str, bool]:
+    """The text of the octets that follow a user data header, and whether that is certain."""
     alphabet = config.alphabet if config.mo_alphabet is None else config.mo_alphabet
     charset = _CHARSETS.get(data_coding, "binary") if data_coding else alphabet
     if charset == "gsm7" and alphabet == "gsm7_packed":
@@ -201,9 +252,9 @@ def decode(octets: bytes, data_coding: int, config: SmppConfig, header: int = 0)
         charset = "gsm7"  # some SMSCs call the default alphabet ASCII
     match charset:
         case "gsm7":
-            return _gsm7(octets)
+            return _gsm7(octets, about.shift)
         case "gsm7_packed":
-            return gsm7.decode(gsm7.unpack(octets, fill_bits=fill_bits(header))), True
+            return _septets(gsm7.unpack(octets, fill_bits=fill_bits(about.length)), about.shift), True
         case "ucs2":
             return _ucs2(octets, config)
         case "binary":
@@ -217,11 +268,15 @@ def decode(octets: bytes, data_coding: int, config: SmppConfig, header: int = 0)
         return (_guess(octets) if charset in ("ascii", "utf-8") else octets.decode(codec, "replace")), False
 
 
-def _gsm7(octets: bytes) -> tuple[str, bool]:
+def _gsm7(octets: bytes, shift: Shift) -> tuple[str, bool]:
     """A septet has no high bit: octets that have are text of another charset, marked wrongly."""
     if max(octets, default=0) > 0x7F:
         return _guess(octets), False
-    return gsm7.decode(octets), True
+    return _septets(octets, shift), True
+
+
+def _septets(septets: bytes, shift: Shift) -> str:
+    return gsm7.decode(septets) if shift == DEFAULT else gsm7_national.decode(septets, shift)
 
 
 def _guess(octets: bytes) -> str:

@@ -56,6 +56,11 @@ def test_the_least_that_is_needed() -> None:
         pytest.param(
             {"interface_version": 33, "bind": "pair", "long_messages": "sar"}, "has no TLVs", id="3.3 with TLVs"
         ),
+        pytest.param({"national_languages": ["klingon"]}, "national_languages.0: Input should be", id="language"),
+        pytest.param(
+            {"national_languages": ["urdu"], "long_messages": "sar"}, "national_languages needs alphabet", id="sar"
+        ),
+        pytest.param({"id_in_receipt": "hex"}, "must both be text, or neither", id="one id form"),
         pytest.param({"rx_port": 2776}, "rx_host and rx_port are for bind: pair", id="rx without pair"),
         pytest.param({"password": "a\0b"}, "password: must be printable ASCII", id="NUL in the password"),
         pytest.param({"country": "Uganda"}, "country: String should match pattern", id="country"),

@@ -103,6 +103,20 @@ def test_a_packed_segment_begins_after_its_fill_bits() -> None:
     assert gsm7.decode(gsm7.unpack(text, 9, fill_bits=1)) == "Part two\r"
 
 
+TURKISH: dict[str, Any] = {"national_languages": ["turkish"]}
+
+
+def test_national_languages() -> None:
+    alone = only(plan("Ş" + "a" * 100, **TURKISH))
+    assert (alone.esm_class, alone.data_coding) == (0x40, 0)
+    assert alone.short_message == bytes.fromhex("03240101" + "1B53") + b"a" * 100
+    first, second = (one.body for one in plan("Ş" + "a" * 160, **TURKISH).segments)
+    assert first.short_message == bytes.fromhex("0800032A0201240101" + "1B53") + b"a" * 147
+    assert second.short_message == bytes.fromhex("0800032A0202240101") + b"a" * 13
+    wide, _ = (one.body for one in plan("Ş" + "a" * 160, long_messages="udh16", **TURKISH).segments)
+    assert wide.short_message == bytes.fromhex("090804012A0201240101" + "1B53") + b"a" * 146
+
+
 def test_sar() -> None:
     first, second = (one.body for one in plan(GSM_LONG, long_messages="sar").segments)
     assert (first.short_message, second.short_message) == (GSM_LONG[:153].encode(), GSM_LONG[153:].encode())

@@ -153,6 +153,29 @@ def test_a_packed_text_begins_after_its_fill_bits() -> None:
     assert read(mo(octets, esm_class=0x40), alphabet="gsm7_packed").text == "Part two"
 
 
+@pytest.mark.parametrize(
+    ("header", "octets", "text"),
+    [
+        pytest.param("03240101", "1B5361", "Şa", id="Turkish, single"),
+        pytest.param("03250101", "1C61", "Şa", id="Turkish, locking"),
+        pytest.param("06240101250101", "1C1B47", "ŞĞ", id="Turkish, both"),
+        pytest.param("0325010D", "3D4D004E", "سلام", id="Urdu"),
+        pytest.param("03240163", "1B65", "€", id="no language"),
+        pytest.param("0424020101", "1B65", "€", id="element of another length"),
+    ],
+)
+def test_national_languages(header: str, octets: str, text: str) -> None:
+    septets = bytes.fromhex(octets)
+    assert read(mo(bytes.fromhex(header) + septets, esm_class=0x40)) == texts.Read(text)
+    packed = gsm7.pack(septets, texts.fill_bits(len(header) // 2))
+    assert read(mo(bytes.fromhex(header) + packed, esm_class=0x40), alphabet="gsm7_packed").text.rstrip("@\r") == text
+
+
+def test_a_part_in_a_national_language() -> None:
+    octets = bytes.fromhex("0800032A0201240101") + b"\x1bSa"
+    assert read(mo(octets, esm_class=0x40)) == texts.Read("Şa", piece=Piece(reference=0x2A, total=2, sequence=1))
+
+
 SAR = (
     int_tlv(Tag.SAR_MSG_REF_NUM, 0x12A),
     int_tlv(Tag.SAR_TOTAL_SEGMENTS, 2),
@@ -245,6 +268,36 @@ def test_octets(text: str, more: dict[str, Any], octets: str) -> None:
     assert texts.cut(text, config(**more)).parts == (bytes.fromhex(octets),)
 
 
+TURKISH = {"national_languages": ["turkish"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "encoding", "data_coding", "lengths"),
+    [
+        pytest.param("a" * 160, TURKISH, "gsm7", 0, [160], id="default alphabet"),
+        pytest.param("Ş" + "a" * 69, TURKISH, "ucs2", 8, [140], id="UCS-2 takes no more"),
+        pytest.param("Ş" + "a" * 153, TURKISH, "gsm7:1:0", 0, [155], id="single shift"),
+        pytest.param("Ş" + "a" * 154, {}, "ucs2", 8, [134, 134, 42], id="not switched on"),
+        pytest.param("ş" * 155, TURKISH, "gsm7:0:1", 0, [155], id="locking shift"),
+        pytest.param("ş" * 151 + "Ğ{", TURKISH, "gsm7:0:1", 0, [154], id="locking shift, standard extension"),
+        pytest.param("Ş" + "a" * 154, TURKISH, "gsm7:0:1", 0, [155], id="locking shift saves one septet"),
+        pytest.param("Ş" + "a" * 155, TURKISH, "gsm7:1:0", 0, [149, 8], id="two parts either way: the simpler"),
+        pytest.param("ç" * 80, TURKISH, "gsm7:0:1", 0, [80], id="a small cedilla stays small"),
+        pytest.param("ж" + "ş" * 99, TURKISH, "ucs2", 8, [134, 66], id="not in the tables"),
+        pytest.param("ş" * 155, {**TURKISH, "alphabet": "gsm7_packed"}, "gsm7_packed:0:1", 0, [136], id="packed"),
+        pytest.param(
+            "ş" * 155, {"national_languages": ["spanish", "turkish"], "long_messages": "udh16"}, "gsm7:0:1", 0, [155],
+            id="the language that fits",
+        ),
+    ],
+)  # fmt: skip
+def test_cut_in_national_languages(
+    text: str, more: dict[str, Any], encoding: str, data_coding: int, lengths: list[int]
+) -> None:
+    found = texts.cut(text, config(**more))
+    assert (found.encoding, found.data_coding, [len(part) for part in found.parts]) == (encoding, data_coding, lengths)
+
+
 @given(text=st.text(st.sampled_from("ab€{}é\n@ç"), max_size=400), wide=st.booleans())
 def test_gsm7_parts_are_the_text(text: str, wide: bool) -> None:
     found = texts.cut(text, config(long_messages="udh16" if wide else "udh8"))
@@ -261,8 +314,8 @@ def test_ucs2_parts_are_the_text(text: str, wide: bool) -> None:
 def test_packed_parts_can_be_read_again(text: str) -> None:
     settings = config(alphabet="gsm7_packed")
     parts = texts.cut(text, settings).parts
-    header = 6 if len(parts) > 1 else 0
-    read_again = [texts.decode(part, 0, settings, header)[0] for part in parts]
+    about = texts.Header(6 if len(parts) > 1 else 0)
+    read_again = [texts.decode(part, 0, settings, about)[0] for part in parts]
     # A text that ends in @ where seven bits are left over cannot be told from one without it.
     assert "".join(read_again) == text or text.endswith("@")
 
@@ -271,4 +324,4 @@ def test_packed_parts_can_be_read_again(text: str) -> None:
     ("wide", "octets"), [(False, "0500032A0201"), (True, "060804012A0201")], ids=["8 bits", "16 bits"]
 )
 def test_concatenation(wide: bool, octets: str) -> None:
-    assert texts.concatenation(0x12A, 2, 1, wide=wide) == bytes.fromhex(octets)
+    assert texts.header(texts.concatenation(0x12A, 2, 1, wide=wide)) == bytes.fromhex(octets)
