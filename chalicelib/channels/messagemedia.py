@@ -177,5 +177,5 @@ def _read(request: Request) -> Form:
         if not names or end is None:
             raise
         ends = [*(name.start() for name in names[1:]), end.start()]
-        pairs = [(name[1], text[name.end() : at].encode("utf-8", "replace")) for name, at in zip(names, ends, strict=True)]
-        return Form(tuple(pairs), fold=True, last=True)
+        values = [text[name.end() : at].encode("utf-8", "replace") for name, at in zip(names, ends, strict=True)]
+        return Form(tuple(zip((name[1] for name in names), values, strict=True)), fold=True, last=True)

@@ -83,7 +83,7 @@ def test_messages(asked: Request, expected: Incoming) -> None:
     [
         pytest.param(receive(without(MO, "from")), "field 'from' required", id="no-sender"),
         pytest.param(receive({**MO, "from": "Acme"}), "not a possible number", id="bad-sender"),
-        pytest.param(receive({**MO, "from": "", "type": "OPT_OUT_SMS"}), "not a possible number", id="opt-out-of-nobody"),
+        pytest.param(receive({**MO, "from": "", "type": "OPT_OUT_SMS"}), "not a possible number", id="nobody-opts-out"),
         pytest.param(status(status="dancing"), "unknown status: 'dancing'", id="another-status"),
         pytest.param(status(without(REPORT, "messageId")), "external id", id="report-no-id"),
         pytest.param(raw("["), "JSON", id="no-json"),
@@ -187,7 +187,7 @@ def test_sources(address: str, source: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("files", "media"),
     [
-        pytest.param(["image/png:https://x/a", "image/JPEG:https://x/b"], ["https://x/a", "https://x/b"], id="pictures"),
+        pytest.param(["image/png:https://x/a", "image/JPEG:https://x/b"], ["https://x/a", "https://x/b"], id="both"),
         pytest.param(["image/png:https://x/a", "video/mp4:https://x/b"], None, id="a-video"),
         pytest.param([], None, id="none"),
     ],
