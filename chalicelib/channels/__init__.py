@@ -33,6 +33,7 @@ _TYPES: Final[dict[str, str]] = {
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
     "MBD": "messagebird:MessageBird",
+    "MG": "messangi:Messangi",
     "MMD": "messagemedia:MessageMedia",
     "NX": "nexmo:Nexmo",
     "SQ": "shaqodoon:Shaqodoon",
