@@ -36,6 +36,7 @@ _TYPES: Final[dict[str, str]] = {
     "MG": "messangi:Messangi",
     "MMD": "messagemedia:MessageMedia",
     "NX": "nexmo:Nexmo",
+    "SNC": "sinch:Sinch",
     "SQ": "shaqodoon:Shaqodoon",
     "SVN": "seven:Seven",
     "SW": "signalwire:SignalWire",
