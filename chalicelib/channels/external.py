@@ -27,6 +27,7 @@ from chalicelib.channels.base import (
     route,
 )
 from chalicelib.channels.request import Event
+from chalicelib.channels.xmltext import escape
 from chalicelib.messages import Incoming, OptOut, Status, StatusUpdate
 from chalicelib.outcomes import Accepted, Permanent
 from chalicelib.redaction import template_secrets
@@ -45,10 +46,6 @@ _CONTENT_TYPES: Final = {
 _PLAIN_HEADERS: Final = frozenset({"", "*/*", *_CONTENT_TYPES.values()})  # values that say nothing secret
 _VARIABLE: Final = re.compile(r"\{\{(\w+)\}\}")
 _XML_LIMIT: Final = 100_000
-_ILLEGAL_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_XML_ESCAPES: Final = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
-)
 _JSON_ESCAPES: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -63,22 +60,18 @@ def _json(value: str) -> str:
     return text
 
 
-def _xml(value: str) -> str:
-    return _ILLEGAL_XML.sub("\ufffd", value).translate(_XML_ESCAPES)
-
-
 def _as_is(value: str) -> str:
     return value
 
 
-_ESCAPERS: Final = {"urlencoded": _url, "json": _json, "xml": _xml}
+_ESCAPERS: Final = {"urlencoded": _url, "json": _json, "xml": escape}
 
 
 def _quick_replies(replies: Sequence[str], style: str) -> str:
     if style == "json":
         return json.dumps(list(replies), ensure_ascii=False, separators=(",", ":"))
     if style == "xml":
-        return "".join(f"<item>{_xml(reply)}</item>" for reply in replies)
+        return "".join(f"<item>{escape(reply)}</item>" for reply in replies)
     return "".join(f"&quick_reply={_url(reply)}" for reply in replies)
 
 
