@@ -35,6 +35,7 @@ _TYPES: Final[dict[str, str]] = {
     "MBD": "messagebird:MessageBird",
     "MG": "messangi:Messangi",
     "MMD": "messagemedia:MessageMedia",
+    "MSS": "messente:Messente",
     "NX": "nexmo:Nexmo",
     "SNC": "sinch:Sinch",
     "SQ": "shaqodoon:Shaqodoon",
