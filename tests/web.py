@@ -44,7 +44,11 @@ def serve(answer: Answering | None = None) -> Iterator[Site]:
         protocol_version = "HTTP/1.1"
 
         def _any(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            length = int(self.headers.get("Content-Length") or 0)
+            octets = self.rfile.read(length)
+            if len(octets) < length:
+                return  # whoever asked has been killed
+            body = octets.decode()
             url = urlsplit(self.path)
             form = dict(parse_qsl(url.query)) | dict(parse_qsl(body))
             asked = Asked(self.command, url.path, form, dict(self.headers), body)
