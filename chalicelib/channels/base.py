@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from chalicelib.channels import request as replies
 from chalicelib.channels.config import ChannelConfig, Flag, Secret, Text, Url
-from chalicelib.channels.parts import Part, message_id, split_attachment
+from chalicelib.channels.parts import Part, message_id, split_attachment, within_segments
 from chalicelib.channels.request import (
     BadRequest,
     Event,
@@ -118,6 +118,7 @@ class HttpChannel:
     code: ClassVar[str]  # RapidPro's type code, e.g. "AT"
     name: ClassVar[str]
     max_length: ClassVar[int | None] = 160  # characters of a part; None: never split
+    max_segments: ClassVar[int | None] = None  # short messages that a part may become on the air; None: any number
     media: ClassVar[bool] = False  # attachments travel as media; False: their URLs are appended to the text
     statuses: ClassVar[Mapping[str | int, Meaning]] = {}
     unknown_status: ClassVar[Meaning | None] = None  # None: a 400 that names the status
@@ -424,7 +425,9 @@ class HttpChannel:
     def _cut(self, text: str) -> list[str]:
         from chalicelib.text import split
 
-        return list(split(text, self.limit)) if self.limit else [text]
+        parts = split(text, self.limit) if self.limit else [text]
+        most = self.max_segments
+        return [piece for part in parts for piece in within_segments(part, most)] if most else parts
 
     @property
     def limit(self) -> int | None:

@@ -72,6 +72,7 @@ class Bird(HttpChannel):
     code = "BRD"
     name = "Bird"
     max_length = 1600
+    max_segments = 12  # the API refuses more
     token_in_url = False
     unknown_status = IGNORED  # the list of event types is open
 

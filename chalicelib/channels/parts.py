@@ -11,6 +11,7 @@ from urllib.parse import quote
 from chalicelib.channels.request import BadRequest
 from chalicelib.messages import Outgoing
 from chalicelib.records import Piece
+from chalicelib.text import segments, split
 
 MAX_PIECES: Final = 255  # of a long MO
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -85,6 +86,16 @@ def short_name(name: str, longest: int) -> str:
     if len(name) <= longest and _PLAIN.fullmatch(name):
         return name
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:longest]
+
+
+def within_segments(text: str, most: int) -> list[str]:
+    """Cut for an aggregator that makes at most `most` short messages of a request, each part as long as may be."""
+    parts: list[str] = []
+    while (cut := segments(text)).count > most:
+        first = split(text, len("".join(cut.parts[:most])))[0]
+        parts.append(first)
+        text = text.lstrip()[len(first) :].strip()
+    return [*parts, text] if text or not parts else parts
 
 
 def piece(reference: str, total: int | None, sequence: int | None) -> Piece:

@@ -36,6 +36,7 @@ from chalicelib.channels.request import Event, MethodNotAllowed, rfc3339, urn
 from chalicelib.messages import Incoming, OptOut, StatusUpdate
 from chalicelib.outcomes import Accepted
 from chalicelib.records import Piece
+from chalicelib.text import segments
 from tests.channels.support import MESSAGE, UUID, Record, message, request
 
 
@@ -502,6 +503,31 @@ def test_never_split() -> None:
 
     (part,) = sketch(Whole, max_length=5).plan(message("x" * 5000))
     assert len(part.text) == 5000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("word " * 60, ["word " * 60], id="gsm7-within"),
+        pytest.param("a" * 400, ["a" * 306, "a" * 94], id="gsm7"),
+        pytest.param("{" * 306, ["{" * 152, "{" * 152, "{" * 2], id="extension-characters-count-twice"),
+        pytest.param("ж" * 300, ["ж" * 134, "ж" * 134, "ж" * 32], id="ucs2"),
+        pytest.param("😀" * 67, ["😀" * 66, "😀"], id="astral-characters-count-twice"),
+        pytest.param("слово " * 25, ["слово " * 21 + "слово", "слово " * 2 + "слово"], id="at-a-space"),
+        pytest.param("ж" * 140 + "a" * 450, ["ж" * 134, "ж" * 6 + "a" * 128, "a" * 306, "a" * 16], id="mixed"),
+        pytest.param("a" * 306 + " " * 20, ["a" * 306], id="spaces-at-the-end"),
+        pytest.param(" " * 20 + "a" * 300, ["a" * 286, "a" * 14], id="spaces-at-the-start"),
+        pytest.param("", [""], id="empty"),
+    ],
+)
+def test_parts_of_so_many_short_messages(text: str, expected: list[str]) -> None:
+    class Short(Sketch):
+        max_length = 600
+        max_segments = 2
+
+    parts = sketch(Short).plan(message(text))
+    assert [part.text for part in parts] == expected
+    assert max(segments(part.text).count for part in parts) <= 2
 
 
 # --- the table ------------------------------------------------------------------------------------------------------

@@ -213,6 +213,11 @@ def test_each_part_has_an_idempotency_key_of_its_own() -> None:
     assert max(len(json.loads(call.body)["text"]) for call in done.calls) <= 1600
 
 
+def test_no_part_is_over_twelve_segments() -> None:
+    texts = [json.loads(call.body)["text"] for call in offer("BRD", text="ж" * 1600).calls]
+    assert [len(text) for text in texts] == [804, 796]
+
+
 def test_the_key_names_the_region() -> None:
     config = {"api_key": "bk_eu1_abc", "base_url": None, "category": "marketing"}
     done = offer("BRD", config=config, url="https://eu1.platform.bird.com/v1/sms/messages")
