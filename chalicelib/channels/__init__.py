@@ -37,6 +37,7 @@ _TYPES: Final[dict[str, str]] = {
     "MMD": "messagemedia:MessageMedia",
     "MSS": "messente:Messente",
     "NX": "nexmo:Nexmo",
+    "SC": "smscentral:SmsCentral",
     "SNC": "sinch:Sinch",
     "SQ": "shaqodoon:Shaqodoon",
     "SVN": "seven:Seven",
