@@ -1,0 +1,70 @@
+"""`python -m smsc_relay.simulator`: an SMSC on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from smsc_relay.simulator.script import Script, ScriptError, load
+from smsc_relay.simulator.simulator import Simulator
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until Ctrl-C or SIGTERM; the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        script = _script(options)
+        asyncio.run(_run(script, options))
+    except (ScriptError, OSError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before the handler was there
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m smsc_relay.simulator", description="A simulated SMSC.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--smpp-port", type=int, default=2775, help="0: any (default: %(default)s)")
+    parser.add_argument("--control-port", type=int, default=2780, help="HTTP; 0: any (default: %(default)s)")
+    parser.add_argument(
+        "--script", action="append", default=[], metavar="FILE", help="YAML or JSON; later ones change earlier ones"
+    )
+    parser.add_argument(
+        "--account",
+        action="append",
+        default=[],
+        metavar="SYSTEM_ID[:PASSWORD]",
+        help="an account; without any, here or in a script, everybody may log in",
+    )
+    return parser
+
+
+def _script(options: argparse.Namespace) -> Script:
+    script = load(options.script)
+    accounts: dict[str, Any] = {}
+    for given in options.account:
+        name, _, password = given.partition(":")
+        accounts[name] = {"password": password or None}
+    return script.patched({"accounts": accounts}) if accounts else script
+
+
+async def _run(script: Script, options: argparse.Namespace) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    smsc = Simulator(script, host=options.host, smpp_port=options.smpp_port, control_port=options.control_port)
+    async with smsc:
+        print(f"SMPP on {smsc.host}:{smsc.smpp_port}")
+        print(f"control on http://{smsc.host}:{smsc.control_port}")
+        print("ready", flush=True)
+        await stopped.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What a short message says: alphabets, user data headers, long messages. The same for every protocol.
+
+Octets here are without the header; GSM text is one septet per octet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from chalicelib import gsm7
+from chalicelib.text import Encoding, segments
+
+# Alphabet -> Python's codec; None: one of our own, or no text at all.
+ALPHABETS: Final[dict[str, str | None]] = {
+    "gsm7": None,
+    "gsm7_packed": None,
+    "ascii": "ascii",
+    "latin1": "iso-8859-1",
+    "windows-1252": "windows-1252",
+    "cyrillic": "iso-8859-5",
+    "hebrew": "iso-8859-8",
+    "jis": "shift_jis",
+    "iso2022jp": "iso2022_jp",
+    "kanji": "euc_jp",
+    "korean": "euc_kr",
+    "ucs2": "utf-16-be",
+    "ucs2_little": "utf-16-le",
+    "utf-8": "utf-8",
+    "binary": None,
+}
+# Room for octets in one short message, alone or with a concatenation header (3GPP TS 23.040 section 9.2.3.24).
+_SINGLE: Final = 140
+_JOINED: Final = {8: 134, 16: 133}
+_WIDTHS: Final[dict[int, Literal[8, 16]]] = {8: 8, 16: 16}
+_SHAPES: Final[dict[str, Encoding]] = {"gsm7": "gsm7", "gsm7_packed": "gsm7", "ucs2": "ucs2", "ucs2_little": "ucs2"}
+_REFERENCE_8: Final = 0x00
+_REFERENCE_16: Final = 0x08
+
+
+class ContentError(ValueError):
+    """A message that cannot be made, or read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which part of which long message. `width`: bits of the reference; `how` it is told."""
+
+    reference: int
+    total: int
+    sequence: int  # from 1
+    width: int = 8
+    how: str = "udh"
+
+    def header(self) -> bytes:
+        """The information element."""
+        if self.width == 16:
+            return bytes((_REFERENCE_16, 4, self.reference >> 8, self.reference & 0xFF, self.total, self.sequence))
+        return bytes((_REFERENCE_8, 3, self.reference & 0xFF, self.total, self.sequence))
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def decode(octets: bytes, alphabet: str) -> str | None:
+    """The text; None: not a text. Never fails: what cannot be read is U+FFFD."""
+    if alphabet == "gsm7":
+        return gsm7.decode(octets)
+    if alphabet == "gsm7_packed":
+        return gsm7.decode(gsm7.unpack(octets))
+    codec = ALPHABETS[alphabet]
+    return None if codec is None else octets.decode(codec, "replace")
+
+
+def encode(text: str, alphabet: str) -> bytes:
+    """The octets of a text.
+
+    Raises:
+        ContentError: the alphabet does not have a character, or is none.
+    """
+    try:
+        if alphabet == "gsm7":
+            return gsm7.encode(text)
+        if alphabet == "gsm7_packed":
+            return gsm7.pack(gsm7.encode(text))
+        codec = ALPHABETS[alphabet]
+        if codec is None:
+            raise ContentError("binary messages have octets, not a text")
+        return text.encode(codec, "surrogatepass" if codec.startswith("utf-16") else "strict")
+    except UnicodeEncodeError as error:
+        raise ContentError(f"{alphabet} has no U+{ord(error.object[error.start]):04X}") from None
+    except gsm7.GSMEncodeError as error:
+        raise ContentError(str(error)) from None
+
+
+def cut(text: str, alphabet: str, width: int) -> list[bytes]:
+    """The octets of each part of a text, for references of `width` bits; of all of it in one with width 0.
+
+    Raises:
+        ContentError: as `encode`.
+    """
+    octets = encode(text, alphabet)
+    if width == 0:
+        return [octets]
+    shape = _SHAPES.get(alphabet)
+    if shape is None:
+        return cut_octets(octets, width)
+    return [encode(part, alphabet) for part in segments(text, reference_bits=_WIDTHS[width], encoding=shape).parts]
+
+
+def cut_octets(octets: bytes, width: int) -> list[bytes]:
+    """Octets in parts of what fits into a short message."""
+    if len(octets) <= _SINGLE:
+        return [octets]
+    room = _JOINED[width]
+    return [octets[at : at + room] for at in range(0, len(octets), room)]
+
+
+# --- user data header -----------------------------------------------------------------------------------------------
+
+
+def take_header(octets: bytes) -> tuple[bytes, bytes]:
+    """The information elements and the rest of a message with a user data header.
+
+    Raises:
+        ContentError: the header is longer than the message.
+    """
+    if not octets or octets[0] >= len(octets):
+        raise ContentError("the user data header is longer than the message")
+    end = 1 + octets[0]
+    return octets[1:end], octets[end:]
+
+
+def with_header(elements: bytes, octets: bytes) -> bytes:
+    """A message with a user data header."""
+    return bytes((len(elements),)) + elements + octets
+
+
+def place_of(elements: bytes) -> Place | None:
+    """Which part of a long message a header tells; None: of none. The last element counts (TS 23.040 9.2.3.24).
+
+    Raises:
+        ContentError: an element ends after the header.
+    """
+    found = None
+    at = 0
+    while at + 2 <= len(elements):
+        kind, length = elements[at], elements[at + 1]
+        data = elements[at + 2 : at + 2 + length]
+        if len(data) < length:
+            raise ContentError("an information element ends after the user data header")
+        if kind == _REFERENCE_8 and length == 3:
+            found = Place(data[0], data[1], data[2])
+        elif kind == _REFERENCE_16 and length == 4:
+            found = Place(data[0] << 8 | data[1], data[2], data[3], 16)
+        at += 2 + length
+    return found if found and 1 <= found.sequence <= found.total else None

@@ -1,0 +1,142 @@
+"""An SMSC in one object: for tests in the same event loop, and for the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from smsc_relay.simulator.centre import Centre
+from smsc_relay.simulator.control import Control
+from smsc_relay.simulator.deliveries import Mo, MoRequest
+from smsc_relay.simulator.phones import Message, Segment
+from smsc_relay.simulator.script import Script, parse
+from smsc_relay.simulator.smpp_server import SmppServer
+
+
+class Simulator:
+    """`async with Simulator(script) as smsc:` listens on ports that the system chooses, or on those given.
+
+    Args:
+        script: a `Script`, or what a YAML file of one has; None: any login, no mishaps but for certain destinations.
+        control_port: None: no control port.
+
+    Raises:
+        ScriptError: the script cannot be used.
+        OSError: a port cannot be had (when entered).
+    """
+
+    def __init__(
+        self,
+        script: Script | Mapping[str, Any] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        smpp_port: int = 0,
+        control_port: int | None = 0,
+    ) -> None:
+        self._script = script if isinstance(script, Script) else parse(script or {})
+        self.host = host
+        self.smpp_port = smpp_port
+        self.control_port = control_port
+        self._centre: Centre
+        self._smpp: SmppServer
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        self._centre = Centre(self._script)
+        self._smpp = SmppServer(self._centre)
+        self.smpp_port = await self._smpp.start(self.host, self.smpp_port)
+        try:
+            if self.control_port is not None:
+                application = Control(self._centre, self._smpp).application()
+                self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+                await self._runner.setup()
+                await web.TCPSite(self._runner, self.host, self.control_port).start()
+                self.control_port = self._runner.addresses[0][1]
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._smpp.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._centre.timers.clear()
+        self._centre.link_timers.clear()
+
+    # --- what there is ------------------------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> list[Message]:
+        """What the phones have got, in order."""
+        return list(self._centre.phones.messages)
+
+    @property
+    def submits(self) -> list[Segment]:
+        """Submits that have been accepted, in order, on a phone or not."""
+        return list(self._centre.phones.submits)
+
+    @property
+    def mos(self) -> list[Mo]:
+        """What has been injected."""
+        return list(self._centre.mos)
+
+    @property
+    def sessions(self) -> list[dict[str, Any]]:
+        """Who is logged in."""
+        return [link.shown() for _, link in self._centre.links()]
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Counters by account."""
+        return self._centre.stats()
+
+    async def wait_for(self, condition: Callable[[Self], bool], seconds: float = 10.0) -> None:
+        """Until the condition holds.
+
+        Raises:
+            TimeoutError: it does not in time.
+        """
+        if not await self._centre.wait(lambda: condition(self), seconds):
+            raise TimeoutError("what was waited for has not come about")
+
+    # --- what can be done ---------------------------------------------------------------------------------------------
+
+    def inject(self, **message: Any) -> Mo:
+        """A phone sends a message: the keys of POST /mo; `source` is another word for `from`.
+
+        Raises:
+            ScriptError, ContentError: it cannot be sent.
+            Unknown: there is no such account or session.
+        """
+        return self._centre.inject(MoRequest.read(message))
+
+    def configure(self, patch: Mapping[str, Any]) -> None:
+        """Change the script (raises as `Centre.configure`)."""
+        self._centre.configure(patch)
+
+    def reset(self) -> None:
+        """Forget messages and changes of the script; sessions stay."""
+        self._centre.reset()
+
+    def disconnect(self, how: str = "unbind", session: int | None = None) -> None:
+        """End one session, or all: "unbind", "close" or "reset".
+
+        Raises:
+            Unknown: there is no such session.
+        """
+        links = (
+            [link for _, link in self._centre.links()] if session is None else [self._centre.link(session)[1]]
+        )  # fmt: skip
+        for link in links:
+            link.disconnect(how)
+
+    def send_raw(self, session: int, data: bytes) -> None:
+        """Octets over a session, whatever they are (raises as `disconnect`)."""
+        self._smpp.send_raw(session, data)
