@@ -214,10 +214,8 @@ def send(queue: str, entry: Entry) -> str:
         RefusedBySqs: SQS calls the entry invalid.
         botocore.exceptions.BotoCoreError, ClientError: SQS did not take it; try again.
     """
-    request: dict[str, Any] = {"QueueUrl": settings().queue_url(queue), "MessageBody": entry.body}
-    request.update(_fifo(queue, entry))
     try:
-        return str(aws.sqs().send_message(**request)["MessageId"])
+        return str(aws.sqs().send_message(QueueUrl=settings().queue_url(queue), **message(queue, entry))["MessageId"])
     except Exception as error:
         if aws.error_code(error) in _INVALID:
             raise RefusedBySqs(f"SQS refuses the record for {queue}: {aws.error_code(error)}") from error
@@ -227,10 +225,14 @@ def send(queue: str, entry: Entry) -> str:
 _INVALID = frozenset({"InvalidParameterValue", "InvalidMessageContents", "InvalidAttributeValue", "MissingParameter"})
 
 
-def _fifo(queue: str, entry: Entry) -> dict[str, Any]:
+def message(queue: str, entry: Entry) -> dict[str, Any]:
+    """What SendMessage and an entry of SendMessageBatch say of `entry`."""
+    found: dict[str, Any] = {"MessageBody": entry.body}
     if queue.endswith(".fifo"):
-        return {"MessageGroupId": entry.group, "MessageDeduplicationId": entry.dedup}
-    return {"DelaySeconds": entry.delay} if entry.delay else {}
+        found |= {"MessageGroupId": entry.group, "MessageDeduplicationId": entry.dedup}
+    elif entry.delay:
+        found["DelaySeconds"] = entry.delay
+    return found
 
 
 def send_many(queue: str, entries: Sequence[Entry]) -> list[Exception | None]:
@@ -241,21 +243,25 @@ def send_many(queue: str, entries: Sequence[Entry]) -> list[Exception | None]:
     """
     results: list[Exception | None] = [None] * len(entries)
     for chunk in _chunks(entries):
-        batch = []
-        for index in chunk:
-            entry = entries[index]
-            batch.append({"Id": str(index), "MessageBody": entry.body, **_fifo(queue, entry)})
+        batch = [{"Id": str(index), **message(queue, entries[index])} for index in chunk]
         try:
             answer = aws.sqs().send_message_batch(QueueUrl=settings().queue_url(queue), Entries=batch)
         except Exception as error:
             for index in chunk:
                 results[index] = error
             continue
-        for failed in answer.get("Failed", ()):
-            code = failed.get("Code", "")
-            kind = RefusedBySqs if failed.get("SenderFault") else ConnectionError
-            results[int(failed["Id"])] = kind(f"SQS did not take the record for {queue}: {code}")
+        for index, problem in problems(queue, answer).items():
+            results[index] = problem
     return results
+
+
+def problems(queue: str, answer: dict[str, Any]) -> dict[int, Exception]:
+    """What a batch call's answer says of its failed entries, by their Id (an index)."""
+    found: dict[int, Exception] = {}
+    for failed in answer.get("Failed") or ():
+        kind = RefusedBySqs if failed.get("SenderFault") else ConnectionError
+        found[int(failed["Id"])] = kind(f"SQS did not take the record for {queue}: {failed.get('Code', '')}")
+    return found
 
 
 def _chunks(entries: Sequence[Entry]) -> Iterable[list[int]]:
@@ -328,18 +334,23 @@ def receive(queue: str, visibility: int) -> list[Received]:
         MessageSystemAttributeNames=["All"],
         MessageAttributeNames=["reason"],
     )
+    return received_in(queue, answer)
+
+
+def received_in(queue: str, answer: dict[str, Any]) -> list[Received]:
+    """The messages in an answer of ReceiveMessage."""
     return [
         Received(
-            message_id=message["MessageId"],
-            receipt_handle=message["ReceiptHandle"],
-            body=message["Body"],
-            group=message["Attributes"].get("MessageGroupId", ""),
-            receive_count=int(message["Attributes"].get("ApproximateReceiveCount", 1)),
-            sent_at=int(message["Attributes"].get("SentTimestamp", 0)),
+            message_id=one["MessageId"],
+            receipt_handle=one["ReceiptHandle"],
+            body=one["Body"],
+            group=one["Attributes"].get("MessageGroupId", ""),
+            receive_count=int(one["Attributes"].get("ApproximateReceiveCount", 1)),
+            sent_at=int(one["Attributes"].get("SentTimestamp", 0)),
             queue=queue,
-            reason=message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", ""),
+            reason=one.get("MessageAttributes", {}).get("reason", {}).get("StringValue", ""),
         )
-        for message in answer.get("Messages", ())
+        for one in answer.get("Messages") or ()
     ]
 
 
@@ -354,6 +365,11 @@ def delete(record: Received) -> None:
 
 def bury(queue: str, body: str, group: str, reason: str) -> None:
     """Put a record that needs a human into the DLQ of `queue`, with the reason as a message attribute."""
+    aws.sqs().send_message(**burial(queue, body, group, reason))
+
+
+def burial(queue: str, body: str, group: str, reason: str) -> dict[str, Any]:
+    """The SendMessage request of `bury`."""
     dead = dlq_of(queue)
     request: dict[str, Any] = {
         "QueueUrl": settings().queue_url(dead),
@@ -363,7 +379,7 @@ def bury(queue: str, body: str, group: str, reason: str) -> None:
     if dead.endswith(".fifo"):
         request["MessageGroupId"] = group or digest("dlq", queue)
         request["MessageDeduplicationId"] = digest("dlq", queue, body)
-    aws.sqs().send_message(**request)
+    return request
 
 
 def _plain(text: str) -> str:

@@ -21,10 +21,12 @@ Waypoint = Literal[
     "record.queued",  # the platform's queue has it, the rank is not raised
     "record.settled",
     "deliver.posted",  # the platform has answered, the record still in its queue
-    "relay.submitted",  # on the wire, no answer yet
+    "relay.received",  # out of its lane, nothing submitted
+    "relay.submitted",  # on the wire, no answer yet: the in-doubt window
     "relay.answered",  # the SMSC has answered, the outcome not in events.fifo
-    "relay.reported",  # the outcome is in events.fifo, the record still in its lane
-    "relay.received",  # a deliver_sm is in events.fifo, not acknowledged to the SMSC
+    "relay.outcome_queued",  # the outcome is in events.fifo, the record still in its lane
+    "relay.deleted",  # out of the lane
+    "relay.mo_queued",  # an MO or DLR is in events.fifo, not acknowledged to the SMSC
 ]
 
 WAYPOINTS: Final[tuple[str, ...]] = Waypoint.__args__  # type: ignore[attr-defined]
