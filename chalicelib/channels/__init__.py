@@ -40,6 +40,7 @@ _TYPES: Final[dict[str, str]] = {
     "MSS": "messente:Messente",
     "NX": "nexmo:Nexmo",
     "SC": "smscentral:SmsCentral",
+    "SDV": "smsdev:SmsDev",
     "SNC": "sinch:Sinch",
     "SQ": "shaqodoon:Shaqodoon",
     "SVN": "seven:Seven",
