@@ -33,7 +33,7 @@ from chalicelib.channels.base import (
     Url,
     route,
 )
-from chalicelib.channels.parts import international
+from chalicelib.channels.parts import international, part_of
 from chalicelib.channels.reading import Form
 from chalicelib.channels.request import Event
 from chalicelib.channels.signatures import same
@@ -114,9 +114,15 @@ class MessageMedia(HttpChannel):
         return self.optout(international(form.first_of("from", "source_number")), _date(form))
 
     def _report(self, form: Form) -> StatusUpdate:
-        """In the API's words, `source_number` is the phone: source and destination are those of a reply."""
+        """In the API's words, `source_number` is the phone: source and destination are those of a reply.
+
+        `ref`, in a callback_url, also names a message whose acceptance got lost on the way to us.
+        """
+        ours, part = part_of(form.get("ref")) or ("", None)
         return self.update(
             form.get("status").lower(),
+            id=ours,
+            part=part,
             external_id=form.first_of("messageId", "message_id"),
             destination=form.get("source_number"),
             at=_date(form),
@@ -130,12 +136,14 @@ class MessageMedia(HttpChannel):
 
     def send(self, part: Part, http: Http) -> Accepted:
         """One POST a part. Without `delivery_report` there are no reports."""
-        secret = self.config.secret
+        secret, query = self.config.secret, f"ref={quote(part.idempotency, safe='')}"
+        if secret:
+            query += f"&token={quote(str(secret), safe='')}"
         message: dict[str, Any] = {
             "content": part.text,
             "destination_number": part.message.to,
             "delivery_report": True,
-            "callback_url": self.callback("status", f"token={quote(str(secret), safe='')}" if secret else ""),
+            "callback_url": self.callback("status", query),
             "metadata": {"msg_id": part.message.key},
             **_source(part.address),
         }

@@ -14,7 +14,6 @@ from chalicelib.channels.base import (
     IGNORED,
     SENT,
     WIRED,
-    BadRequest,
     ChannelConfig,
     Forbidden,
     HttpChannel,
@@ -25,7 +24,7 @@ from chalicelib.channels.base import (
     Text,
     route,
 )
-from chalicelib.channels.parts import piece
+from chalicelib.channels.parts import part_of, piece
 from chalicelib.channels.signatures import hmac_of, same
 from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.outcomes import Accepted, ChannelDown, Permanent, Temporary, Throttled
@@ -115,11 +114,7 @@ class Nexmo(HttpChannel):
         given = form.get("sig").lower()
         if not any(same(one, given) for one in signed):
             raise Forbidden("sig missing or wrong", 401)
-        try:
-            recent = dates.within(dates.epoch_fraction(form.get("timestamp")), request.received_at, _TOLERANCE)
-        except BadRequest:
-            recent = False
-        if not recent:
+        if not dates.recent(form.get("timestamp"), request.received_at, _TOLERANCE):
             raise Forbidden("the request's timestamp is missing or more than a day old", 401)
 
     def _signature(self, values: dict[str, str]) -> str:
@@ -145,14 +140,25 @@ class Nexmo(HttpChannel):
 
     @route("GET POST", "status")
     def on_status(self, request: Request) -> StatusUpdate:
-        """A delivery receipt; `msisdn` is the phone, as in a message."""
+        """A delivery receipt; `msisdn` is the phone, as in a message.
+
+        Our own reference also names a message whose acceptance got lost on the way to us.
+        """
         form = request.form_or_json()
         external_id, status, code = form.get("messageId"), form.get("status"), form.get("err-code")
         if not external_id:
             raise Ignored("no 'messageId' parameter")
         code = "" if code == "0" else code
-        reason = _REPORT_ERRORS.get(code, "")
-        return self.update(status, external_id=external_id, destination=form.get("msisdn"), code=code, reason=reason)
+        ours, part = part_of(form.get("client-ref")) or ("", None)
+        return self.update(
+            status,
+            id=ours,
+            part=part,
+            external_id=external_id,
+            destination=form.get("msisdn"),
+            code=code,
+            reason=_REPORT_ERRORS.get(code, ""),
+        )
 
     def send(self, part: Part, http: Http) -> Accepted:
         """One POST a part."""

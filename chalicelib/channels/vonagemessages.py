@@ -27,7 +27,7 @@ from chalicelib.channels.base import (
     Url,
     route,
 )
-from chalicelib.channels.parts import international
+from chalicelib.channels.parts import international, part_of
 from chalicelib.channels.signatures import jwt_claims, same
 from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.outcomes import Accepted, ChannelDown, Permanent, Temporary, Throttled
@@ -139,12 +139,15 @@ class VonageMessages(HttpChannel):
 
     @route("POST", "status")
     def on_status(self, request: Request) -> StatusUpdate:
-        """A status; an error's title is its code."""
+        """A status; an error's title is its code. Our reference also names a message whose acceptance got lost."""
         data = request.json()
         external_id, status = data.require("message_uuid", "status")
         error = data.object("error")
+        ours, part = part_of(data.get("client_ref")) or ("", None)
         return self.update(
             status,
+            id=ours,
+            part=part,
             external_id=external_id,
             destination=data.get("to"),
             at=dates.if_readable(dates.rfc3339, data.get("timestamp")),

@@ -125,6 +125,16 @@ def test_what_a_report_says() -> None:
         assert (update.code, update.destination) == (code, to)
 
 
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [(MESSAGE, (MESSAGE, 0)), (MESSAGE + ".2", (MESSAGE, 1)), (MESSAGE + "~2", ("", None)), ("theirs", ("", None))],
+)
+def test_our_reference_names_the_message_too(reference: str, expected: tuple[str, int | None]) -> None:
+    (update,) = make("MMD").receive(request("MMD", "status", Json(REPORT), query=f"ref={reference}")).events
+    assert isinstance(update, StatusUpdate)
+    assert ((update.id, update.part), update.external_id) == (expected, "877c19ef")
+
+
 # --- who calls ------------------------------------------------------------------------------------------------------
 
 
@@ -159,7 +169,7 @@ def test_request() -> None:
     assert body_of(done.request) == {
         "content": "Hi ✓\nhttps://x/a", "destination_number": "+254700111222", "source_number": "+61491570222",
         "source_number_type": "INTERNATIONAL", "delivery_report": True, "metadata": {"msg_id": MESSAGE},
-        "callback_url": f"https://sms.example.org/c/mmd/{UUID}/status",
+        "callback_url": f"https://sms.example.org/c/mmd/{UUID}/status?ref={MESSAGE}",
     }  # fmt: skip
     assert done.request.headers["Authorization"] == "Basic " + base64.b64encode("k1:s-1&23 é".encode()).decode()
     assert done.request.headers["Content-Type"] == "application/json; charset=utf-8"
@@ -167,7 +177,7 @@ def test_request() -> None:
 
 def test_the_callback_bears_our_token() -> None:
     done = offer("MMD", config={"secret": "tok-1&2"})
-    assert body_of(done.request)["callback_url"].endswith("/status?token=tok-1%262")
+    assert body_of(done.request)["callback_url"].endswith(f"/status?ref={MESSAGE}&token=tok-1%262")
 
 
 @pytest.mark.parametrize(

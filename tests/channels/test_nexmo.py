@@ -123,6 +123,16 @@ def test_why_it_failed(code: str, reason: str) -> None:
     assert (update.code, update.reason) == (code, reason)
 
 
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [(MESSAGE, (MESSAGE, 0)), (MESSAGE + ".2", (MESSAGE, 1)), (MESSAGE + "~2", ("", None)), ("theirs", ("", None))],
+)
+def test_our_reference_names_the_message_too(reference: str, expected: tuple[str, int | None]) -> None:
+    (update,) = make("NX").receive(status({**REPORT, "client-ref": reference})).events
+    assert isinstance(update, StatusUpdate)
+    assert ((update.id, update.part), update.external_id) == (expected, "0A02")
+
+
 # --- signatures -----------------------------------------------------------------------------------------------------
 
 SIGNED = {**MO, "text": "a=b&c é", "timestamp": str(NOW // 1000), "nonce": "n1"}

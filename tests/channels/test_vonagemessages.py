@@ -45,7 +45,7 @@ MO: dict[str, Any] = {
 KNOWN: dict[str, Any] = {"external_id": "m-1", "received_at": 1_714_644_000_000}
 REPORT: dict[str, Any] = {
     "message_uuid": "m-2", "to": "447700900111", "from": "20990", "timestamp": "2024-05-02T10:00:09Z",
-    "status": "delivered", "channel": "sms", "client_ref": "8812",
+    "status": "delivered", "channel": "sms", "client_ref": MESSAGE,
 }  # fmt: skip
 
 
@@ -134,6 +134,16 @@ def test_what_a_report_says() -> None:
     (update,) = make("VMS").receive(status(timestamp="soon")).events
     assert isinstance(update, StatusUpdate)
     assert update.at is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [(MESSAGE, (MESSAGE, 0)), (MESSAGE + ".2", (MESSAGE, 1)), (MESSAGE + "~2", ("", None)), ("theirs", ("", None))],
+)
+def test_our_reference_names_the_message_too(reference: str, expected: tuple[str, int | None]) -> None:
+    (update,) = make("VMS").receive(status(client_ref=reference)).events
+    assert isinstance(update, StatusUpdate)
+    assert ((update.id, update.part), update.external_id) == (expected, "m-2")
 
 
 # --- signatures -----------------------------------------------------------------------------------------------------
