@@ -33,6 +33,7 @@ _TYPES: Final[dict[str, str]] = {
     "IB": "infobip:Infobip",
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
+    "M3": "m3tech:M3Tech",
     "MBD": "messagebird:MessageBird",
     "MG": "messangi:Messangi",
     "MK": "macrokiosk:Macrokiosk",
