@@ -94,14 +94,62 @@ def _first_match(root: Element, expression: str) -> str | None:
     return "".join(found.itertext()) if hasattr(found, "itertext") else str(found)
 
 
-class External(HttpChannel):
+class ExternalReports(HttpChannel):
+    """What the types of this family share: the callbacks that tell of a message by our id, and the answer to an MO."""
+
+    class Config(ChannelConfig):
+        """Keys of the family."""
+
+        mo_response: str = ""
+        mo_response_content_type: str = ""
+
+    config: Config
+
+    def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
+        """`mo_response` where the channel sets one, for messages only."""
+        config = self.config
+        if request.action != "receive" or not config.mo_response:
+            return super().accepted(request, events, ids)
+        kind = config.mo_response_content_type or "text/plain; charset=utf-8"
+        return Reply(200, config.mo_response.encode("utf-8", "replace"), kind, events=tuple(events), ids=tuple(ids))
+
+    def _status(self, request: Request, status: Status) -> StatusUpdate:
+        form = request.form()
+        ours = next(filter(None, (message_id(form.get(name)) for name in ("uuid", "id"))), None)
+        if ours is None:
+            raise BadRequest("request failed validation", ["field 'uuid' or 'id' must be our message id"])
+        return StatusUpdate(channel=self.uuid, status=status, id=ours)
+
+    @route("GET POST", "sent")
+    def on_sent(self, request: Request) -> StatusUpdate:
+        """Handed to the network."""
+        return self._status(request, SENT)
+
+    @route("GET POST", "delivered")
+    def on_delivered(self, request: Request) -> StatusUpdate:
+        """On the phone."""
+        return self._status(request, DELIVERED)
+
+    @route("GET POST", "failed")
+    def on_failed(self, request: Request) -> StatusUpdate:
+        """Never will be."""
+        return self._status(request, FAILED)
+
+    @route("GET POST", "stopped")
+    def on_stopped(self, request: Request) -> OptOut:
+        """The phone's owner wants no more messages."""
+        (sender,) = request.form().require("from")
+        return self.optout(sender, request.received_at)
+
+
+class External(ExternalReports):
     """Templates out; forms, multipart or XML in."""
 
     code = "EX"
     name = "External API"
     max_length = 160
 
-    class Config(ChannelConfig):
+    class Config(ExternalReports.Config):
         """Keys of RapidPro's EX channel."""
 
         send_url: Url
@@ -118,8 +166,6 @@ class External(HttpChannel):
         mo_from_field: str = ""
         mo_text_field: str = ""
         mo_date_field: str = ""
-        mo_response: str = ""
-        mo_response_content_type: str = ""
 
         @field_validator("headers", mode="before")
         @classmethod
@@ -171,42 +217,6 @@ class External(HttpChannel):
         if not sender.strip():
             raise BadRequest("the sender is empty")
         return sender, text
-
-    def accepted(self, request: Request, events: Sequence[Event], ids: Sequence[str]) -> Reply:
-        """`mo_response` where the channel sets one, for messages only."""
-        config = self.config
-        if request.action != "receive" or not config.mo_response:
-            return super().accepted(request, events, ids)
-        kind = config.mo_response_content_type or "text/plain; charset=utf-8"
-        return Reply(200, config.mo_response.encode("utf-8", "replace"), kind, events=tuple(events), ids=tuple(ids))
-
-    def _status(self, request: Request, status: Status) -> StatusUpdate:
-        form = request.form()
-        ours = next(filter(None, (message_id(form.get(name)) for name in ("uuid", "id"))), None)
-        if ours is None:
-            raise BadRequest("request failed validation", ["field 'uuid' or 'id' must be our message id"])
-        return StatusUpdate(channel=self.uuid, status=status, id=ours)
-
-    @route("GET POST", "sent")
-    def on_sent(self, request: Request) -> StatusUpdate:
-        """Handed to the network."""
-        return self._status(request, SENT)
-
-    @route("GET POST", "delivered")
-    def on_delivered(self, request: Request) -> StatusUpdate:
-        """On the phone."""
-        return self._status(request, DELIVERED)
-
-    @route("GET POST", "failed")
-    def on_failed(self, request: Request) -> StatusUpdate:
-        """Never will be."""
-        return self._status(request, FAILED)
-
-    @route("GET POST", "stopped")
-    def on_stopped(self, request: Request) -> OptOut:
-        """The phone's owner wants no more messages."""
-        (sender,) = request.form().require("from")
-        return self.optout(sender, request.received_at)
 
     # --- outgoing -------------------------------------------------------------------------------------------------
 
