@@ -27,6 +27,7 @@ _TYPES: Final[dict[str, str]] = {
     "CT": "clickatell:Clickatell",
     "DA": "dart:DartMedia",
     "DK": "dmark:DMark",
+    "E2": "externalv2:ExternalV2",
     "E8X": "eightx8:EightX8",
     "EX": "external:External",
     "H9": "hub9:Hub9",
