@@ -120,6 +120,7 @@ class HttpChannel:
     max_length: ClassVar[int | None] = 160  # characters of a part; None: never split
     max_segments: ClassVar[int | None] = None  # short messages that a part may become on the air; None: any number
     media: ClassVar[bool] = False  # attachments travel as media; False: their URLs are appended to the text
+    names: ClassVar[bool] = False  # senders may be names: what becomes of such messages is decided with the MO
     statuses: ClassVar[Mapping[str | int, Meaning]] = {}
     unknown_status: ClassVar[Meaning | None] = None  # None: a 400 that names the status
     token_in_url: ClassVar[bool] = True  # False: the type has its own use for the key `secret`
@@ -258,8 +259,8 @@ class HttpChannel:
         from chalicelib.text import clean
 
         name = clean(raw).strip()
-        taken = self.config.alphanumeric_mo == "deliver" and any(character.isalpha() for character in name)
-        return name if taken and len(name) <= MAX_NAME else None
+        taken = self.names or self.config.alphanumeric_mo == "deliver"
+        return name if taken and any(map(str.isalpha, name)) and len(name) <= MAX_NAME else None
 
     def only_ours(self, to: str) -> None:
         """For aggregators that send what all of an account's numbers get to one URL.

@@ -239,6 +239,18 @@ def test_senders(raw: str, policy: str, expected: str | None) -> None:
         assert channel.sender(raw) == expected
 
 
+@pytest.mark.parametrize("policy", ["drop", "deliver"])
+def test_senders_of_types_that_have_names(policy: str) -> None:
+    class Named(Sketch):
+        names = True
+
+    channel = sketch(Named, alphanumeric_mo=policy)
+    assert [channel.sender(raw) for raw in (" MTN Info ", "0700 111-222")] == ["MTN Info", "+254700111222"]
+    for raw in ("12", "", "x" * 65):
+        with pytest.raises(BadRequest, match="not a possible number"):
+            channel.sender(raw)
+
+
 def test_another_country() -> None:
     assert sketch().incoming("0788112233", "", country="RW").sender == "+250788112233"
 
