@@ -47,6 +47,7 @@ _TYPES: Final[dict[str, str]] = {
     "SGA": "smsgate:SmsGate",
     "SNC": "sinch:Sinch",
     "SQ": "shaqodoon:Shaqodoon",
+    "ST": "start:StartMobile",
     "SVN": "seven:Seven",
     "SW": "signalwire:SignalWire",
     "T": "twilio:Twilio",
