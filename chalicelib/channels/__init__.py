@@ -52,6 +52,7 @@ _TYPES: Final[dict[str, str]] = {
     "SW": "signalwire:SignalWire",
     "T": "twilio:Twilio",
     "TMS": "twilio_messaging_service:TwilioMessagingService",
+    "TS": "telesom:Telesom",
     "TW": "twiml:Twiml",
     "VMS": "vonagemessages:VonageMessages",
     "YO": "yo:Yo",
