@@ -31,6 +31,7 @@ _TYPES: Final[dict[str, str]] = {
     "E8X": "eightx8:EightX8",
     "ELK": "elks46:Elks46",
     "EX": "external:External",
+    "GWA": "gatewayapi:GatewayApi",
     "H9": "hub9:Hub9",
     "IB": "infobip:Infobip",
     "JS": "jasmin:Jasmin",
