@@ -42,6 +42,7 @@ _TYPES: Final[dict[str, str]] = {
     "MK": "macrokiosk:Macrokiosk",
     "MMD": "messagemedia:MessageMedia",
     "MSS": "messente:Messente",
+    "MT": "mtarget:Mtarget",
     "NX": "nexmo:Nexmo",
     "SC": "smscentral:SmsCentral",
     "SDV": "smsdev:SmsDev",
