@@ -37,6 +37,7 @@ _TYPES: Final[dict[str, str]] = {
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
     "M3": "m3tech:M3Tech",
+    "MB": "mblox:Mblox",
     "MBD": "messagebird:MessageBird",
     "MG": "messangi:Messangi",
     "MK": "macrokiosk:Macrokiosk",
