@@ -4,7 +4,8 @@ Twice: with an external id, the same (channel, sender, external id) within two d
 content with the aggregator's own time stamp, or, where it gives none, within `WINDOW` of the first. Over an SMSC
 session there is no id at all: the same content in the same session is an honest second message ("1" and "1" again);
 from a session that began after the first was received it is the SMSC's redelivery, swallowed once.
-In parts: joined by sender, destination and reference, whatever bind or order they come by.
+In parts: joined by sender, destination and reference, whatever bind or order they come by. A phone has 256 references
+(65,536 at most) and uses them again: what is no repeat begins the next message under the same name.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ JOIN_KEEP: Final = 2 * DAY
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """State of a multipart MO: the parts' events by sequence, and whether it has been delivered."""
+    """State of a multipart MO: the parts' events by sequence, whether it has been delivered, when its first part came
+    (ms)."""
 
     pieces: dict[int, MoEvent]
     total: int
     done: bool
+    since: int
 
     @property
     def complete(self) -> bool:
@@ -42,22 +45,14 @@ class Joined:
 def is_repeat(event: MoEvent) -> bool:
     """True when this MO is one we have already; the same event given again (SQS) is not a repeat of itself."""
     message, session = event.message, event.session
+    part = f"{event.piece.reference}/{event.piece.sequence}" if event.piece else ""
     if message.external_id:
-        name = digest("id", message.sender, message.external_id)
+        name = digest("id", message.sender, message.external_id, part)
     elif session:
-        piece = event.piece
-        name = digest(
-            "smsc",
-            event.aggregator,
-            message.sender,
-            event.to,
-            message.text,
-            event.octets,
-            f"{piece.reference}/{piece.sequence}" if piece else "",
-        )
+        name = digest("smsc", event.aggregator, message.sender, event.to, message.text, event.octets, part)
     else:
         stamp = str(message.received_at or "")
-        name = digest("content", message.sender, message.text, *message.attachments, stamp)
+        name = digest("content", message.sender, message.text, *message.attachments, stamp, part)
     pk = f"mo#{message.channel or event.aggregator}#{name}"
     first = _first(pk, event)
     if first is None or first["ev"]["S"] == event.event_id:
@@ -108,39 +103,70 @@ def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False, swallowed: 
 
 
 def join_name(event: MoEvent) -> str:
-    """Name of the message that a part belongs to (SMPP sheet of 3GPP TS 23.040 9.2.3.24.1: same addresses,
-    reference and total)."""
-    assert event.piece is not None  # noqa: S101 - only parts are joined
+    """Name of the message that a part belongs to: same addresses, reference and total (3GPP TS 23.040 9.2.3.24.1)."""
+    piece = event.piece
+    assert piece is not None  # noqa: S101 - only parts are joined
     owner = event.message.channel or f"{event.aggregator}/{event.to}"
-    return digest("join", owner, event.message.sender, str(event.piece.reference), str(event.piece.total))
+    reference = f"{piece.reference}/{16 if piece.wide else 8}"
+    return digest("join", owner, event.message.sender, reference, str(piece.total))
 
 
 def add_piece(name: str, event: MoEvent) -> Joined:
-    """File one part; the first of its sequence number stays. Repeatable."""
+    """File one part, unless its place is taken or the message has been handed on. Repeatable."""
     piece = event.piece
     assert piece is not None  # noqa: S101 - only parts are joined
-    table = settings().table("ledger")
-    base = {
-        "pk": {"S": f"join#{name}"},
-        "q": {"M": {}},
-        "tot": {"N": str(piece.total)},
-        "at": {"N": str(event.at)},
-        "ttl": {"N": str(event.at // 1000 + JOIN_KEEP)},
-    }
+    table, base = settings().table("ledger"), _base(name, event)
     try:
         aws.dynamodb().put_item(TableName=table, Item=base, ConditionExpression="attribute_not_exists(pk)")
     except Exception as error:
         if aws.error_code(error) != "ConditionalCheckFailedException":
             raise
-    attributes = aws.dynamodb().update_item(
-        TableName=table,
-        Key={"pk": {"S": f"join#{name}"}},
-        UpdateExpression="SET q.#n = if_not_exists(q.#n, :body)",
-        ExpressionAttributeNames={"#n": str(piece.sequence)},
-        ExpressionAttributeValues={":body": {"S": event.to_body()}},
-        ReturnValues="ALL_NEW",
-    )["Attributes"]
+    try:
+        attributes = aws.dynamodb().update_item(
+            TableName=table,
+            Key={"pk": {"S": f"join#{name}"}},
+            UpdateExpression="SET q.#n = if_not_exists(q.#n, :body)",
+            ConditionExpression="attribute_not_exists(done)",
+            ExpressionAttributeNames={"#n": str(piece.sequence)},
+            ExpressionAttributeValues={":body": {"S": event.to_body()}},
+            ReturnValues="ALL_NEW",
+        )["Attributes"]
+    except Exception as error:
+        found = pieces_of(name) if aws.error_code(error) == "ConditionalCheckFailedException" else None
+        if found is None:
+            raise
+        return found
     return _joined(attributes)
+
+
+def holder_of(event: MoEvent, joined: Joined) -> MoEvent | None:
+    """The event that has this part's place in what `add_piece` answered."""
+    assert event.piece is not None  # noqa: S101 - only parts are joined
+    return joined.pieces.get(event.piece.sequence)
+
+
+def is_copy(event: MoEvent, holder: MoEvent | None) -> bool:
+    """The SMSC has sent a part twice, in one session: a phone that repeats itself takes another reference."""
+    if holder is None or holder.event_id == event.event_id or event.at - holder.at >= JOIN_WAIT * 1000:
+        return False
+    return (holder.message.text, holder.octets) == (event.message.text, event.octets)
+
+
+def start_anew(name: str, event: MoEvent) -> Joined:
+    """The reference is used again, or the part is late: it is the first of the next message under this name."""
+    aws.dynamodb().put_item(TableName=settings().table("ledger"), Item=_base(name, event))
+    return add_piece(name, event)
+
+
+def _base(name: str, event: MoEvent) -> dict[str, Any]:
+    assert event.piece is not None  # noqa: S101 - only parts are joined
+    return {
+        "pk": {"S": f"join#{name}"},
+        "q": {"M": {}},
+        "tot": {"N": str(event.piece.total)},
+        "at": {"N": str(event.at)},
+        "ttl": {"N": str(event.at // 1000 + JOIN_KEEP)},
+    }
 
 
 def pieces_of(name: str) -> Joined | None:
@@ -154,7 +180,7 @@ def pieces_of(name: str) -> Joined | None:
 
 
 def mark_joined(name: str) -> None:
-    """The message has been handed on: later copies of its parts are repeats."""
+    """The message has been handed on."""
     aws.dynamodb().update_item(
         TableName=settings().table("ledger"),
         Key={"pk": {"S": f"join#{name}"}},
@@ -165,4 +191,4 @@ def mark_joined(name: str) -> None:
 
 def _joined(item: dict[str, Any]) -> Joined:
     pieces = {int(n): MoEvent.model_validate(json.loads(v["S"])) for n, v in item.get("q", {}).get("M", {}).items()}
-    return Joined(pieces, int(item["tot"]["N"]), bool(item.get("done", {}).get("BOOL")))
+    return Joined(pieces, int(item["tot"]["N"]), bool(item.get("done", {}).get("BOOL")), int(item["at"]["N"]))

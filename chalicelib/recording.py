@@ -27,6 +27,7 @@ from chalicelib.records import (
     MoEvent,
     OptOutEvent,
     Outcome,
+    Piece,
     ReceiptEvent,
     status_fields,
 )
@@ -82,7 +83,7 @@ def _one(received: Received) -> None:
             _give_up_waiting(event)
         else:
             _optout(event)
-    except registry.UnknownChannel as error:
+    except (registry.UnknownChannel, registry.UnknownAggregator, registry.UnknownPlatform) as error:
         if now_ms() - received.sent_at < UNKNOWN_FOR:
             raise Unready(str(error)) from error
         queues.bury(received.queue, received.body, received.group, f"unknown channel for an hour: {error}")
@@ -197,17 +198,33 @@ def _incoming(event: MoEvent) -> None:
         named = trace.external(channel.aggregator, event.message.external_id)
         trace.hop(named, "received", channel=channel.uuid, event_id=event.event_id)
     if inbox.is_repeat(event):
-        telemetry.count("duplicates", channel.aggregator)
-        trace.hop(event.event_id, "duplicate", channel=channel.uuid, external_id=event.message.external_id)
-        return
-    if event.piece is None:
+        _duplicate(event, channel)
+    elif event.piece is None:
         _hand_on(event, channel)
-        return
+    else:
+        _part(event, event.piece, channel)
+
+
+def _duplicate(event: MoEvent, channel: Channel) -> None:
+    telemetry.count("duplicates", channel.aggregator)
+    trace.hop(event.event_id, "duplicate", channel=channel.uuid, external_id=event.message.external_id)
+
+
+def _part(event: MoEvent, piece: Piece, channel: Channel) -> None:
     name = inbox.join_name(event)
     joined = inbox.add_piece(name, event)
+    holder = inbox.holder_of(event, joined)
+    if inbox.is_copy(event, holder):
+        _duplicate(event, channel)
+        return
+    if holder is None or holder.event_id != event.event_id:
+        if not joined.done:
+            telemetry.count("incomplete", channel.aggregator)
+            _join(name, joined, channel, incomplete=True)
+        joined = inbox.start_anew(name, event)
     if joined.done:
         return
-    trace.hop(event.event_id, "part", channel=channel.uuid, part=event.piece.sequence, total=joined.total)
+    trace.hop(event.event_id, "part", channel=channel.uuid, part=piece.sequence, total=joined.total)
     if joined.complete:
         _join(name, joined, channel)
     elif len(joined.pieces) == 1:
@@ -227,7 +244,7 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
     if not channel.enabled:
         trace.hop(event.event_id, "buried", channel=channel.uuid, reason="the channel is disabled")
         raise registry.UnknownChannel(f"channel {channel.uuid} is disabled")
-    if _alphanumeric(message) and not channels.takes_names(channel.type, channel.config):
+    if _alphanumeric(message) and not _takes_names(channel):
         telemetry.count("alphanumeric_dropped", channel.aggregator)
         trace.hop(event.event_id, "dropped", channel=channel.uuid, reason="alphanumeric sender; alphanumeric_mo: drop")
         return
@@ -252,8 +269,14 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
 
 
 def _alphanumeric(message: Incoming) -> bool:
-    """RapidPro refuses a sender that is not a number."""
+    """RapidPro refuses a sender that is not a number. Webhooks and SMSC dialects have normalised it."""
     return not message.sender.removeprefix("+").isdigit()
+
+
+def _takes_names(channel: Channel) -> bool:
+    """The channel's `alphanumeric_mo`, else its aggregator's, else its type's."""
+    own = {key: value for key, value in channel.config.items() if value is not None}
+    return channels.takes_names(channel.type, {**registry.aggregator(channel.aggregator).config, **own})
 
 
 def _join(name: str, joined: inbox.Joined, channel: Channel, *, incomplete: bool = False) -> None:
@@ -274,8 +297,8 @@ def _wake_up_later(name: str, event: MoEvent) -> None:
 
 def _give_up_waiting(timeout: JoinTimeout) -> None:
     joined = inbox.pieces_of(timeout.join)
-    if joined is None or joined.done or not joined.pieces:
-        return
+    if joined is None or joined.done or not joined.pieces or joined.since + inbox.JOIN_WAIT * 1000 > timeout.at:
+        return  # handed on, or the next message under this name, which has a wake-up of its own
     first = joined.pieces[min(joined.pieces)]
     telemetry.count("incomplete", first.aggregator)
     _join(timeout.join, joined, registry.channel(_with_channel(first).message.channel), incomplete=True)

@@ -79,6 +79,7 @@ class Piece(Record):
     reference: int
     total: int
     sequence: int  # from 1
+    wide: bool = False  # the reference has 16 bits (9.2.3.24.8): 5 is not the 5 of eight bits
 
 
 class MoEvent(Record):

@@ -160,7 +160,7 @@ def header_of(octets: bytes) -> Header | None:
         if kind == 0x00 and size == 3:
             piece = piece_of(data[0], data[1], data[2])
         elif kind == 0x08 and size == 4:
-            piece = piece_of(int.from_bytes(data[:2], "big"), data[2], data[3])
+            piece = piece_of(int.from_bytes(data[:2], "big"), data[2], data[3], wide=True)
         elif kind == gsm7_national.SINGLE_SHIFT and size == 1:
             shift = shift._replace(single=data[0])
         elif kind == gsm7_national.LOCKING_SHIFT and size == 1:
@@ -169,10 +169,12 @@ def header_of(octets: bytes) -> Header | None:
     return Header(end, piece, shift)
 
 
-def piece_of(reference: int, total: int, sequence: int) -> Piece | None:
+def piece_of(reference: int, total: int, sequence: int, *, wide: bool = False) -> Piece | None:
     """Which part this is; None: of a message that has one part, or whose numbers make no sense (TS 23.040 section
-    9.2.3.24.1: then the element is ignored)."""
-    return Piece(reference=reference, total=total, sequence=sequence) if 1 <= sequence <= total > 1 else None
+    9.2.3.24.1: then the element is ignored). `wide`: the reference has 16 bits."""
+    if not 1 <= sequence <= total > 1:
+        return None
+    return Piece(reference=reference, total=total, sequence=sequence, wide=wide)
 
 
 def _looks_like_header(octets: bytes) -> bool:
@@ -223,7 +225,7 @@ def _sar(pdu: DeliverSm | DataSm) -> Piece | None:
     sequence = pdu.tlv_int(Tag.SAR_SEGMENT_SEQNUM)
     if reference is None or total is None or sequence is None or total > 255:
         return None
-    return piece_of(reference, total, sequence)
+    return piece_of(reference, total, sequence, wide=True)
 
 
 _CHARSETS: Final[dict[int, str]] = {

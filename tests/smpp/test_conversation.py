@@ -358,7 +358,7 @@ def test_mo() -> None:
         pytest.param(
             DeliverSm(short_message=b"is", tlvs=(int_tlv(Tag.SAR_MSG_REF_NUM, 300), int_tlv(Tag.SAR_TOTAL_SEGMENTS, 3),
                                                  int_tlv(Tag.SAR_SEGMENT_SEQNUM, 2))),
-            "is", Piece(reference=300, total=3, sequence=2), b"", id="sar",
+            "is", Piece(reference=300, total=3, sequence=2, wide=True), b"", id="sar",
         ),
         pytest.param(
             DeliverSm(data_coding=8, tlvs=(octets_tlv(Tag.MESSAGE_PAYLOAD, "بريد".encode("utf-16-be")),)),

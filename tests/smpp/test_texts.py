@@ -104,7 +104,7 @@ def test_little_endian_by_agreement() -> None:
     ("header", "piece"),
     [
         pytest.param("0500032A0201", Piece(reference=0x2A, total=2, sequence=1), id="8-bit reference"),
-        pytest.param("060804012A0302", Piece(reference=0x12A, total=3, sequence=2), id="16-bit reference"),
+        pytest.param("060804012A0302", Piece(reference=0x12A, total=3, sequence=2, wide=True), id="16-bit reference"),
         pytest.param("0B0504158A00000003070202", Piece(reference=7, total=2, sequence=2), id="ports and 8-bit"),
         pytest.param("0A00032A02010003070202", Piece(reference=7, total=2, sequence=2), id="repeated: the last"),
         pytest.param("0605040B8423F0", None, id="ports"),
@@ -142,7 +142,8 @@ def test_broken_headers(octets: bytes) -> None:
 def test_a_header_that_esm_class_forgets() -> None:
     piece = Piece(reference=0x2A, total=2, sequence=1)
     assert read(mo(bytes.fromhex("0500032A0201") + b"Hi")) == texts.Read("Hi", piece=piece)
-    assert read(mo(bytes.fromhex("060804002A0201") + b"Hi")) == texts.Read("Hi", piece=piece)
+    wide = piece.model_copy(update={"wide": True})
+    assert read(mo(bytes.fromhex("060804002A0201") + b"Hi")) == texts.Read("Hi", piece=wide)
     assert read(mo(bytes.fromhex("0500032A0203") + b"Hi")).text == "é@¥*$¥Hi"
 
 
@@ -184,7 +185,7 @@ SAR = (
 
 
 def test_sar() -> None:
-    assert read(mo(b"Hi", tlvs=SAR)) == texts.Read("Hi", piece=Piece(reference=0x12A, total=2, sequence=1))
+    assert read(mo(b"Hi", tlvs=SAR)) == texts.Read("Hi", piece=Piece(reference=0x12A, total=2, sequence=1, wide=True))
     for missing in SAR:
         assert read(mo(b"Hi", tlvs=tuple(tlv for tlv in SAR if tlv != missing))) == texts.Read("Hi")
 
