@@ -6,7 +6,7 @@ and one probe goes every `PROBE_EVERY`. A probe that gets any answer but trouble
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from chalicelib import aws
 from chalicelib.settings import settings
@@ -20,17 +20,22 @@ def _key(host: str) -> dict[str, Any]:
     return {"pk": {"S": f"breaker#{host}"}}
 
 
-def may_go(host: str, now: int) -> tuple[bool, int]:
-    """May a request go to `host` now? Else also how long (ms) until the next probe may.
+class Pass(NamedTuple):
+    """May a request go, or how long (ms) until the next probe may; `troubled`: an answer is to be told to `well`."""
 
-    An open breaker lets one caller through each `PROBE_EVERY`.
-    """
+    goes: bool
+    wait: int = 0
+    troubled: bool = False
+
+
+def may_go(host: str, now: int) -> Pass:
+    """May a request go to `host` now? An open breaker lets one caller through each `PROBE_EVERY`."""
     item = aws.dynamodb().get_item(TableName=settings().table("ledger"), Key=_key(host)).get("Item")
     if not item or int(item.get("probe_at", {"N": "0"})["N"]) == 0:
-        return True, 0
+        return Pass(True, troubled=bool(item))
     probe_at = int(item["probe_at"]["N"])
     if probe_at > now:
-        return False, probe_at - now
+        return Pass(False, probe_at - now)
     try:
         aws.dynamodb().update_item(
             TableName=settings().table("ledger"),
@@ -41,9 +46,9 @@ def may_go(host: str, now: int) -> tuple[bool, int]:
         )
     except Exception as error:
         if aws.error_code(error) == "ConditionalCheckFailedException":
-            return False, PROBE_EVERY
+            return Pass(False, PROBE_EVERY)
         raise
-    return True, 0
+    return Pass(True, troubled=True)
 
 
 def trouble(host: str, now: int) -> bool:

@@ -95,13 +95,15 @@ def _one(received: Received, context: Any) -> float | None:
     if context.get_remaining_time_in_millis() / 1000 < SPARE:
         return 1.0
     host = urlsplit(target.base_url).netloc
-    goes, wait = breaker.may_go(host, now)
-    if not goes:
-        return max(1.0, wait / 1000)
-    return _post(received, record, target, host)
+    leave = breaker.may_go(host, now)
+    if not leave.goes:
+        return max(1.0, leave.wait / 1000)
+    return _post(received, record, target, host, troubled=leave.troubled)
 
 
-def _post(received: Received, record: DeliveryRecord, target: registry.Platform, host: str) -> float | None:
+def _post(
+    received: Received, record: DeliveryRecord, target: registry.Platform, host: str, *, troubled: bool
+) -> float | None:
     answer = platform.post(_session(), target, registry.platform_credential(target.name), record)
     waypoints.reached("deliver.posted")
     keys = {"platform": target.name, "kind": record.kind}
@@ -110,7 +112,7 @@ def _post(received: Received, record: DeliveryRecord, target: registry.Platform,
         if opened:
             telemetry.logger().error("platform_down", extra={**keys, "status": answer.status})
             telemetry.count("platform_down", target.name)
-    elif received.receive_count > 1 or answer.verdict != "done":
+    elif troubled:
         breaker.well(host)
     hop = {"done": "platform_accepted", "refused": "platform_refused", "again": "platform_retry"}[answer.verdict]
     wait = _backoff(received) if answer.verdict == "again" else None
