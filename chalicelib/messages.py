@@ -11,7 +11,7 @@ import uuid as uuid_module
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chalicelib.text import clean
 
@@ -125,16 +125,12 @@ class Outgoing(Word):
 
     @model_validator(mode="before")
     @classmethod
-    def _uuid_is_an_id(cls, data: Any) -> Any:
-        """RapidPro now names a message by UUID: `uuid` stands in where `id` is missing."""
-        if isinstance(data, dict) and data.get("id") in (None, "") and data.get("uuid"):
-            return {**data, "id": data["uuid"]}
-        return data
-
-    @field_validator("attachments", mode="before")
-    @classmethod
-    def _no_attachments(cls, value: Any) -> Any:
-        return () if value is None else value
+    def _as_written(cls, data: Any) -> Any:
+        """A null is a missing field. RapidPro now names a message by UUID: `uuid` stands in where `id` is missing."""
+        if not isinstance(data, dict):
+            return data
+        given = {name: value for name, value in data.items() if value is not None}
+        return given | {"id": given["uuid"]} if given.get("id", "") == "" and given.get("uuid") else given
 
     @model_validator(mode="after")
     def _without_plus(self) -> Outgoing:
