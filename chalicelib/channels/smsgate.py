@@ -48,6 +48,7 @@ class SmsGate(HttpChannel):
     code = "SGA"
     name = "SMS Gateway for Android"
     max_length = 1600
+    names = True
     token_in_url = False
 
     class Config(ChannelConfig):
