@@ -84,12 +84,14 @@ class MoRequest(BaseModel):
     smpp: SmppFields = SmppFields()
 
     @classmethod
-    def read(cls, data: Mapping[str, Any]) -> Self:
+    def read(cls, data: Any) -> Self:
         """A request from JSON.
 
         Raises:
             ScriptError: it is none.
         """
+        if not isinstance(data, Mapping):
+            raise ScriptError("a message is an object with from, to, and text or octets")
         try:
             return cls.model_validate(data)
         except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import struct
 from functools import partial
@@ -15,7 +14,8 @@ from smsc_relay.simulator.deliveries import Delivery, Receipt
 from smsc_relay.simulator.judge import Fate
 from smsc_relay.simulator.phones import FINAL
 from smsc_relay.simulator.script import Outbind as OutbindSettings
-from smsc_relay.simulator.settings import Behaviour
+from smsc_relay.simulator.settings import Behaviour, Link
+from smsc_relay.simulator.smpp_endpoint import Endpoint
 from smsc_relay.simulator.smpp_messages import (
     Content,
     bare,
@@ -27,7 +27,6 @@ from smsc_relay.simulator.smpp_messages import (
     wants,
 )
 from smsc_relay.simulator.smpp_submit import Submit
-from smsc_relay.simulator.wire import Wire
 from smsc_relay.smpp import events
 from smsc_relay.smpp.codec import LIMITS_GENEROUS, encode
 from smsc_relay.smpp.constants import VERSION_34, CommandId, Status, StatusClass, Tag, status_class, status_name
@@ -65,27 +64,18 @@ _STRAY: Final = 0x7FFFFFFE  # a sequence number that no client is likely to be a
 _LATER: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 
 
-class SmppConnection(asyncio.Protocol):
+class SmppConnection(Endpoint):
     """A connection, from its making to its end. `calling`: we have connected, to send an outbind."""
 
     def __init__(self, centre: Centre, server: SmppServer, calling: OutbindSettings | None = None) -> None:
+        super().__init__()
         self.number = centre.next_session()
         self.account: Account | None = None
         self.centre = centre
         self._server = server
         self._calling = calling
-        self._loop = asyncio.get_running_loop()
-        self._session: Session
-        self._transport: asyncio.Transport
-        self._wire: Wire
-        self._out: list[bytes] = []
-        self._flush_due = False
-        self._over = False  # Closed has come
-        self.ended = asyncio.Event()  # the connection is gone
-        self._deadline: asyncio.TimerHandle | None = None
         self._chores = 0  # renewed when the script changes; chores of older ones are dropped
-        self._since = 0
-        self._active_at = 0.0  # something has come from the client
+        self._since = centre.wall_ms()
         self._submits = 0
         self._deliveries = 0
         self._open_submits = 0  # without an answer
@@ -97,12 +87,11 @@ class SmppConnection(asyncio.Protocol):
     def _behaviour(self) -> Behaviour:
         return self.account.behaviour if self.account is not None else self.centre.script.behaviour
 
-    # --- asyncio ------------------------------------------------------------------------------------------------------
+    @property
+    def _link(self) -> Link:
+        return self._behaviour.link
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises of TCP
-        self._transport = transport
-        self._wire = Wire(transport)
+    def _start(self) -> Session:
         script = self.centre.script
         config = SessionConfig(
             role=Role.SMSC,
@@ -113,76 +102,15 @@ class SmppConnection(asyncio.Protocol):
             unbind_timeout=script.response_timeout,
         )
         now = self._loop.time()
-        self._session = Session(config, now)
-        self._since, self._active_at = self.centre.wall_ms(), now
+        session = Session(config, now)
         self._server.opened(self)
         if self._calling is not None:
             request = Outbind(self._calling.system_id, str(self._calling.password or ""))
-            self._out.append(self._session.send(request, now)[1])
-            self._flush()
-        self._watch()
+            self._out.append(session.send(request, now)[1])
+        return session
 
-    def data_received(self, data: bytes) -> None:
-        now = self._active_at = self._loop.time()
-        for event in self._session.receive_data(data, now):
-            self._on(event, now)
-        self._flush()
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wire.lost()
-        for event in self._session.connection_lost(self._loop.time()):
-            self._on(event, self._loop.time())
-        if self._deadline is not None:
-            self._deadline.cancel()
+    def _end(self) -> None:
         self._server.closed(self)
-        self.ended.set()
-
-    def pause_writing(self) -> None:
-        self._transport.pause_reading()  # who does not read its answers is not heard either
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
-
-    def _watch(self) -> None:
-        """Have `_tick` called when the session needs it."""
-        deadline = self._session.next_deadline()
-        if deadline is None or (self._deadline is not None and self._deadline.when() <= deadline):
-            return
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._deadline = self._loop.call_at(deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._deadline = None
-        now = self._loop.time()
-        for event in self._session.tick(now):
-            self._on(event, now)
-        self._flush()
-        self._watch()
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        link = self._behaviour.link
-        own = self._session.data_to_send()
-        if own and not (link.answer_enquire_link and link.answer_unbind):
-            own = _without(
-                own,
-                {
-                    *(() if link.answer_enquire_link else (CommandId.ENQUIRE_LINK | 0x80000000,)),
-                    *(() if link.answer_unbind else (CommandId.UNBIND | 0x80000000,)),
-                },
-            )
-        if self._out or own:
-            self._wire.write(b"".join([*self._out, own]), link)
-            self._out.clear()
-        if self._over:
-            self._wire.close()
-
-    def _flush_soon(self) -> None:
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -487,14 +415,3 @@ class SmppConnection(asyncio.Protocol):
             "deliveries": self._deliveries,
             "in_flight": self._session.in_flight,
         }
-
-
-def _without(data: bytes, command_ids: set[int]) -> bytes:
-    """Whole PDUs, some kinds of them left out."""
-    kept = []
-    while data:
-        length, command_id = struct.unpack_from(">II", data)
-        if command_id not in command_ids:
-            kept.append(data[:length])
-        data = data[length:]
-    return b"".join(kept)

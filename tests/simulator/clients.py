@@ -64,7 +64,9 @@ class Lib:
     async def hear(self, count: int = 1) -> list[Any]:
         """Read until so many deliver_sm have come, answering each."""
         while len(self.heard) < count:
-            await asyncio.to_thread(self.client.read_once)
+            pdu = await asyncio.to_thread(self.client.read_pdu)
+            assert pdu.command == "deliver_sm"
+            self.client._message_received(pdu)
         return self.heard
 
     def close(self) -> None:
@@ -105,6 +107,11 @@ class Raw:
         answer = await self.read()
         assert answer.sequence == sequence
         return answer
+
+    async def flush(self, pdu: Pdu) -> None:
+        """Send a request, and let it go out by itself."""
+        self.send(pdu)
+        await self._writer.drain()
 
     async def frame(self) -> bytes | None:
         """The next whole frame; None: the SMSC has closed."""

@@ -1,0 +1,84 @@
+"""`python -m smsc_relay.simulator`, as a process."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import smpplib.client
+import smpplib.exceptions
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "smsc_relay.simulator", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ports(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """The SMPP port, and the URL of the control port: what it prints until it is ready."""
+    assert process.stdout is not None
+    smpp, control, ready = (process.stdout.readline().rstrip() for _ in range(3))
+    found = re.fullmatch(r"SMPP on 127\.0\.0\.1:(\d+)", smpp)
+    url = re.fullmatch(r"control on (http://127\.0\.0\.1:\d+)", control)
+    assert found is not None
+    assert url is not None
+    assert ready == "ready"
+    return int(found[1]), url[1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_starts_serves_and_stops(number: signal.Signals) -> None:
+    with command("--smpp-port", "0", "--control-port", "0", "--account", "ilha:secret") as process:
+        port, url = ports(process)
+        esme = smpplib.client.Client("127.0.0.1", port, timeout=10, allow_unknown_opt_params=True)
+        esme.connect()
+        esme.bind_transceiver(system_id="ilha", password="secret")
+        with urllib.request.urlopen(f"{url}/sessions", timeout=10) as answer:
+            assert b'"account": "ilha"' in answer.read()
+        process.send_signal(number)
+        asked = esme.read_pdu()
+        assert asked.command == "unbind"
+        with pytest.raises(smpplib.exceptions.ConnectionError):  # after a second without an answer
+            esme.read_pdu()
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        esme.disconnect()
+
+
+def test_a_bad_script_is_one_line() -> None:
+    with command("--script", "no/such.yaml") as process:
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == "simulator: no/such.yaml: cannot be read: No such file or directory\n"
+
+
+def test_a_port_that_is_taken() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        command("--smpp-port", str(taken.getsockname()[1]), "--control-port", "0") as process,
+    ):
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert "address already in use" in process.stderr.read()
