@@ -45,6 +45,7 @@ _TYPES: Final[dict[str, str]] = {
     "MMD": "messagemedia:MessageMedia",
     "MSS": "messente:Messente",
     "MT": "mtarget:Mtarget",
+    "NV": "novo:Novo",
     "NX": "nexmo:Nexmo",
     "SC": "smscentral:SmsCentral",
     "SDV": "smsdev:SmsDev",
