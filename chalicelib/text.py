@@ -107,7 +107,7 @@ def _bounded(pieces: Iterable[str], limit: int) -> Iterable[str]:
 def split(text: str, limit: int) -> list[str]:
     """Cut for an aggregator that takes at most `limit` characters (code points) a request.
 
-    A part ends at a space that is among its last five characters, else at the limit; parts are stripped, empty ones
+    A part ends at a space with at most five characters to the limit, else at the limit; parts are stripped, empty ones
     left out. A text within the limit stays as it is.
     """
     if limit < 1:
