@@ -45,6 +45,7 @@ _TYPES: Final[dict[str, str]] = {
     "MMD": "messagemedia:MessageMedia",
     "MSS": "messente:Messente",
     "MT": "mtarget:Mtarget",
+    "MTN": "mtn:Mtn",
     "NV": "novo:Novo",
     "NX": "nexmo:Nexmo",
     "SC": "smscentral:SmsCentral",
@@ -60,6 +61,7 @@ _TYPES: Final[dict[str, str]] = {
     "TRM": "termii:Termii",
     "TS": "telesom:Telesom",
     "TW": "twiml:Twiml",
+    "TXB": "textbee:Textbee",
     "VMS": "vonagemessages:VonageMessages",
     "YO": "yo:Yo",
 }
