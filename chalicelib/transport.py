@@ -289,7 +289,7 @@ class Http:
         """An access token, kept by this process until a minute before its end.
 
         `key` names the account, and should change with its credentials. `fetch` gets a token and its life in seconds.
-        `fresh` does not take a kept one. The token is masked in the exchanges that follow.
+        `fresh` does not take a kept one. The token is masked in the exchanges, also in that which fetched it.
         """
         with _lock:
             token, until = _tokens.get(key, ("", 0.0))
@@ -298,6 +298,8 @@ class Http:
             with _lock:
                 _tokens[key] = (token, time.time() + max(seconds - TOKEN_MARGIN, seconds / 2))
         self.redact.add(token)
+        for exchange in self.exchanges:
+            exchange["response"] = self.redact(exchange["response"])
         return token
 
     def with_token(self, key: str, fetch: Callable[[], tuple[str, float]], offer: Callable[[str], _T]) -> _T:

@@ -612,6 +612,17 @@ def test_a_token_is_kept_and_masked(fetched: list[str]) -> None:
     assert one.redact("Bearer token-0, token-1") == "Bearer **********, **********"
 
 
+def test_the_exchange_that_fetched_a_token_does_not_show_it(fetched: list[str]) -> None:
+    with serve(answering(ok(b'{"access_token":"tok/1","expires_in":60}'))) as server:
+        one = http()
+
+        def fetch() -> tuple[str, float]:
+            return str(one.post(server.url, harmless=True).pick("access_token")), 60.0
+
+        assert one.token("a", fetch) == "tok/1"
+    assert one.exchanges[0]["response"].endswith('{"access_token":"**********","expires_in":60}')
+
+
 def test_a_token_past_its_end_is_fetched_again(fetched: list[str]) -> None:
     one = http()
     assert [one.token("a", fetcher(fetched, 0.0)) for _ in range(2)] == ["token-0", "token-1"]
