@@ -191,6 +191,8 @@ def tlv_flaws(pdu: Pdu) -> tuple[Flaw, ...]:
     for tag, value in pdu.tlvs:
         spec = TLVS.get(tag)
         if spec is None:
+            if not tag:
+                flaws.append(Flaw(Status.ESME_RINVTLVSTREAM, "TLV of tag 0"))
             continue
         kind, low, high = spec
         if not low <= len(value) <= high:

@@ -170,6 +170,8 @@ def test_a_whole_64_kib_payload() -> None:
 def _checked(frame: bytes) -> None:
     """A frame is a PDU or a decode error with what its header says; what has no flaw is written the same."""
     _, command_id, status, sequence = struct.unpack_from(">IIII", frame)
+    flawless: Pdu | None
+    answer: int | None
     try:
         found = decode(frame)
     except SmppDecodeError as error:

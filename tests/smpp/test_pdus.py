@@ -57,8 +57,8 @@ def test_every_kind(kind: type[Any]) -> None:
 
 
 def test_what_is_equal() -> None:
-    assert BindTransmitter() != BindReceiver()
-    assert SubmitSm(short_message=b"x") != DeliverSm(short_message=b"x")
+    assert len({BindTransmitter(), BindReceiver(), BindTransceiver()}) == 3
+    assert len({SubmitSm(short_message=b"x"), DeliverSm(short_message=b"x")}) == 2
     assert SubmitSmResp(None) != SubmitSmResp("")
     assert BindTransceiver().interface_version == 0x34
 
@@ -77,7 +77,7 @@ _SECRETS: dict[Kind, Any] = {
 
 
 @pytest.mark.parametrize("kind", pdus.ALL, ids=lambda kind: kind.__name__)
-def test_a_repr_tells_lengths_and_no_values(kind: type[Pdu]) -> None:
+def test_a_repr_tells_lengths_and_no_values(kind: type[Any]) -> None:
     values = {item.name: _SECRETS[item.kind] for item in LAYOUTS[kind] if item.kind in _SECRETS}
     pdu = kind(**values, tlvs=((0x0424, _SECRET.encode()), (0x1401, b"ab")))
     for shown in (repr(pdu), str(pdu), f"{pdu}", repr([pdu]), repr(Decoded(pdu, 1, 0))):
