@@ -1,0 +1,123 @@
+"""MTN's Developer Portal, SMS v2: https://developers.mtn.com/"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from chalicelib.channels import dates
+from chalicelib.channels.base import (
+    DELIVERED,
+    ERRORED,
+    FAILED,
+    IGNORED,
+    SENT,
+    ChannelConfig,
+    HttpChannel,
+    Ignored,
+    Part,
+    Request,
+    Secret,
+    Url,
+    route,
+)
+from chalicelib.channels.parts import international
+from chalicelib.channels.request import Event
+from chalicelib.outcomes import Accepted, ChannelDown, Temporary
+from chalicelib.transport import Response, judge
+
+if TYPE_CHECKING:
+    from chalicelib.transport import Http
+
+_TOKEN_LIFE: Final = 3600.0  # seconds, where MTN does not say
+
+
+def judge_token(response: Response) -> None:
+    """A refused login is the account's trouble, and is told with 400 as well as 401 (RFC 6749 section 5.2)."""
+    if 400 <= response.status < 500 and response.status != 429:
+        code = response.pick_id("error") or str(response.status)
+        raise ChannelDown("MTN refuses our consumer key and secret", code, credentials=True)
+    judge(response)
+
+
+class Mtn(HttpChannel):
+    """JSON both ways, messages and reports at one URL; OAuth; MTN cuts long messages itself."""
+
+    code = "MTN"
+    name = "MTN Developer Portal"
+    max_length = None
+
+    class Config(ChannelConfig):
+        """Keys of RapidPro's MTN channel: consumer key and consumer secret; the subscription is of our callback."""
+
+        api_key: Secret
+        auth_token: Secret
+        cp_address: str = ""
+        api_host: Url = "https://api.mtn.com"
+        mtn_subscription_id: str = ""
+
+    config: Config
+    statuses = {
+        "DELIVRD": DELIVERED,
+        "DeliveredToTerminal": DELIVERED,
+        "DeliveredToNetwork": SENT,
+        "DeliveryUncertain": SENT,
+        "EXPIRED": FAILED,
+        "DeliveryImpossible": ERRORED,
+        "MessageWaiting": IGNORED,
+        "DeliveryNotificationNotSupported": IGNORED,
+    }
+
+    @route("POST", "receive")
+    def on_event(self, request: Request) -> Event:
+        """What has a message is one; everything else is a report."""
+        data = request.json()
+        text = data.get("message")
+        if text:
+            (sender,) = data.require("senderAddress")
+            created = data.integer("created")
+            received_at = None if created is None else dates.epoch_millis(created)
+            return self.incoming(international(sender), text, received_at=received_at)
+        external_id = data.scalar("transactionId")
+        if not external_id:
+            raise Ignored("neither a message nor a transactionId")
+        return self.update(data.get("deliveryStatus"), external_id=external_id)
+
+    def send(self, part: Part, http: Http) -> Accepted:
+        """One POST a message; our id is the correlator, by which MTN knows a repeated request."""
+        body: dict[str, Any] = {
+            "senderAddress": part.address.removeprefix("+"),
+            "receiverAddress": [part.message.to_no_plus],
+            "message": part.text,
+            "clientCorrelator": part.idempotency,
+        }
+        if self.config.cp_address:
+            body["cpAddress"] = self.config.cp_address
+
+        def offer(token: str) -> Accepted:
+            headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
+            answer = http.post(f"{self._host}/v2/messages/sms/outbound", json=body, headers=headers)
+            return Accepted(answer.pick_id("transactionId"))
+
+        config = self.config
+        account = f"{self._host} {config.api_key} {config.auth_token}"
+        key = f"mtn:{hashlib.sha256(account.encode('utf-8', 'replace')).hexdigest()}"
+        return http.with_token(key, lambda: self._fetch(http), offer)
+
+    def _fetch(self, http: Http) -> tuple[str, float]:
+        """A new access token and its life in seconds, which MTN writes as a string."""
+        answer = http.post(
+            f"{self._host}/v1/oauth/access_token?grant_type=client_credentials",
+            form={"client_id": str(self.config.api_key), "client_secret": str(self.config.auth_token)},
+            headers={"Accept": "application/json"},
+            judge=judge_token,
+            harmless=True,
+        )
+        token, seconds = answer.pick_id("access_token"), answer.pick_id("expires_in")
+        if not token:
+            raise Temporary("MTN's answer holds no access_token")
+        return token, float(seconds) if seconds.isascii() and seconds.isdigit() else _TOKEN_LIFE
+
+    @property
+    def _host(self) -> str:
+        return self.config.api_host.rstrip("/")
