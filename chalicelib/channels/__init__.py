@@ -64,6 +64,7 @@ _TYPES: Final[dict[str, str]] = {
     "TW": "twiml:Twiml",
     "TXB": "textbee:Textbee",
     "VMS": "vonagemessages:VonageMessages",
+    "WV": "wavy:Wavy",
     "YO": "yo:Yo",
 }
 
