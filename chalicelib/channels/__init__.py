@@ -49,6 +49,7 @@ _TYPES: Final[dict[str, str]] = {
     "MTN": "mtn:Mtn",
     "NV": "novo:Novo",
     "NX": "nexmo:Nexmo",
+    "RR": "redrabbit:RedRabbit",
     "SC": "smscentral:SmsCentral",
     "SDV": "smsdev:SmsDev",
     "SGA": "smsgate:SmsGate",
