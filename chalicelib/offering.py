@@ -111,6 +111,7 @@ class Offer:
             if self._sender.config.in_doubt != "resend":
                 return self._doubtful(part, STOPPED)
             telemetry.count("in_doubt", self.job.channel.aggregator)
+        self._hop("claimed", index)
         waypoints.reached("send.claimed")
         ended = self._request(part)
         if isinstance(ended, ChannelDown) and ended.credentials and self._secrets_changed():

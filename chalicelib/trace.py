@@ -1,8 +1,8 @@
 """The trace: every hop of every message, for the engineer who must find out why it did not arrive.
 
-Items are append-only, `pk` = our id of the message, `sk` = time and a random tail, `d` = the hop as gzipped JSON of at
-most 16 KB, kept 7 days. Texts and full numbers live only here. Writing is best effort and comes after the conclusion:
-a trace never endangers a message, so nothing here raises.
+Items are append-only, `pk` = our id of the message, `sk` = time and a random tail, `d` = the hops of one flush as
+gzipped JSON of at most 16 KB, kept 7 days. Texts and full numbers live only here. Writing is best effort and comes
+after the conclusion: a trace never endangers a message, so nothing here raises.
 """
 
 from __future__ import annotations
@@ -48,13 +48,17 @@ def flush() -> None:
     """Write what has been noted. Never raises: what cannot be written is dropped, and logged once."""
     with _lock:
         items, _waiting[:] = list(_waiting), []
-    for start in range(0, len(items), _BATCH):
+    by_subject: dict[str, list[dict[str, Any]]] = {}
+    for item in items:
+        by_subject.setdefault(item["pk"], []).append(item)
+    rows = [row for hops in by_subject.values() for row in _rows(hops)]
+    for start in range(0, len(rows), _BATCH):
         try:
-            _write([_row(item) for item in items[start : start + _BATCH]])
+            _write(rows[start : start + _BATCH])
         except Exception as error:
             from chalicelib import telemetry
 
-            telemetry.logger().warning("trace_lost", extra={"hops": len(items) - start, "error": type(error).__name__})
+            telemetry.logger().warning("trace_lost", extra={"items": len(rows) - start, "error": type(error).__name__})
             return
 
 
@@ -67,28 +71,43 @@ def _write(rows: list[dict[str, Any]]) -> None:
             return
 
 
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    at = item["at"]
+def _rows(hops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The hops of one subject as one item, since each item costs a write; each as its own where that is too large."""
+    if len(hops) > 1:
+        data = _gzip([_bare(item) for item in hops])
+        if len(data) <= MAX_OCTETS:
+            return [_row(hops[0], data)]
+    return [_row(item, _packed(_bare(item))) for item in hops]
+
+
+def _bare(item: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in item.items() if k != "pk"}
+
+
+def _row(first: dict[str, Any], data: bytes) -> dict[str, Any]:
+    at = first["at"]
     return {
-        "pk": {"S": item["pk"] or "-"},
+        "pk": {"S": first["pk"] or "-"},
         "sk": {"S": f"{at:013d}#{secrets.token_hex(4)}"},
-        "d": {"B": _packed({k: v for k, v in item.items() if k != "pk"})},
+        "d": {"B": data},
         "ttl": {"N": str(at // 1000 + KEEP)},
     }
 
 
 def _packed(hop_fields: dict[str, Any]) -> bytes:
     """The hop as gzipped JSON; one that is too large loses its exchanges' bodies first, then its exchanges."""
-    data = _gzip(hop_fields)
+    data = _gzip([hop_fields])
     if len(data) > MAX_OCTETS:
         slim = [{k: str(v)[:2000] for k, v in exchange.items()} for exchange in hop_fields.get("exchanges", [])]
-        data = _gzip({**hop_fields, "exchanges": slim, "cut": True})
+        data = _gzip([{**hop_fields, "exchanges": slim, "cut": True}])
     if len(data) > MAX_OCTETS:
-        data = _gzip({"at": hop_fields["at"], "hop": hop_fields["hop"], "channel": hop_fields["channel"], "cut": True})
+        data = _gzip(
+            [{"at": hop_fields["at"], "hop": hop_fields["hop"], "channel": hop_fields["channel"], "cut": True}]
+        )
     return data
 
 
-def _gzip(value: dict[str, Any]) -> bytes:
+def _gzip(value: list[dict[str, Any]]) -> bytes:
     return gzip.compress(
         json.dumps(value, separators=(",", ":"), default=str).encode("ascii"), compresslevel=6, mtime=0
     )
@@ -105,4 +124,5 @@ def read(subject: str) -> list[dict[str, Any]]:
             ExpressionAttributeValues={":subject": {"S": subject}},
         )
     )
-    return [json.loads(gzip.decompress(row["d"]["B"])) for page in pages for row in page["Items"]]
+    hops = [hop for page in pages for row in page["Items"] for hop in json.loads(gzip.decompress(row["d"]["B"]))]
+    return sorted(hops, key=lambda hop: int(hop["at"]))  # stable: of one moment, as they were noted

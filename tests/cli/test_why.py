@@ -93,7 +93,7 @@ def test_a_message_all_the_way(gateway: Aws, jangada: Jangada) -> None:
     assert "/send -> 200 in " in ran.out
     assert f"/c/ex/{CHANNEL}/delivered -> 200 in " in ran.out
     assert hops(told(jangada, "1")) == [
-        "queued", "wired", "outcome", "receipt", "delivered", "platform_accepted"]  # fmt: skip
+        "queued", "claimed", "wired", "outcome", "receipt", "delivered", "platform_accepted"]  # fmt: skip
     assert "s3cret" not in ran.out + jangada("why", "1", "--bodies").out + jangada("why", "1", "--json").out
     assert "> Hello" not in ran.out
     assert "Hello" in jangada("why", "1", "--bodies").out

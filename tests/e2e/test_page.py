@@ -1,0 +1,106 @@
+"""`make run` as a user has it: the page in a real browser, both ways over every line, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from local.emulator import ROOT, free_port
+from local.world import LINES
+from tests.tools import tool
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+PATIENCE = 60_000  # ms
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """`python -m local`, afloat."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "JANGADA_LOCAL" in line:
+            break
+    assert "afloat" in said, said
+    assert f"http://localhost:{port}" in said
+    yield port, process
+    if process.poll() is None:
+        process.kill()
+
+
+@pytest.fixture
+def page(local: tuple[int, subprocess.Popen[str]]) -> Iterator[Page]:
+    """The page of `make run`, whose scripts must not fail."""
+    chromium = tool("chromium")
+    environment: dict[str, str | float | bool] = dict(os.environ)
+    path = chromium.path
+    if chromium.libraries:  # Debian's wrapper looks only in /usr/lib
+        environment["LD_LIBRARY_PATH"] = chromium.libraries
+        path = path.parent.parent / "lib/chromium/chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET, env=environment)
+        opened = browser.new_page(viewport={"width": 1280, "height": 900})
+        problems: list[str] = []
+        opened.on("pageerror", lambda error: problems.append(str(error)))
+        opened.goto(f"http://localhost:{local[0]}")
+        yield opened
+        browser.close()
+        assert problems == []
+
+
+def test_messages_both_ways_over_every_line(page: Page, tmp_path: Path) -> None:
+    for line in LINES:
+        page.select_option("#platform select", line.code)
+        page.fill("#platform input", f"Muraho {line.code} ☀ <b>")
+        page.press("#platform input", "Enter")
+        expect(page.locator("#inbox")).to_contain_text(f"Muraho {line.code} ☀ <b>", timeout=PATIENCE)
+        page.select_option("#phone select", line.code)
+        page.fill("#phone input", f"Yego {line.code} é")
+        page.click("#phone button")
+        expect(page.locator("#got")).to_contain_text(f"Yego {line.code} é", timeout=PATIENCE)
+        way = page.locator("#hops > .m").filter(has_text=f"Muraho {line.code}")
+        expect(way).to_have_count(1)
+        expect(way.locator(".hop.delivered")).to_have_count(1, timeout=PATIENCE)
+        expect(way.locator(".hop.platform_accepted").first).to_be_visible(timeout=PATIENCE)
+        hops = way.locator(".hop").all_inner_texts()
+        assert [hop for hop in hops if hop.startswith(("queued", "wired"))], hops
+        assert all(re.search(r" \d+ ms", hop) for hop in hops), hops
+    picture = Path(os.environ.get("JANGADA_SCREENSHOT") or tmp_path / "page.png")
+    page.screenshot(path=picture, full_page=True)
+    assert picture.stat().st_size > 10_000
+
+
+def test_ctrl_c_stops_everything(local: tuple[int, subprocess.Popen[str]]) -> None:
+    _, process = local
+    children = _children(process.pid)
+    assert children
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert process.stdout
+    assert "stopped" in process.stdout.read()
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in children if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert left == []
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in found]
