@@ -24,7 +24,7 @@ from chalicelib.channels.base import (
     Text,
     route,
 )
-from chalicelib.channels.parts import part_of, piece
+from chalicelib.channels.parts import international, part_of, piece
 from chalicelib.channels.signatures import hmac_of, same
 from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.outcomes import Accepted, ChannelDown, Permanent, Temporary, Throttled
@@ -136,7 +136,7 @@ class Nexmo(HttpChannel):
         part = None
         if form.get("concat-ref"):
             part = piece(form.get("concat-ref"), form.integer("concat-total"), form.integer("concat-part"))
-        return self.incoming(sender, form.get("text"), external_id=form.get("messageId"), piece=part)
+        return self.incoming(international(sender), form.get("text"), external_id=form.get("messageId"), piece=part)
 
     @route("GET POST", "status")
     def on_status(self, request: Request) -> StatusUpdate:

@@ -52,6 +52,7 @@ def status(data: dict[str, str] | None = None, **changes: str) -> Request:
         pytest.param(receive(without(MO, "messageId")), mo("+447700900123", "Hi there"), id="no-id"),
         pytest.param(receive(text="Ünï 😀\x00"), mo("+447700900123", "Ünï 😀", external_id="0A01"), id="unicode"),
         pytest.param(receive(msisdn="40404"), mo("40404", "Hi there", external_id="0A01"), id="short-code"),
+        pytest.param(receive(msisdn="4791234567"), mo("+4791234567", "Hi there", external_id="0A01"), id="ten-digits"),
         pytest.param(receive(msisdn="0700111222"), mo("+254700111222", "Hi there", external_id="0A01"), id="national"),
     ],
 )  # fmt: skip
