@@ -112,8 +112,8 @@ class Account:
                 pass
         finally:
             self._pumping = False
-        if self._queue and not any(link.takes for link in self.links):
-            self._centre.wanted(self)
+        if self._queue and self.settings.outbind and not any(link.takes for link in self.links):
+            self._centre.wanted(self, self.settings.outbind)
 
     def _send_next(self) -> bool:
         delivery = self._queue[0]

@@ -119,10 +119,10 @@ class Centre:
             mo.account = account.name
             account.enqueue(mo.parts)
 
-    def wanted(self, account: Account) -> None:
-        """Something waits for the account, and it has no receiver."""
-        if account.settings.outbind is not None and self.outbind is not None:
-            self.outbind(account, account.settings.outbind)
+    def wanted(self, account: Account, outbind: Outbind) -> None:
+        """Something waits for the account, it has no receiver, and its client can be called."""
+        if self.outbind is not None:
+            self.outbind(account, outbind)
 
     def changed(self) -> None:
         """Something has happened that somebody may wait for."""

@@ -194,7 +194,6 @@ class SmppConnection(Endpoint):
         if self._session.state is State.BINDING:
             call()
             self._flush()
-            self._watch()
 
     def _refuse_bind(self, status: int) -> None:
         now = self._loop.time()
@@ -351,7 +350,6 @@ class SmppConnection(Endpoint):
             return
         self._deliveries += 1
         self._flush_soon()
-        self._watch()
 
     def disconnect(self, how: str) -> None:
         now = self._loop.time()
@@ -365,7 +363,6 @@ class SmppConnection(Endpoint):
             self._wire.reset()
             return
         self._flush()
-        self._watch()
 
     def send_raw(self, data: bytes) -> None:
         """Octets of the user's own."""
@@ -385,7 +382,6 @@ class SmppConnection(Endpoint):
         if chores == self._chores and self._session.is_bound:
             self._out.append(self._session.send(EnquireLink(), self._loop.time())[1])
             self._flush()
-            self._watch()
             self.centre.link_timers.after(interval, self._enquire, chores, interval)
 
     def _idle(self, chores: int, how: str, limit: float) -> None:

@@ -55,14 +55,12 @@ class Endpoint(asyncio.Protocol, ABC):
         self._wire = Wire(transport)
         self._session = self._start()
         self._flush()
-        self._watch()
 
     def data_received(self, data: bytes) -> None:
         now = self._active_at = self._loop.time()
         for event in self._session.receive_data(data, now):
             self._on(event, now)
         self._flush()
-        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wire.lost()
@@ -94,7 +92,6 @@ class Endpoint(asyncio.Protocol, ABC):
         for event in self._session.tick(now):
             self._on(event, now)
         self._flush()
-        self._watch()
 
     def _flush(self) -> None:
         self._flush_due = False
@@ -109,6 +106,7 @@ class Endpoint(asyncio.Protocol, ABC):
             self._out.clear()
         if self._over:
             self._wire.close()
+        self._watch()
 
     def _flush_soon(self) -> None:
         if not self._flush_due:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Final
 
-from smsc_relay.simulator.content import Place, place_of, take_header, with_header
+from smsc_relay.simulator.content import Place, decode, place_of, take_header, with_header
 from smsc_relay.simulator.deliveries import MoPart, Receipt
 from smsc_relay.simulator.phones import Wants
 from smsc_relay.simulator.settings import Behaviour, Receipts
@@ -244,7 +244,8 @@ def _receipt_octets(receipt: Receipt, how: Receipts, message_id: str) -> bytes:
             "stat": how.words.get(receipt.state, receipt.state),
             "state": int(_STATES[receipt.state]),
             "err": receipt.err,
-            "text": (segment.text() or "")[:_TEXT],
+            # Decoding is what costs most here, and four octets are more than a character ever takes.
+            "text": (decode(segment.octets[: 4 * _TEXT], segment.alphabet) or "")[:_TEXT],
             "to": segment.to,
             "from": segment.source,
         }
