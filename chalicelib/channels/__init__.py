@@ -49,6 +49,7 @@ _TYPES: Final[dict[str, str]] = {
     "MTN": "mtn:Mtn",
     "NV": "novo:Novo",
     "NX": "nexmo:Nexmo",
+    "PM": "playmobile:PlayMobile",
     "RR": "redrabbit:RedRabbit",
     "SC": "smscentral:SmsCentral",
     "SDV": "smsdev:SmsDev",
@@ -67,6 +68,7 @@ _TYPES: Final[dict[str, str]] = {
     "VMS": "vonagemessages:VonageMessages",
     "WV": "wavy:Wavy",
     "YO": "yo:Yo",
+    "ZVS": "zenvia:Zenvia",
 }
 
 CODES: Final[tuple[str, ...]] = tuple(_TYPES)
