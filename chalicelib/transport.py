@@ -304,8 +304,9 @@ class Http:
 
     def with_token(self, key: str, fetch: Callable[[], tuple[str, float]], offer: Callable[[str], _T]) -> _T:
         """What `offer` gives with the kept token; where the aggregator refuses it (401), with a new one, once."""
+        token = self.token(key, fetch)
         try:
-            return offer(self.token(key, fetch))
+            return offer(token)
         except ChannelDown as down:
             if not down.credentials:
                 raise
