@@ -34,6 +34,7 @@ _TYPES: Final[dict[str, str]] = {
     "GL": "globe:Globe",
     "GWA": "gatewayapi:GatewayApi",
     "H9": "hub9:Hub9",
+    "HM": "hormuud:Hormuud",
     "HX": "highconnection:HighConnection",
     "IB": "infobip:Infobip",
     "JS": "jasmin:Jasmin",
