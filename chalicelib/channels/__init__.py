@@ -69,6 +69,7 @@ _TYPES: Final[dict[str, str]] = {
     "VMS": "vonagemessages:VonageMessages",
     "WV": "wavy:Wavy",
     "YO": "yo:Yo",
+    "ZV": "zenviaold:ZenviaOld",
     "ZVS": "zenvia:Zenvia",
 }
 
