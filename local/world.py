@@ -30,7 +30,7 @@ class Line:
 LINES: Final = (
     Line("EX", "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4", "8080", "External API (HTTP)"),
     Line("AT", "2b7c6f0e-51d3-4c1a-9a3e-0d4c8f6b7a21", "20880", "Africa's Talking (HTTP)"),
-    # SMPP Line("SMPP", "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42", "8090", "SMSC (SMPP)"),
+    Line("SMPP", "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42", "8090", "SMSC (SMPP)"),
 )
 SECRETS: Final = {
     "demo-ex": {"send_authorization": "Token demo"},

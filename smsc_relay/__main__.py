@@ -1,0 +1,49 @@
+"""`python -m smsc_relay`: the relay between the lanes in SQS and the SMSCs. SIGTERM ends it, nothing left undone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+from chalicelib import telemetry
+from smsc_relay import health
+from smsc_relay.relay import Relay
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or Ctrl-C. 0: all that was under way is safe; 1: AWS could not be told in time."""
+    parser = argparse.ArgumentParser(prog="python -m smsc_relay", description=__doc__)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="an aggregator; may be repeated")
+    parser.add_argument("--health-port", type=int, metavar="PORT", help="answer GET / with the state of the links")
+    parser.add_argument("--health-host", default="127.0.0.1", metavar="HOST", help="where (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    return asyncio.run(serve(Relay(options.only), options.health_port, options.health_host))
+
+
+async def serve(relay: Relay, health_port: int | None = None, health_host: str = "127.0.0.1") -> int:
+    """Run `relay` until it is told to stop; answers the exit status."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_on_fault)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, relay.stop)
+    server = await health.serve(health_port, health_host, relay.report) if health_port is not None else None
+    telemetry.logger().info("relay_started")
+    clean = await relay.run()
+    telemetry.logger().log(20 if clean else 40, "relay_stopped", extra={"clean": clean})
+    if server is not None:
+        server.close()
+    return 0 if clean else 1
+
+
+def _on_fault(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """What nobody has caught: kind and place, for its text may quote a message."""
+    error = context.get("exception")
+    at = telemetry.where(error.__traceback__) if isinstance(error, BaseException) else ""
+    telemetry.logger().error("relay_fault", extra={"error": type(error).__name__, "at": at})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The SMSC accounts that the registry knows, with everything a link needs. Blocking: for a thread."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from chalicelib import queues, registry
+from chalicelib.channels import UnknownType
+from chalicelib.channels.config import ConfigError
+from chalicelib.registry import Aggregator, Channel
+from smsc_relay import dialects
+from smsc_relay.config import LinkConfig, tls_context
+from smsc_relay.protocol import Dialect
+
+
+class Kind(NamedTuple):
+    """An SMSC type."""
+
+    dialect: Dialect
+    config: type[LinkConfig]
+
+
+def kind_of(code: str) -> Kind:
+    """The type `code` (raises as `dialects.load`)."""
+    return Kind(dialects.load(code), dialects.config_of(code))
+
+
+class Sender(NamedTuple):
+    """What a channel's messages are cut and sent by. `config` None: the channel's settings cannot be used."""
+
+    enabled: bool
+    config: LinkConfig | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account at an SMS company. Two are equal when one connection serves both."""
+
+    name: str
+    kind: Kind
+    config: LinkConfig
+    tls: ssl.SSLContext | None = field(default=None, compare=False)
+    channels: Mapping[str, Sender] = field(default_factory=dict, compare=False)  # by UUID
+
+    @property
+    def dialect(self) -> Dialect:
+        """Of its type."""
+        return self.kind.dialect
+
+    @property
+    def lanes(self) -> tuple[str, str]:
+        """The queues that it is served from: replies, bulk."""
+        replies, bulk = (queues.lane_name(self.name, own=True, bulk=bulk) for bulk in (False, True))
+        return queues.lane_queue(replies), queues.lane_queue(bulk)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the registry has: the accounts that can be served, and why others cannot."""
+
+    accounts: Mapping[str, Account]
+    unusable: Mapping[str, str]  # name -> reason, without values
+
+
+def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> Found:
+    """Every SMSC account, or those named in `only`.
+
+    Raises:
+        registry.RegistryUnavailable: AWS does not answer.
+    """
+    accounts: dict[str, Account] = {}
+    unusable: dict[str, str] = {}
+    channels: dict[str, list[Channel]] = {}
+    for channel in registry.channels():
+        channels.setdefault(channel.aggregator, []).append(channel)
+    for one in registry.aggregators():
+        if not one.is_smsc or (only and one.name not in only):
+            continue
+        try:
+            accounts[one.name] = _account(one, channels.get(one.name, []), kinds)
+        except (ConfigError, UnknownType, ImportError, registry.RegistryUnavailable) as error:
+            unusable[one.name] = str(error)
+    return Found(accounts, unusable)
+
+
+def _account(one: Aggregator, channels: list[Channel], kinds: Callable[[str], Kind]) -> Account:
+    kind = kinds(one.type)
+    hidden = registry.secrets(one.name) if one.secrets else {}
+    given = {**one.config, **{key: hidden[key] for key in one.secrets if key in hidden}}
+    config = kind.config.read(given)
+    senders = {channel.uuid: Sender(channel.enabled, _config(channel, given, config)) for channel in channels}
+    return Account(one.name, kind, config, tls_context(config), senders)
+
+
+def _config(channel: Channel, given: Mapping[str, Any], shared: LinkConfig) -> LinkConfig | None:
+    if not channel.config:
+        return shared
+    try:
+        return type(shared).read({**given, **channel.config})
+    except ConfigError:
+        return None

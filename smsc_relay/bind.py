@@ -1,0 +1,235 @@
+"""One bind: kept up by connecting, logging in, and beginning anew after a wait that fits what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chalicelib import queues, telemetry
+from chalicelib.clock import now_ms
+from smsc_relay.accounts import Account
+from smsc_relay.connection import Connection
+from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
+
+if TYPE_CHECKING:
+    from smsc_relay.jobs import Job, Part
+
+UNRECORDED: Final = 50  # outcomes on their way to SQS that a bind with a small window may have
+STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMSCs log in and drop
+REFUSED_STEPS: Final = (1, 5, 15)  # times `refused_delay`, from refusal to refusal: hammering locks accounts
+
+
+class Permits(Protocol):
+    """Who may hold a bind: one process at a time, where several run."""
+
+    def hold(self, bind: str, revoked: Callable[[], None]) -> AbstractAsyncContextManager[Any]:
+        """Entered when the bind may be opened; `revoked` is called when its socket must close at once."""
+
+
+class Free:
+    """The only process there is needs no permission."""
+
+    def hold(self, bind: str, revoked: Callable[[], None]) -> AbstractAsyncContextManager[Any]:
+        """At once."""
+        return nullcontext()
+
+
+class Owner(Protocol):
+    """The link."""
+
+    def up(self, bind: Bind) -> None:
+        """It has logged in."""
+
+    def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
+        """What came over it."""
+
+    def down(self, bind: Bind, lost: Sequence[Any]) -> None:
+        """It has ended; no answer can come for the submits `lost`."""
+
+
+class Bind:
+    """One connection of a link, with the segments that wait for it."""
+
+    def __init__(self, name: str, role: Role, account: Account, owner: Owner, permits: Permits) -> None:
+        self.name, self.role = name, role
+        self._account, self._owner, self._permits = account, owner, permits
+        self._tls = account.tls
+        self.connection: Connection | None = None
+        self.state = "down"  # for people: down, connecting, logging in, up, waiting, refused
+        self.since = now_ms()
+        self.reason = ""  # of the last end
+        self._failures = 0
+        self._refusals = 0
+        self._refused: Refused | None = None
+        self._up_at = 0.0
+        self._address = 0  # of the account's, the one to try first
+        # What the link's traffic has on it:
+        self.window = account.config.window
+        self.unrecorded = 0  # answers whose outcome is not in SQS yet
+        self.most_unrecorded = max(self.window, UNRECORDED)
+        self.queue: deque[Job] = deque()  # begun, with segments to submit
+        self.again: deque[Part] = deque()  # throttled segments whose time has come
+        self.jobs: set[Job] = set()  # begun on it and not concluded
+
+    @property
+    def ready(self) -> bool:
+        """Segments may be submitted over it."""
+        connection = self.connection
+        return self.role.submits and connection is not None and connection.open and connection.conversation.ready
+
+    @property
+    def in_flight(self) -> int:
+        """Submits without an answer so far."""
+        return self.connection.conversation.in_flight if self.connection is not None else 0
+
+    @property
+    def room(self) -> int:
+        """Segments that may be submitted now: within the window, and while enough outcomes are safe."""
+        connection = self.connection
+        if connection is None or not self.ready or connection.blocked or self.unrecorded >= self.most_unrecorded:
+            return 0
+        return self.window - connection.conversation.in_flight
+
+    # --- keeping it up ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Keep it up until cancelled. Cancelled while it is up, it drops the connection: let it `leave` before."""
+        while True:
+            async with self._permits.hold(self.name, self.drop):
+                delay = await self._once()
+            await asyncio.sleep(delay)
+
+    async def _once(self) -> float:
+        """One connection from beginning to end; answers how long to wait before the next."""
+        self._become("connecting")
+        self._refused = None
+        try:
+            connection = await self._connect()
+        except Exception as error:  # no address, no route, no answer, no common TLS: whatever it is, it is tried again
+            self._failures += 1
+            return self._wait(f"no connection: {type(error).__name__}")
+        self._up_at = 0.0
+        try:
+            ended = await asyncio.shield(connection.over)
+        except asyncio.CancelledError:
+            connection.drop()
+            await connection.over
+            raise
+        lived = asyncio.get_running_loop().time() - self._up_at if self._up_at else 0.0
+        self._failures = 0 if lived >= STEADY else self._failures + 1
+        return self._wait(ended.reason)
+
+    async def _connect(self) -> Connection:
+        """Connect to the first address that answers, beginning with the one that did last time."""
+        config, loop = self._account.config, asyncio.get_running_loop()
+        addresses = config.addresses(self.role)
+        for nth in range(len(addresses)):
+            self._address = (self._address + bool(nth)) % len(addresses)
+            host, port = addresses[self._address]
+            around = Surroundings(self._account.name, now_ms, queues.new_id)
+            conversation = self._account.dialect.conversation(config, self.role, loop.time(), around)
+            made = Connection(conversation, self._heard)
+            self.connection = made  # before its first octet comes
+            try:
+                async with asyncio.timeout(config.connect_timeout):
+                    await loop.create_connection(
+                        lambda made=made: made,
+                        host,
+                        port,
+                        ssl=self._tls,
+                        server_hostname=(config.tls_server_name or host) if self._tls else None,
+                        local_addr=(config.local_host, 0) if config.local_host else None,
+                    )
+            except BaseException as error:
+                self.connection = None
+                made.drop()
+                if isinstance(error, OSError) and nth < len(addresses) - 1:
+                    continue
+                self._address = (self._address + 1) % len(addresses)
+                raise
+            if self.state == "connecting":
+                self._become("logging in")
+            return made
+        raise OSError("no address")
+
+    def _wait(self, reason: str) -> float:
+        """How long to wait after an end."""
+        config, refused = self._account.config, self._refused
+        if refused is not None and not refused.busy:
+            step = REFUSED_STEPS[min(self._refusals, len(REFUSED_STEPS) - 1)] if refused.credentials else 1
+            self._refusals += refused.credentials
+            delay, state = config.refused_delay * step, "refused"
+            reason = f"refused: {refused.reason}"
+        else:
+            steps = max(0, min(self._failures - 1, 30))
+            delay, state = min(config.reconnect_max, config.reconnect_min * 2**steps) * _jitter(), "waiting"
+        self._become(state, reason)
+        extra = {"aggregator": self._account.name, "bind": self.name, "reason": reason, "retry_in_s": round(delay, 1)}
+        if state == "refused":
+            telemetry.logger().error("channel_down", extra=extra)
+        else:
+            telemetry.logger().warning("bind_down", extra=extra)
+        return delay
+
+    def _become(self, state: str, reason: str = "") -> None:
+        if (state, reason) != (self.state, self.reason):
+            self.state, self.reason, self.since = state, reason, now_ms()
+
+    def leave(self) -> None:
+        """Log out, where it is logged in."""
+        if self.connection is not None:
+            self.connection.leave()
+
+    def drop(self) -> None:
+        """Close the socket at once."""
+        if self.connection is not None:
+            self.connection.drop()
+
+    def flush(self) -> None:
+        """Write what has been submitted."""
+        if self.connection is not None:
+            self.connection.flush()
+
+    def report(self) -> dict[str, Any]:
+        """How it is, for people."""
+        return {
+            "bind": self.name,
+            "state": self.state,
+            "since": self.since,
+            "reason": self.reason,
+            "in_flight": self.in_flight,
+            "unrecorded": self.unrecorded,
+        }
+
+    # --- what is heard ------------------------------------------------------------------------------------------------
+
+    def _heard(self, happenings: Sequence[Happening]) -> None:
+        lost: tuple[Any, ...] | None = None
+        for one in happenings:
+            if isinstance(one, Ready):
+                self._on_ready()
+            elif isinstance(one, Refused):
+                self._refused = one
+            elif isinstance(one, Ended):
+                lost = one.lost
+        self._owner.happened(self, happenings)
+        if lost is not None:
+            self.connection = None
+            self._become("down")
+            self._owner.down(self, lost)
+
+    def _on_ready(self) -> None:
+        self._up_at = asyncio.get_running_loop().time()
+        self._refusals = 0
+        self._become("up")
+        telemetry.logger().info("bind_up", extra={"aggregator": self._account.name, "bind": self.name})
+        self._owner.up(self)
+
+
+def _jitter() -> float:
+    """Links that went down together must not come back together."""
+    return 0.5 + random.random() / 2  # noqa: S311 - spreads load, no secret

@@ -1,0 +1,153 @@
+"""A socket and the conversation over it: octets both ways, the conversation's deadlines, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from chalicelib import telemetry
+from smsc_relay.protocol import Conversation, Ended, Happening
+
+LINGER: Final = 2.0  # s that what is written last may take to leave
+
+Listener = Callable[[Sequence[Happening]], None]
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once."""
+
+    def __init__(self, conversation: Conversation, listener: Listener) -> None:
+        self.conversation = conversation
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self.over: asyncio.Future[Ended] = self._loop.create_future()
+        self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._flush_due = False
+
+    @property
+    def open(self) -> bool:
+        """The conversation has not ended."""
+        return not self.over.done()
+
+    # --- asyncio's side -----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Log in."""
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        # Nagle's algorithm keeps a small request back until the peer's delayed ACK: 40 ms for every receipt's answer.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.conversation.start(self._loop.time())
+        self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """From the SMSC."""
+        if self.open:
+            self._tell(self.conversation.receive_data(data, self._loop.time()))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        if self.open:
+            self._tell(self.conversation.connection_lost(self._loop.time()))
+        self._forget_timer()
+
+    def pause_writing(self) -> None:
+        """The SMSC does not read."""
+        self.blocked = True
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self.blocked = False
+        self._guarded(self._listener, ())
+
+    # --- the conversation's side --------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what the conversation has to say."""
+        self._flush_due = False
+        data = self.conversation.data_to_send()
+        if data and self._transport is not None:
+            self._transport.write(data)
+        if self.open:
+            self._watch()
+
+    def flush_soon(self) -> None:
+        """`flush` once, however many answers are given in this turn of the loop."""
+        if not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self.flush)
+
+    def acknowledge(self, token: Any) -> None:
+        """What arrived is safe."""
+        if self.open:
+            self.conversation.acknowledge(token, self._loop.time())
+            self.flush_soon()
+
+    def decline(self, token: Any) -> None:
+        """What arrived could not be kept."""
+        if self.open:
+            self.conversation.decline(token, self._loop.time())
+            self.flush_soon()
+
+    def leave(self) -> None:
+        """Log out."""
+        if self.open:
+            self.conversation.leave(self._loop.time())
+            self.flush()
+
+    def drop(self) -> None:
+        """Give up the connection at once; `Ended` comes."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _tell(self, happenings: Sequence[Happening]) -> None:
+        ended = next((one for one in happenings if isinstance(one, Ended)), None)
+        if happenings:
+            self._guarded(self._listener, happenings)
+        self.flush()
+        if ended is not None and self.open:
+            self.over.set_result(ended)
+            self._close()
+
+    def _close(self) -> None:
+        self._forget_timer()
+        if self._transport is not None:
+            self._transport.close()
+            self._loop.call_later(LINGER, self._transport.abort)
+
+    def _guarded(self, call: Callable[[Any], None], argument: Any) -> None:
+        """A fault of ours costs this connection, and not without a word."""
+        try:
+            call(argument)
+        except Exception:
+            telemetry.logger().exception("relay_fault")
+            self.drop()
+
+    # --- deadlines ----------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """One timer, moved only to an earlier time: a later deadline is noticed when it fires."""
+        due = self.conversation.next_deadline()
+        if due is None or (self._timer is not None and self._timer.when() <= due):
+            return
+        self._forget_timer()
+        self._timer = self._loop.call_at(due, self._on_time)
+
+    def _on_time(self) -> None:
+        self._timer = None
+        if not self.open:
+            return
+        now, due = self._loop.time(), self.conversation.next_deadline()
+        if due is None or due > now:
+            self._watch()
+            return
+        self._tell(self.conversation.tick(now))
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,134 @@
+"""From a lane's records to jobs in order: read, known again, and looked up where that is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+from pydantic import ValidationError
+
+from chalicelib import attempts, waypoints
+from chalicelib.attempts import Aside
+from chalicelib.clock import now_ms
+from chalicelib.later import complaint
+from chalicelib.queues import Received
+from chalicelib.records import LaneRecord
+from smsc_relay import lookup
+from smsc_relay.accounts import Account
+from smsc_relay.jobs import Job, Memory
+from smsc_relay.journal import Journal
+from smsc_relay.lookup import Finding
+from smsc_relay.returns import Returns
+from smsc_relay.settling import spread
+from smsc_relay.traffic import Traffic
+
+SETBACK: Final = 10_000  # ms until a record is looked at again that could not be looked up
+
+
+class Intake:
+    """For one link."""
+
+    def __init__(
+        self, account: Callable[[], Account], traffic: Traffic, returns: Returns, journal: Journal, threads: Executor
+    ) -> None:
+        self._account, self._traffic, self._returns = account, traffic, returns
+        self._journal, self._threads = journal, threads
+        self._memory = Memory()
+        self._looking: set[asyncio.Task[None]] = set()
+
+    def take(self, found: Sequence[Received], until: float, bulk: bool) -> None:
+        """Records have come, and are ours until then."""
+        waypoints.reached("relay.received")
+        if not self._traffic.open:
+            self._returns.refuse(found, until)  # the link went down while the poll was under way
+            return
+        doubtful: list[tuple[Job, bool]] = []
+        for received in found:
+            job = self._read(received, until, bulk=bulk)
+            if job is None:
+                continue
+            sender = self._account().channels.get(job.record.key.channel)
+            if sender is not None and sender.enabled and sender.config is not None:
+                job.config = sender.config
+            elif sender is not None:
+                self._wait_outside(job)
+                continue
+            if job.suspect or sender is None:
+                job.checked = False
+                doubtful.append((job, sender is None))
+            self._returns.keep(job)
+            self._traffic.places.enter(job)
+            self._traffic.order.add(job)
+        if doubtful:
+            task = asyncio.get_running_loop().create_task(self._look_up(doubtful))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+        self._traffic.pump_soon()
+
+    def _read(self, received: Received, until: float, *, bulk: bool) -> Job | None:
+        """A job, unless the record is unreadable, or one that we hold already."""
+        try:
+            record = LaneRecord.from_body(received.body)
+        except ValidationError as error:
+            self._returns.bury(received, until, f"not a record of a lane: {complaint(error)}")
+            return None
+        known = self._memory.of(record.key)
+        holder = known.holder
+        if holder is not None and holder.held and holder.received.message_id == received.message_id:
+            # Our time with it was over without our noticing: its newest handle counts.
+            holder.received, holder.until = received, until
+            self._returns.keep(holder)
+            return None
+        job = Job(received, record, self._account().config, until, bulk=bulk)
+        job.known = known
+        known.holder = job
+        return job
+
+    def _wait_outside(self, job: Job) -> None:
+        """Its channel is disabled, or its settings cannot be used: it alone waits, not its account."""
+        wait = attempts.while_disabled(job.standing(), now_ms(), spread())
+        if isinstance(wait, Aside):
+            self._returns.put_aside(job, wait)
+        else:
+            self._returns.give_back([job], wait.seconds)
+
+    # --- looking up ---------------------------------------------------------------------------------------------------
+
+    async def _look_up(self, jobs: list[tuple[Job, bool]]) -> None:
+        loop = asyncio.get_running_loop()
+        config = self._account().kind.config
+        findings = await loop.run_in_executor(self._threads, lookup.look_up, jobs, config)
+        for (job, _), finding in zip(jobs, findings, strict=True):
+            if job.held and not job.settled:  # it may have been given back meanwhile
+                self._found(job, finding)
+        self._traffic.pump_soon()
+
+    def _found(self, job: Job, finding: Finding) -> None:
+        settling, now = self._traffic.settling, now_ms()
+        state, sender = finding.state, finding.sender
+        if finding.failed:
+            settling.leave(job, attempts.until(job.standing(), now + SETBACK, now))
+            return
+        if finding.unknown:
+            wait = attempts.while_unknown(job.standing(), now, spread())
+            if wait is None:
+                settling.bury(job, "the channel has been unknown for an hour")
+            else:
+                settling.leave(job, wait)
+            return
+        if sender is not None:
+            if not sender.enabled or sender.config is None:
+                settling.leave(job, attempts.while_disabled(job.standing(), now, spread()))
+                return
+            job.config = sender.config
+        if state is not None and state.key.generation != job.record.key.generation:
+            self._journal.hop(job, "stale")
+            settling.drop(job)
+            return
+        if state is not None:
+            job.total = state.total
+            for index, told in lookup.told_by(state).items():
+                job.known.told.setdefault(index, told)
+        self._traffic.order.check_done(job)

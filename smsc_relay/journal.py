@@ -1,0 +1,77 @@
+"""What is told of the relay's work: trace hops, metrics, logs. Written by a thread of its own, at best effort.
+
+λ record counts what was sent, failed and received, for every way a message may take; counted here is what only the
+relay sees: in doubt, throttled, tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from chalicelib import telemetry, trace
+from smsc_relay.jobs import Job
+
+EVERY: Final = 0.5  # s between two flushes of the trace
+COUNTED: Final = 20  # flushes between two lines of a metric
+MOST_HOPS: Final = 5_000  # that wait for a flush: more are dropped rather than kept
+FAULTS_EVERY: Final = 60.0  # s between two log lines on the same fault of the same peer
+
+
+class Journal:
+    """One for the process."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._hops = 0
+        self._faults: dict[tuple[str, str], float] = {}
+
+    def hop(self, job: Job, name: str, **fields: Any) -> None:
+        """A trace hop of an MT."""
+        if self._hops < MOST_HOPS:
+            self._hops += 1
+            trace.hop(job.record.key.id, name, channel=job.record.key.channel, **fields)
+        else:
+            self._counts["trace_dropped", job.record.aggregator] += 1
+
+    def count(self, name: str, aggregator: str, value: int = 1) -> None:
+        """A metric of an aggregator."""
+        self._counts[name, aggregator] += value
+
+    def fault(self, aggregator: str, reason: str, now: float) -> None:
+        """The SMSC broke a rule: counted, and logged once a minute, however often it does."""
+        self.count("faults", aggregator)
+        if now - self._faults.get((aggregator, reason), -FAULTS_EVERY) >= FAULTS_EVERY:
+            if len(self._faults) > 1000:
+                self._faults.clear()
+            self._faults[aggregator, reason] = now
+            telemetry.logger().warning("smsc_fault", extra={"aggregator": aggregator, "reason": reason})
+
+    async def run(self) -> None:
+        """Flush until cancelled."""
+        rounds = 0
+        while True:
+            await asyncio.sleep(EVERY)
+            rounds += 1
+            await self._flush(metrics=rounds % COUNTED == 0)
+
+    async def close(self) -> None:
+        """Flush for the last time."""
+        await self._flush(metrics=True)
+        self._thread.shutdown()
+
+    async def _flush(self, *, metrics: bool) -> None:
+        self._hops = 0
+        counts: Counter[tuple[str, str]] = Counter()
+        if metrics:
+            counts, self._counts = self._counts, counts
+        await asyncio.get_running_loop().run_in_executor(self._thread, _write, counts)
+
+
+def _write(counts: Counter[tuple[str, str]]) -> None:
+    trace.flush()
+    for (name, aggregator), value in counts.items():
+        telemetry.count(name, aggregator, value)

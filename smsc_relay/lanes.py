@@ -1,0 +1,124 @@
+"""The two lanes in front of a link: how many records may be asked for, and the long polls that ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from chalicelib import queues, telemetry
+from chalicelib.queues import MAX_BATCH, Received
+from smsc_relay.jobs import Job
+from smsc_relay.queue_client import Queues, describe
+from smsc_relay.returns import Hold
+
+AHEAD: Final = 10  # records beyond the free window
+SHARE: Final = 10  # one place in that many is kept for bulk, whatever the replies
+FEW: Final = 5  # a poll for fewer costs more than waiting for the next answers
+SETBACK: Final = 5.0  # s until SQS is asked again after it failed
+
+
+class Places:
+    """How many messages a link may hold that are not answered: free window + 10, by kind.
+
+    While replies come in numbers, bulk has its tenth and no more; while they do not, they keep a tenth.
+    """
+
+    def __init__(self, capacity: Callable[[], int]) -> None:
+        self._capacity = capacity
+        self._taken = [0, 0]  # replies, bulk
+        self._asked = [0, 0]  # by polls under way
+        self._quiet = True  # the last poll for replies found none
+        self.changed = asyncio.Event()
+
+    @property
+    def taken(self) -> int:
+        """Segments that are not answered, and messages not yet cut."""
+        return sum(self._taken)
+
+    def weigh(self, job: Job, weight: int) -> None:
+        """The job now takes `weight` places."""
+        self._taken[job.bulk] += weight - job.weight
+        if weight < job.weight:
+            self.changed.set()
+        job.weight = weight
+
+    def enter(self, job: Job) -> None:
+        """The job has come."""
+        self._taken[job.bulk] += job.weight
+
+    def may_ask(self, *, bulk: bool) -> int:
+        """How many records may be asked for now, 0 for none."""
+        total = self._capacity()
+        if total <= 0:
+            return 0
+        used = [taken + asked for taken, asked in zip(self._taken, self._asked, strict=True)]
+        kept = max(1, total // SHARE)
+        most = max(1, total - kept if self._quiet or not bulk else kept)
+        least = MAX_BATCH if bulk or not self._quiet else max(1, total // 4)
+        wanted = min(MAX_BATCH, least, total - sum(used), most - used[bulk])
+        return wanted if wanted >= min(FEW, least, most) else 0
+
+    def asking(self, count: int, *, bulk: bool) -> None:
+        """A poll for `count` is under way."""
+        self._asked[bulk] = count
+
+    def answered(self, found: int, *, bulk: bool) -> None:
+        """It is over."""
+        self._asked[bulk] = 0
+        if not bulk:
+            self._quiet = not found
+        self.changed.set()
+
+
+class Lanes:
+    """Polls both lanes while there is room; `take` is given what came, with the time until which it is ours."""
+
+    def __init__(
+        self,
+        sqs: Queues,
+        lanes: tuple[str, str],
+        places: Places,
+        hold: Hold,
+        poll: int,
+        take: Callable[[Sequence[Received], float, bool], None],
+    ) -> None:
+        self._sqs, self._lanes, self._places, self._hold, self._poll, self._take = sqs, lanes, places, hold, poll, take
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Until `stop`; a poll under way is waited for, since its records would be lost to everybody for a while."""
+        async with asyncio.TaskGroup() as tasks:
+            for bulk, lane in enumerate(self._lanes):
+                tasks.create_task(self._run(lane, bulk=bool(bulk)))
+
+    def stop(self) -> None:
+        """No further poll."""
+        self._stopping = True
+        self._places.changed.set()
+
+    async def _run(self, lane: str, *, bulk: bool) -> None:
+        attempt = queues.new_id()
+        loop = asyncio.get_running_loop()
+        while not self._stopping:
+            count = self._places.may_ask(bulk=bulk)
+            if not count:
+                self._places.changed.clear()
+                await self._places.changed.wait()
+                continue
+            self._places.asking(count, bulk=bulk)
+            began, found = loop.time(), list[Received]()
+            try:
+                found = await self._sqs.receive(
+                    lane, count, wait=self._poll, visibility=self._hold.visibility, attempt=attempt
+                )
+                attempt = queues.new_id()
+            except Exception as error:
+                telemetry.logger().warning("aws_trouble", extra={"calls": f"receive {lane}", "error": describe(error)})
+                if loop.time() - began > 240:  # the attempt's name counts for five minutes
+                    attempt = queues.new_id()
+                await asyncio.sleep(SETBACK)
+            finally:
+                self._places.answered(len(found), bulk=bulk)
+            if found:
+                self._take(found, began + self._hold.visibility, bulk)

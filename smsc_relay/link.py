@@ -1,0 +1,179 @@
+"""One SMSC account: its binds, its lanes, and what goes between them. The same for all protocols."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chalicelib import telemetry
+from smsc_relay.accounts import Account
+from smsc_relay.arrivals import Arrivals
+from smsc_relay.bind import Bind, Permits
+from smsc_relay.intake import Intake
+from smsc_relay.journal import Journal
+from smsc_relay.lanes import Lanes
+from smsc_relay.order import Order
+from smsc_relay.outbox import Outbox
+from smsc_relay.protocol import Accepted, Arrived, Congested, Fault, Happening, Rejected, Unanswered
+from smsc_relay.queue_client import Queues
+from smsc_relay.returns import Hold, Returns
+from smsc_relay.settling import Settling
+from smsc_relay.traffic import Traffic
+
+LOOK: Final = 0.02  # s between looks at whether all is done, while stopping
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Waits that a test may shorten, in seconds."""
+
+    poll: int = 10  # a long poll of SQS: what a stop may have to wait for
+    spare: float = 10.0  # beyond the response time-out, for an outcome to be recorded
+    drain: float = 30.0  # that a stop waits for answers
+    record: float = 20.0  # that it then waits for SQS to take what came of them
+    refresh: float = 30.0  # between two readings of the registry
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all links of the process share."""
+
+    sqs: Queues
+    outbox: Outbox
+    journal: Journal
+    threads: Executor
+    permits: Permits
+    timing: Timing
+
+
+class Link:
+    """One account, from `start` to `stop`."""
+
+    def __init__(self, account: Account, shared: Shared) -> None:
+        self.account = account
+        self._shared = shared
+        timing = shared.timing
+        hold = Hold.over(account.config.response_timeout, spare=timing.spare, poll=timing.poll)
+        returns = Returns(shared.sqs, account.lanes, hold, shared.journal)
+        order = Order()
+        traffic = Traffic(account, order, returns, shared.journal, hold)
+        traffic.settling = Settling(
+            order,
+            traffic.places,
+            returns,
+            shared.outbox,
+            shared.journal,
+            shared.threads,
+            goes_on=traffic.goes_on,
+            paused_until=traffic.paused_until,
+            changed=self._changed,
+        )
+        intake = Intake(lambda: self.account, traffic, returns, shared.journal, shared.threads)
+        self._returns, self._traffic = returns, traffic
+        self._arrivals = Arrivals(account.name, shared.outbox)
+        self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, intake.take)
+        self._binds = [
+            Bind(f"{number}-{role.value}", role, account, self, shared.permits)
+            for number in range(1, account.config.binds + 1)
+            for role in account.dialect.roles(account.config)
+        ]
+        self._tasks: dict[Bind, asyncio.Task[None]] = {}
+        self._polling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect, and to receive as soon as a bind is up."""
+        loop = asyncio.get_running_loop()
+        self._tasks = {
+            bind: loop.create_task(bind.run(), name=f"{self.account.name} {bind.name}") for bind in self._binds
+        }
+        self._polling = loop.create_task(self._lanes.run(), name=f"{self.account.name} lanes")
+
+    # --- what the binds tell ------------------------------------------------------------------------------------------
+
+    def up(self, bind: Bind) -> None:
+        """A bind has logged in."""
+        self._traffic.up(bind)
+
+    def down(self, bind: Bind, lost: Sequence[Any]) -> None:
+        """A bind has ended."""
+        self._traffic.down(bind, lost)
+
+    def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
+        """What came over a bind."""
+        traffic = self._traffic
+        for one in happenings:
+            if isinstance(one, Accepted):
+                traffic.accepted(bind, one)
+            elif isinstance(one, Rejected):
+                traffic.rejected(bind, one)
+            elif isinstance(one, Arrived):
+                if bind.connection is not None:
+                    self._arrivals.arrived(bind.connection, one)
+            elif isinstance(one, Unanswered):
+                traffic.unanswered(one)
+            elif isinstance(one, Congested):
+                traffic.pace.congested(one.level, traffic.now())
+            elif isinstance(one, Fault):
+                self._shared.journal.fault(self.account.name, one.reason, traffic.now())
+        traffic.pump_soon()
+
+    def _changed(self) -> None:
+        self._traffic.places.changed.set()
+        self._traffic.pump_soon()
+
+    # --- the end ------------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> bool:
+        """Stop receiving, finish the window, record it, log out. Answers whether all that came of it is safe."""
+        timing = self._shared.timing
+        self._lanes.stop()
+        self._traffic.close()
+        await _until(lambda: not self._traffic.flying, timing.drain)
+        await _until(lambda: not self._arrivals.pending, timing.record)
+        await asyncio.gather(*(self._leave(bind, task) for bind, task in self._tasks.items()))
+        if self._polling is not None:
+            await asyncio.wait([self._polling], timeout=timing.poll + timing.record)
+            self._polling.cancel()
+        done = await _until(lambda: not self._unfinished(), timing.record)
+        extra = {"aggregator": self.account.name, "unfinished": self._unfinished()}
+        telemetry.logger().log(20 if done else 40, "link_stopped", extra=extra)
+        return done
+
+    async def _leave(self, bind: Bind, task: asyncio.Task[None]) -> None:
+        """Log out and wait for the SMSC's answer, where there is a session."""
+        connection = bind.connection
+        if connection is not None and connection.open:
+            bind.leave()
+            await asyncio.wait([connection.over], timeout=self.account.config.logout_timeout + 1)
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+
+    def _unfinished(self) -> int:
+        return self._traffic.settling.pending + self._returns.pending + len(self._traffic.order)
+
+    # --- for people ---------------------------------------------------------------------------------------------------
+
+    def report(self) -> dict[str, Any]:
+        """How it is: for a health page, nothing decides by it."""
+        traffic = self._traffic
+        rate = traffic.pace.rate
+        return {
+            "binds": [bind.report() for bind in self._binds],
+            "messages": len(traffic.order),
+            "rate": None if rate == float("inf") else round(rate, 1),
+            "arrivals": self._arrivals.pending,
+        }
+
+
+async def _until(done: Callable[[], bool], seconds: float) -> bool:
+    """Wait for `done`, no longer than that; answers whether it is."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not done():
+        if loop.time() >= end:
+            return False
+        await asyncio.sleep(LOOK)
+    return True

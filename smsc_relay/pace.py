@@ -1,0 +1,85 @@
+"""How fast a link may submit: a rate in segments per second, lowered while the SMSC says "too fast" (AIMD).
+
+Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. Once a second the
+rate is multiplied by 1 - share², where `share` of that second's submits was throttled, and a fortieth of the full rate
+is added: stray refusals cost little, a flood of them nearly everything, and the link never stops. An unlimited link
+that is throttled gets a rate from what the SMSC took in its best second; well above it, it is unlimited again.
+No I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Final
+
+TOLERANCE: Final = 0.02  # s by which submits may come early
+EPOCH: Final = 1.0  # s between two changes of the rate
+RECOVERY: Final = 40.0  # s for the way from nothing back to the full rate
+LEAST: Final = 0.5  # segments/s: below it a recovery would not be noticed
+ASSUMED: Final = 20.0  # segments/s that an account without a configured rate is taken to stand at least
+BREATH: Final = 1.0  # s without submits when the SMSC says that it is full
+NEARLY_FULL: Final = 90  # congestion_state, in percent (SMPP 5.0 section 4.8.4.18)
+FULL: Final = 100
+_FREE_AGAIN: Final = 2.0  # an unlimited link is so again at this multiple of what the SMSC took
+_FADE: Final = 0.95  # the best second counts for less with every epoch
+
+
+class Pace:
+    """The pace of one link. Times are seconds of any monotonic clock. `limit`: configured rate, None: unlimited."""
+
+    def __init__(self, limit: float | None, now: float) -> None:
+        self._limit = limit or inf
+        self.rate = self._limit
+        self._next = now  # when the next submit may go
+        self._epoch = now
+        self._taken = 0  # of this epoch
+        self._refused = 0
+        self._best = 0.0  # segments/s taken in the best epoch of late
+
+    def wait(self, now: float) -> float:
+        """Seconds until a submit may go, 0 for now."""
+        return max(0.0, self._next - TOLERANCE - now) if self._next > now else 0.0
+
+    def spend(self, now: float) -> None:
+        """A submit goes."""
+        if self.rate != inf:
+            self._next = max(self._next, now) + 1 / self.rate
+
+    def taken(self, now: float) -> None:
+        """A submit has been answered, whatever the answer was, and not for its speed."""
+        self._taken += 1
+        if now - self._epoch >= EPOCH:
+            self._turn(now)
+
+    def throttled(self, now: float) -> None:
+        """A submit was too fast."""
+        self._refused += 1
+        if self.rate == inf:
+            # Not a second is waited for: at an unlimited rate it would cost thousands of refusals.
+            self._best = max(self._best, self._taken / max(now - self._epoch, 0.1), ASSUMED)
+            self.rate = self._best
+            self._begin(now)
+        elif now - self._epoch >= EPOCH:
+            self._turn(now)
+
+    def congested(self, level: int, now: float) -> None:
+        """The SMSC says how loaded it is, in percent."""
+        if level >= FULL:
+            self._next = max(self._next, now + BREATH)
+        if level >= NEARLY_FULL:
+            self.throttled(now)
+
+    def _turn(self, now: float) -> None:
+        """An epoch is over."""
+        lasted = now - self._epoch
+        self._best = max(self._taken / lasted, self._best * _FADE)
+        if self.rate != inf:
+            full = self._limit if self._limit != inf else max(self._best, ASSUMED)
+            share = self._refused / (self._taken + self._refused)
+            self.rate = max(LEAST, self.rate * (1 - share * share)) + full / RECOVERY * min(lasted, RECOVERY)
+            if self.rate >= min(self._limit, _FREE_AGAIN * full):
+                self.rate = self._limit
+        self._begin(now)
+
+    def _begin(self, now: float) -> None:
+        self._epoch, self._taken, self._refused = now, 0, 0

@@ -1,0 +1,252 @@
+"""What becomes of an MT whose segments have been answered, or will not be: told, given back, or given up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final
+
+from chalicelib import attempts, telemetry, waypoints
+from chalicelib.attempts import Aside, Wait
+from chalicelib.clock import now_ms
+from chalicelib.records import Outcome
+from smsc_relay import lookup
+from smsc_relay.bind import Bind
+from smsc_relay.jobs import BACK, Job, Known, State, Told
+from smsc_relay.journal import Journal
+from smsc_relay.lanes import Places
+from smsc_relay.order import Order
+from smsc_relay.outbox import Outbox
+from smsc_relay.queue_client import describe
+from smsc_relay.returns import Returns
+
+SLOWED: Final = 20_000  # ms for which a message rests that has been throttled for long
+EXPIRED: Final = "expired"
+NO_ANSWER: Final = "in doubt: the SMSC has not answered"
+
+
+class _Telling:
+    """An outcome on its way to events.fifo."""
+
+    __slots__ = ("_bind", "_known", "_settling")
+
+    def __init__(self, settling: Settling, known: Known, bind: Bind | None) -> None:
+        self._settling, self._known, self._bind = settling, known, bind
+
+    def settled(self, problem: Exception | None) -> bool:
+        """It goes again until SQS has it: meanwhile its record stays, and counts as unrecorded."""
+        if problem is not None:
+            return False
+        waypoints.reached("relay.outcome_queued")
+        if self._bind is not None:
+            self._bind.unrecorded -= 1
+        self._settling.recorded(self._known)
+        return True
+
+
+class Settling:
+    """For one link. `paused_until` answers until when (ms) nothing is submitted because the account is in trouble;
+    `goes_on` whether a job may still be submitted where it is; `changed` is called when there is more room."""
+
+    def __init__(
+        self,
+        order: Order,
+        places: Places,
+        returns: Returns,
+        outbox: Outbox,
+        journal: Journal,
+        threads: Executor,
+        *,
+        goes_on: Callable[[Job], bool],
+        paused_until: Callable[[], int],
+        changed: Callable[[], None],
+    ) -> None:
+        self._order, self._places, self._returns = order, places, returns
+        self._outbox, self._journal, self._threads = outbox, journal, threads
+        self._goes_on, self._paused_until, self._changed = goes_on, paused_until, changed
+        self._writing: set[asyncio.Task[None]] = set()
+        self.unrecorded = 0  # outcomes on their way
+
+    @property
+    def pending(self) -> int:
+        """What is not yet handed on."""
+        return self.unrecorded + len(self._writing)
+
+    # --- outcomes -----------------------------------------------------------------------------------------------------
+
+    def tell(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
+        """A segment has ended: have λ record know. It counts as unrecorded on `bind` until SQS has it."""
+        known, record = job.known, job.record
+        known.told[index] = told
+        known.unrecorded += 1
+        self.unrecorded += 1
+        if bind is not None:
+            bind.unrecorded += 1
+        outcome = Outcome(
+            key=record.key,
+            aggregator=record.aggregator,
+            part=index,
+            total=max(1, len(job.parts) or job.total),
+            accepted=told.accepted,
+            external_id=told.external_id,
+            destination=record.message.to,
+            reason=told.reason,
+            code=told.code,
+            at=now_ms(),
+            recorded=told.recorded,
+        )
+        self._outbox.put(outcome, _Telling(self, known, bind))
+
+    def recorded(self, known: Known) -> None:
+        """SQS has an outcome."""
+        self.unrecorded -= 1
+        known.unrecorded -= 1
+        if not known.unrecorded:
+            leaving, known.leaving = known.leaving, []
+            for job in leaving:
+                self._returns.delete(job)
+        self._changed()
+
+    def fail(self, job: Job, reason: str, code: str = "") -> None:
+        """The message fails with its first segment that has not been submitted."""
+        open_part = next((part for part in job.parts if part.state is not State.TOLD and not part.flying), None)
+        if open_part is not None:
+            open_part.state = State.TOLD
+            index = open_part.index
+        else:
+            index = next(index for index in range(len(job.known.told) + 1) if index not in job.known.told)
+        job.halted = True
+        self._journal.hop(job, reason if reason == EXPIRED else "refused", part=index, reason=reason, code=code)
+        self.tell(job, index, Told(accepted=False, reason=reason, code=code))
+        self.settle(job)
+
+    def tell_again(self, job: Job) -> None:
+        """The ledger knows how the message ended; the copy that is here may be there because nobody else does."""
+        for index, told in list(job.known.told.items()):
+            if told.recorded:
+                self.tell(job, index, told)
+        self._conclude(job)
+
+    # --- the end of a job ---------------------------------------------------------------------------------------------
+
+    def settle(self, job: Job) -> None:
+        """Decide on a job if nothing more is to be waited for."""
+        if job.settled or job.flying:
+            return
+        if job.known.failed or (job.begun and all(part.state is State.TOLD for part in job.parts)):
+            self._conclude(job)
+            return
+        states = {part.state for part in job.parts}
+        worst = next((state for state in BACK if state in states), None)
+        if worst is State.DOUBTFUL:
+            self._doubtful(job)
+        elif worst is not None or job.halted or not self._goes_on(job):
+            self._back(job, worst)
+
+    def _conclude(self, job: Job) -> None:
+        self._finish(job)
+        self._order.remove(job)
+        if job.known.unrecorded:
+            job.known.leaving.append(job)
+        else:
+            self._returns.delete(job)
+        self._changed()
+
+    def _finish(self, job: Job) -> None:
+        """Nothing of it is submitted any more."""
+        job.settled = job.halted = True
+        self._places.weigh(job, 0)
+        if job.bind is not None:
+            job.bind.jobs.discard(job)
+
+    def _doubtful(self, job: Job) -> None:
+        policy = job.config.in_doubt
+        if policy == "resend":
+            self._back(job, State.DOUBTFUL)
+        elif policy == "fail":
+            for part in job.parts:
+                if part.state is State.DOUBTFUL:
+                    self.tell(job, part.index, Told(accepted=False, reason=NO_ANSWER))
+            self._conclude(job)
+        else:
+            self.bury(job, f"{NO_ANSWER}, and the channel says ask")
+
+    def bury(self, job: Job, reason: str) -> None:
+        """The record needs a human."""
+        self._finish(job)
+        self._order.remove(job)
+        self._journal.hop(job, "buried", reason=reason)
+        self._returns.bury(job.received, job.until, reason, job)
+        self._changed()
+
+    def drop(self, job: Job) -> None:
+        """Nothing is to be done for the record any more."""
+        self._conclude(job)
+
+    def _back(self, job: Job, why: State | None) -> None:
+        """Back to the lane, or aside; first the ledger is told of what has been accepted already."""
+        wait = self._wait(job, why)
+        self._finish(job)
+        told = {index: one for index, one in job.known.told.items() if one.accepted and not one.recorded}
+        if told:
+            task = asyncio.get_running_loop().create_task(self._write_and_leave(job, told, wait))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+        else:
+            self.leave(job, wait)
+
+    def _wait(self, job: Job, why: State | None) -> Wait:
+        now = now_ms()
+        if why in (State.DOUBTFUL, State.REFUSED):
+            job.known.trouble_since = job.known.trouble_since or job.record.trouble_since or now
+            self._journal.count("retried", job.record.aggregator)
+            return attempts.after_failure(job.standing(), now, spread())
+        moment = {State.PAUSED: self._paused_until(), State.SLOWED: now + SLOWED}.get(why or State.TO_DO, now)
+        return attempts.until(job.standing(), moment, now, spread())
+
+    async def _write_and_leave(self, job: Job, told: dict[int, Told], wait: Wait) -> None:
+        key, total = job.record.key, len(job.parts)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._threads, lookup.write_down, key, total, told, now_ms())
+        except Exception as error:
+            # λ record does it from the outcomes, and this process remembers.
+            telemetry.logger().warning("not_written_down", extra={**job.keys(), "error": describe(error)})
+        self.leave(job, wait)
+
+    def leave(self, job: Job, wait: Wait) -> None:
+        """Have a job wait outside, with those of its contact behind it where their order is kept."""
+        if isinstance(wait, Aside):
+            self._finish(job)
+            self._order.remove(job)
+            self._returns.put_aside(job, wait)
+        else:
+            jobs = self._order.remove_from(job)
+            for one in jobs:
+                self._finish(one)
+            self._returns.give_back(jobs, wait.seconds)
+        self._changed()
+
+    def release(self) -> None:
+        """Give back all that has not been submitted: nothing can be, for now."""
+        now = now_ms()
+        for job in list(self._order):
+            if job.settled:
+                continue
+            if job.begun:
+                self.settle(job)
+            else:
+                self.leave(job, attempts.until(job.standing(), now, now, spread()))
+
+    def lose(self, job: Job) -> None:
+        """Our time with the record, and those behind it, is over: they are, or will be, given to somebody again."""
+        for one in self._order.remove_from(job):
+            self._finish(one)
+            self._returns.forget(one)
+
+
+def spread() -> float:
+    """A random number for waits that must not end together."""
+    return random.random()  # noqa: S311 - spreads load, no secret
