@@ -22,7 +22,7 @@ from chalicelib.channels.base import (
     Url,
     route,
 )
-from chalicelib.channels.parts import international
+from chalicelib.channels.parts import international, short_name
 from chalicelib.channels.request import Event
 from chalicelib.messages import Incoming
 from chalicelib.outcomes import Accepted, Permanent
@@ -108,7 +108,7 @@ class BulkSms(HttpChannel):
         BulkSMS answers a deduplication id it has seen in the last twelve hours with the message that had it. The id
         is a number of 31 bits, so now and then that is another message than ours: it is offered again without.
         """
-        name = _short_name(part.idempotency)
+        name = short_name(part.idempotency, _MAX_NAME)
         number = int.from_bytes(hashlib.sha256(part.idempotency.encode()).digest()[:4], "big") & 0x7FFF_FFFF or 1
         answer = self._offer(part, name, http, {"deduplication-id": str(number)})
         if answer.pick_id(0, "userSuppliedId") not in ("", name):
@@ -140,11 +140,6 @@ class BulkSms(HttpChannel):
             json=[entry],
             auth=(config.username, str(config.password)),
         )
-
-
-def _short_name(name: str) -> str:
-    """Our id in the 20 characters that BulkSMS keeps: itself, else the beginning of its digest."""
-    return name if len(name) <= _MAX_NAME else hashlib.sha256(name.encode()).hexdigest()[:_MAX_NAME]
 
 
 def _address(item: JsonObject, name: str) -> str:
