@@ -29,9 +29,9 @@ class SignalWire(Twiml):
             return
         key, given = str(self.config.signing_key), request.header("x-signalwire-signature")
         if not given:
-            raise Forbidden("missing request signature")
+            raise Forbidden("missing request signature", 401)
         bodies = (url.encode("utf-8", "replace") + request.body for url in self.signed_urls(request))
         if not self.signed(request, given, key) and not any(
             hmac_valid(key, signed, given, algorithm="sha1") for signed in bodies
         ):
-            raise Forbidden("invalid request signature")
+            raise Forbidden("invalid request signature", 401)

@@ -83,7 +83,7 @@ def test_signatures(signed: Any, asked: Request) -> None:
 )
 def test_bad_signatures(asked: Request) -> None:
     reply = make("SW", signing_key=KEY).receive(asked)
-    assert (reply.status, reply.kind, reply.events) == (403, "forbidden", ())
+    assert (reply.status, reply.kind, reply.events) == (401, "forbidden", ())
 
 
 @pytest.mark.parametrize(
