@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.channels import dates
 from chalicelib.channels.base import (
@@ -23,21 +22,11 @@ from chalicelib.channels.base import (
 )
 from chalicelib.channels.parts import international
 from chalicelib.channels.request import Event
-from chalicelib.outcomes import Accepted, ChannelDown, Temporary
-from chalicelib.transport import Response, judge
+from chalicelib.channels.tokens import with_access_token
+from chalicelib.outcomes import Accepted
 
 if TYPE_CHECKING:
     from chalicelib.transport import Http
-
-_TOKEN_LIFE: Final = 3600.0  # seconds, where MTN does not say
-
-
-def judge_token(response: Response) -> None:
-    """A refused login is the account's trouble, and is told with 400 as well as 401 (RFC 6749 section 5.2)."""
-    if 400 <= response.status < 500 and response.status != 429:
-        code = response.pick_id("error") or str(response.status)
-        raise ChannelDown("MTN refuses our consumer key and secret", code, credentials=True)
-    judge(response)
 
 
 class Mtn(HttpChannel):
@@ -99,24 +88,9 @@ class Mtn(HttpChannel):
             answer = http.post(f"{self._host}/v2/messages/sms/outbound", json=body, headers=headers)
             return Accepted(answer.pick_id("transactionId"))
 
-        config = self.config
-        account = f"{self._host} {config.api_key} {config.auth_token}"
-        key = f"mtn:{hashlib.sha256(account.encode('utf-8', 'replace')).hexdigest()}"
-        return http.with_token(key, lambda: self._fetch(http), offer)
-
-    def _fetch(self, http: Http) -> tuple[str, float]:
-        """A new access token and its life in seconds, which MTN writes as a string."""
-        answer = http.post(
-            f"{self._host}/v1/oauth/access_token?grant_type=client_credentials",
-            form={"client_id": str(self.config.api_key), "client_secret": str(self.config.auth_token)},
-            headers={"Accept": "application/json"},
-            judge=judge_token,
-            harmless=True,
-        )
-        token, seconds = answer.pick_id("access_token"), answer.pick_id("expires_in")
-        if not token:
-            raise Temporary("MTN's answer holds no access_token")
-        return token, float(seconds) if seconds.isascii() and seconds.isdigit() else _TOKEN_LIFE
+        login = {"client_id": str(self.config.api_key), "client_secret": str(self.config.auth_token)}
+        place = f"{self._host}/v1/oauth/access_token?grant_type=client_credentials"
+        return with_access_token(http, place, login, offer)
 
     @property
     def _host(self) -> str:
