@@ -7,6 +7,7 @@ environment or the clock. docs/adding-a-channel.md takes a newcomer through one.
 from __future__ import annotations
 
 import enum
+import math
 import uuid as uuid_module
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar
@@ -121,6 +122,7 @@ class HttpChannel:
     max_segments: ClassVar[int | None] = None  # short messages that a part may become on the air; None: any number
     media: ClassVar[bool] = False  # attachments travel as media; False: their URLs are appended to the text
     names: ClassVar[bool] = False  # senders may be names: what becomes of such messages is decided with the MO
+    max_media: ClassVar[float] = math.inf  # attachments of a request; of more, the URLs are appended to the text
     statuses: ClassVar[Mapping[str | int, Meaning]] = {}
     unknown_status: ClassVar[Meaning | None] = None  # None: a 400 that names the status
     token_in_url: ClassVar[bool] = True  # False: the type has its own use for the key `secret`
@@ -407,10 +409,14 @@ class HttpChannel:
 
     def shares(self, message: Outgoing) -> list[Share]:
         """Text and media of each request: a long text is cut, media travel with the first request."""
+        if self.media and len(message.attachments) <= self.max_media:
+            return self.shares_with_media(message)
+        return self.shares_as_text(message)
+
+    def shares_as_text(self, message: Outgoing) -> list[Share]:
+        """As `shares` where `media` is not set: the text with the URLs after it, cut where it is long."""
         from chalicelib.text import with_attachments
 
-        if self.media:
-            return self.shares_with_media(message)
         return [(text, ()) for text in self._cut(with_attachments(message.text, message.attachments))]
 
     def shares_with_media(self, message: Outgoing) -> list[Share]:

@@ -507,6 +507,20 @@ def test_plan_of_a_type_that_takes_media_apart(text: str, files: list[str], expe
     assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
 
 
+def test_more_media_than_a_request_takes_are_links() -> None:
+    class Few(Sketch):
+        """Takes two files."""
+
+        media = True
+        max_media = 2
+
+    files = [f"image/png:https://x/{name}" for name in "abc"]
+    (part,) = sketch(Few).plan(message("hi", attachments=files[:2]))
+    assert (part.text, len(part.attachments)) == ("hi", 2)
+    (part,) = sketch(Few, max_length=60).plan(message("hi", attachments=files))
+    assert (part.text, part.attachments) == ("hi\nhttps://x/a\nhttps://x/b\nhttps://x/c", ())
+
+
 def test_never_split() -> None:
     class Whole(Sketch):
         """The aggregator cuts."""
