@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
 import threading
 from typing import Any
 
-from chalicelib import waypoints
+from local import crash
 from local.api import api_server
 from local.lambdas import Mapping
 
@@ -31,29 +30,14 @@ def function_of(queue: str) -> str:
     return FUNCTIONS.get(queue, "deliver")
 
 
-def _crash_at(point: str, nth: int) -> None:
-    """Die when `point` is reached for the nth time."""
-    left = [nth]
-
-    def hook(name: str) -> None:
-        if name == point:
-            left[0] -= 1
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    waypoints.install(hook)
-
-
 def main() -> int:
     """Serve until SIGTERM or Ctrl-C; says "ready" when it does."""
     parser = argparse.ArgumentParser(prog="python -m local.functions", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="of the API")
     parser.add_argument("--queue", action="append", default=[], metavar="NAME[=CONCURRENCY]", help="may be repeated")
-    parser.add_argument("--crash-at", choices=waypoints.WAYPOINTS, metavar="POINT", help=", ".join(waypoints.WAYPOINTS))
-    parser.add_argument("--crash-after", type=int, default=1, metavar="N", help="the Nth time (default 1)")
+    crash.add_options(parser)
     options = parser.parse_args()
-    if options.crash_at:
-        _crash_at(options.crash_at, options.crash_after)
+    crash.install(options)
     import app as functions
 
     stop = threading.Event()

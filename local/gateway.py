@@ -71,7 +71,7 @@ class Gateway:
         )
         self.relay = self._child(
             "relay",
-            ["smsc_relay", "--health-port", str(self.health_port)],
+            ["local.relay", "--health-port", str(self.health_port)],
             url=f"http://127.0.0.1:{self.health_port}/",
         )
         with ThreadPoolExecutor(3) as pool:
