@@ -11,9 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from smsc_relay.simulator.content import ContentError, Place, cut, cut_octets
 from smsc_relay.simulator.phones import Segment
 from smsc_relay.simulator.script import ScriptError, explain
-from smsc_relay.simulator.settings import Alphabet
+from smsc_relay.simulator.settings import Alphabet, Latin, Tlvs
 from smsc_relay.simulator.smpp_coding import alphabet_of
-from smsc_relay.smpp.config import VendorTlv
 
 QUEUED: Final = "queued"
 SENT: Final = "sent"
@@ -32,14 +31,8 @@ def _hex(value: str) -> str:
     return value
 
 
-def _address(value: str) -> str:
-    if "\0" in value or not all(ord(character) < 256 for character in value):
-        raise ValueError("must be characters of Latin-1, one octet each")
-    return value
-
-
 Hex = Annotated[str, AfterValidator(_hex)]
-Address = Annotated[str, AfterValidator(_address), Field(max_length=64)]
+Address = Annotated[Latin, Field(max_length=64)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -48,7 +41,7 @@ class SmppFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    service_type: str = Field("", max_length=60)
+    service_type: Latin = Field("", max_length=60)
     source_addr_ton: Octet | None = None
     source_addr_npi: Octet | None = None
     dest_addr_ton: Octet | None = None
@@ -57,7 +50,7 @@ class SmppFields(BaseModel):
     protocol_id: Octet = 0
     priority_flag: Octet = 0
     data_coding: Octet | None = None
-    tlvs: tuple[VendorTlv, ...] = ()
+    tlvs: Tlvs = ()
     via: Literal["deliver_sm", "data_sm"] = "deliver_sm"
 
 

@@ -15,7 +15,17 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from chalicelib.channels.config import Secret
-from smsc_relay.simulator.settings import DEFAULT_RULES, Alphabet, Behaviour, Count, Model, Rule, Seconds, suffixes
+from smsc_relay.simulator.settings import (
+    DEFAULT_RULES,
+    Alphabet,
+    Behaviour,
+    Count,
+    Latin,
+    Model,
+    Rule,
+    Seconds,
+    suffixes,
+)
 from smsc_relay.smpp.config import StatusCode
 from smsc_relay.smpp.constants import Status
 
@@ -32,7 +42,7 @@ class Outbind(Model):
 
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
-    system_id: str = Field("SMSC", description="what the SMSC calls itself")
+    system_id: Latin = Field("SMSC", max_length=255, description="what the SMSC calls itself")
     password: Secret | None = None
 
 

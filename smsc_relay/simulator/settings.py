@@ -57,6 +57,24 @@ def _alphabet(value: str) -> str:
 
 Alphabet = Annotated[str, AfterValidator(_alphabet)]
 
+
+def _one_octet_each(value: str) -> str:
+    if "\0" in value or any(ord(character) > 255 for character in value):
+        raise ValueError("must be characters of Latin-1, one octet each")
+    return value
+
+
+def _fitting(value: tuple[VendorTlv, ...]) -> tuple[VendorTlv, ...]:
+    if sum(len(tlv.octets) + 4 for tlv in value) > _LONGEST_TLVS:
+        raise ValueError(f"must be at most {_LONGEST_TLVS} octets")
+    return value
+
+
+_LONGEST_ID: Final = 240  # octets: more than SMPP allows, as some SMSCs do, and less than any client must read
+_LONGEST_TLVS: Final = 60_000
+Latin = Annotated[str, AfterValidator(_one_octet_each)]
+Tlvs = Annotated[tuple[VendorTlv, ...], AfterValidator(_fitting)]
+
 # --- templates ------------------------------------------------------------------------------------------------------
 
 # How a message id is written: {n} is a number, {uuid} a UUID made of it.
@@ -105,14 +123,19 @@ def _template(value: Any, named: dict[str, str], sample: dict[str, Any]) -> Any:
             raise ValueError(f"must be one of {', '.join(named)}, or a text with {known}")
         if not set(fields) <= sample.keys():
             raise ValueError(f"knows only {known}")
-        value.format_map(sample)
+        _ = value.format_map(sample).encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError("must be characters of Latin-1") from None
     except (LookupError, AttributeError):
         raise ValueError(f"knows only {known}") from None
     return value
 
 
 def _id_form(value: Any) -> Any:
-    return _template(value, ID_FORMS, _ID_SAMPLE)
+    form = _template(value, ID_FORMS, _ID_SAMPLE)
+    if isinstance(form, str) and len(form.format_map(_ID_SAMPLE)) > _LONGEST_ID:
+        raise ValueError(f"makes ids of more than {_LONGEST_ID} characters")
+    return form
 
 
 def _receipt_style(value: Any) -> Any:
@@ -128,7 +151,7 @@ ReceiptStyle = Annotated[str, BeforeValidator(_receipt_style)]
 class Login(Model):
     """How logins are answered."""
 
-    smsc: str = Field("SMSC", max_length=255, description="what the SMSC calls itself")
+    smsc: Latin = Field("SMSC", max_length=255, description="what the SMSC calls itself")
     version: Literal[0, 33, 34, 50] | None = Field(
         34, description="sc_interface_version of the answer, to clients of 3.4 or later; null: not said"
     )
@@ -136,7 +159,7 @@ class Login(Model):
     status: StatusCode | None = Field(None, description="refuse with it, whatever the password")
     times: Count | None = Field(None, description="refuse so many logins of an account only, then accept")
     answer: bool = Field(True, description="false: never answer")
-    tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs of the answer")
+    tlvs: Tlvs = Field((), description="TLVs of the answer")
 
 
 class Ids(Model):
@@ -178,7 +201,7 @@ class Answers(Model):
         (), description="congestion_state of the answers, one level after the other; the last one stays"
     )
     congestion_step: Count = Field(10, description="answers per level")
-    tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs of the answer to an accepted submit")
+    tlvs: Tlvs = Field((), description="TLVs of the answer to an accepted submit")
 
 
 class Receipts(Model):
@@ -203,7 +226,7 @@ class Receipts(Model):
     utc_offset: float = Field(0, ge=-12, le=14, description="hours by which the SMSC's clock is ahead of UTC")
     lose_every: Count | None = Field(None, description="every so many one is never sent")
     duplicate_every: Count | None = Field(None, description="every so many one is sent twice")
-    tlvs: tuple[VendorTlv, ...] = Field((), description="further TLVs")
+    tlvs: Tlvs = Field((), description="further TLVs")
 
 
 class Network(Model):

@@ -79,7 +79,8 @@ class SmppConnection(Endpoint):
         self._submits = 0
         self._deliveries = 0
         self._open_submits = 0  # without an answer
-        self._held: list[bytes] = []  # answers that wait to be sent in another order
+        self._held: list[tuple[bytes, Submit]] = []  # answers that wait to be sent in another order
+        self._releases = 0
         self._system_type = ""
         self._address_range = ""
 
@@ -172,7 +173,9 @@ class SmppConnection(Endpoint):
         status: int | None = None
         if login.status is not None and (login.times is None or account.logins <= login.times):
             status = login.status
-        elif password is not None and not hmac.compare_digest(password.encode(), pdu.password.encode("latin-1")):
+        elif password is not None and not hmac.compare_digest(
+            password.encode("latin-1", "replace"), pdu.password.encode("latin-1")
+        ):
             status = Status.ESME_RINVPASWD
         elif settings.system_type is not None and settings.system_type != pdu.system_type:
             status = Status.ESME_RINVSYSTYP
@@ -275,37 +278,49 @@ class SmppConnection(Endpoint):
         """The answer to a submit is due now."""
         self._open_submits -= 1
         session, account = self._session, submit.account
-        if not session.closed:
-            answers = account.behaviour.answers
-            if account.stray():
-                self._out.append(encode(SubmitSmResp("stray"), _STRAY))
-            data = session.respond(submit.sequence, response, status)
-            if answers.reorder:
-                self._held.append(data)
-                if len(self._held) >= answers.reorder:
-                    self._release()
-                elif len(self._held) == 1:
-                    self.centre.link_timers.after(answers.hold, self._release)
-            else:
-                self._out.append(data)
-            self._flush_soon()
-        submit.answered()
+        if session.closed:
+            submit.answered()
+            return
+        answers = account.behaviour.answers
+        if account.stray():
+            self._out.append(encode(SubmitSmResp("stray"), _STRAY))
+        data = session.respond(submit.sequence, response, status)
+        if answers.reorder:
+            self._hold(data, submit)
+        else:
+            self._out.append(data)
+            submit.answered()
+        self._flush_soon()
         link = account.behaviour.link
         if link.bad_length_after == submit.count:
             self._out.append(_BAD_LENGTH[link.bad_length])
         if link.unbind_after == submit.count:
             self.disconnect("unbind")
 
+    def _hold(self, answer: bytes, submit: Submit) -> None:
+        answers = submit.account.behaviour.answers
+        self._held.append((answer, submit))
+        if len(self._held) >= answers.reorder:
+            self._release(self._releases)
+        elif len(self._held) == 1:
+            self.centre.link_timers.after(answers.hold, self._release, self._releases)
+
+    def _release(self, release: int) -> None:
+        if release != self._releases:  # a timer of answers that have been sent since
+            return
+        self._releases += 1
+        held = self._held[::-1]
+        self._held.clear()
+        for answer, submit in held:
+            self._out.append(answer)
+            submit.answered()
+        self._flush_soon()
+
     def unanswered(self, submit: Submit) -> None:
         """There will be no answer to a submit."""
         self._open_submits -= 1
         self._count("unanswered")
         submit.answered()
-
-    def _release(self) -> None:
-        self._out += reversed(self._held)
-        self._held.clear()
-        self._flush_soon()
 
     @property
     def open_submits(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import pytest
 
 from smsc_relay.simulator import Simulator
 from smsc_relay.smpp.constants import Status
-from smsc_relay.smpp.pdus import GenericNack, Unbind
-from tests.simulator.clients import PHONE, SHORT, behaviour, raw, submit
+from smsc_relay.smpp.pdus import GenericNack, Outbind, Unbind
+from tests.simulator.clients import PHONE, SHORT, Raw, behaviour, raw, submit
 
 ACCOUNT = {"accounts": {"ilha": {"password": "secret"}}}
 
@@ -117,6 +118,19 @@ async def test_sessions_and_disconnect() -> None:
         assert await first.ended()
         assert await http.post("/disconnect") == {"sessions": [sessions[1]["session"]]}
         assert isinstance((await second.read()).pdu, Unbind)
+
+
+async def test_outbind() -> None:
+    called: asyncio.Queue[Raw] = asyncio.Queue()
+    server = await asyncio.start_server(lambda r, w: called.put_nowait(Raw(r, w)), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(ACCOUNT) as (_, http):
+        await http.post("/outbind", {"account": "ilha", "port": port, "password": "wave"}, 202)
+        esme = await called.get()
+        asked = (await esme.read()).pdu
+        assert isinstance(asked, Outbind)
+        assert asked.password == "wave"
+        esme.close()
 
 
 async def test_frame() -> None:

@@ -190,6 +190,14 @@ async def test_reordered() -> None:
         assert [(await esme.read()).sequence for _ in range(4)] == [c, b, a, d]
 
 
+async def test_receipts_wait_for_answers_that_are_held() -> None:
+    script = behaviour(answers={"reorder": 2, "hold": 0.05}, receipts={"delay": 0})
+    async with Simulator(script) as smsc, raw(smsc) as esme:
+        sequence = esme.send(submit(registered_delivery=1))
+        assert (await esme.read()).sequence == sequence
+        assert (await esme.delivered()).esm_class == 4
+
+
 async def test_a_range_of_delays_mixes_the_order_in_the_same_way_every_time() -> None:
     found = []
     for _ in range(2):
