@@ -36,6 +36,7 @@ _TYPES: Final[dict[str, str]] = {
     "GWA": "gatewayapi:GatewayApi",
     "H9": "hub9:Hub9",
     "HM": "hormuud:Hormuud",
+    "HSM": "httpsms:HttpSms",
     "HX": "highconnection:HighConnection",
     "IB": "infobip:Infobip",
     "JS": "jasmin:Jasmin",
