@@ -168,6 +168,11 @@ async def test_reset_forgets_what_waits_and_what_is_in_flight() -> None:
         assert (await other.delivered()).short_message == b"c"
 
 
+async def test_index() -> None:
+    async with running() as (_, http):
+        assert "POST /mo" in (await http.get("/"))["routes"]
+
+
 async def test_stats() -> None:
     async with running() as (smsc, http), raw(smsc) as esme:
         await esme.ask(submit())
