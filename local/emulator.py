@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -149,24 +150,23 @@ def create_resources(
 
     `visibility`: seconds until a record is given again whose function has died.
     """
-    import botocore.session
-
-    session = botocore.session.get_session()
-    options: dict[str, Any] = {
-        "region_name": REGION,
-        "endpoint_url": endpoint,
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-    }
-    sqs = session.create_client("sqs", **options)
+    sqs, dynamodb = _client("sqs", endpoint), _client("dynamodb", endpoint)
     for name, receives in queue_names(own_lanes, platforms).items():
         _queue(sqs, name, fifo=True, receives=receives, visibility=visibility)
     _queue(sqs, "later", fifo=False, receives=RECEIVES, visibility=visibility)
-    dynamodb = session.create_client("dynamodb", **options)
     existing = set(dynamodb.list_tables()["TableNames"])
     for table, keys in (("registry", ("pk", "sk")), ("ledger", ("pk",)), ("trace", ("pk", "sk"))):
         if PREFIX + table not in existing:
             _table(dynamodb, PREFIX + table, keys, parked=table == "ledger")
+
+
+@functools.cache
+def _client(service: str, endpoint: str) -> Any:
+    import botocore.session
+
+    options = {"region_name": REGION, "endpoint_url": endpoint}
+    credentials = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return botocore.session.get_session().create_client(service, **options, **credentials)
 
 
 def _queue(sqs: Any, name: str, *, fifo: bool, receives: int, visibility: int) -> None:

@@ -28,12 +28,15 @@ def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     emulator.reset()
     for name, value in environment(emulator.endpoint).items():
         monkeypatch.setenv(name, value)
-    _forget()
+    _forget(emulator.endpoint)
     create_resources(emulator.endpoint, own_lanes=["fast"], platforms=["main", "other"])
     yield Aws()
-    _forget()
+    _forget(emulator.endpoint)
 
 
-def _forget() -> None:
-    for module in (settings, clients, registry, pacing):
+def _forget(endpoint: str) -> None:
+    for module in (settings, registry, pacing):
         module.reset()
+    # Making them takes longer than most tests: they stay, unless a test has pointed them elsewhere.
+    if any(client().meta.endpoint_url != endpoint for client in (clients.sqs, clients.dynamodb, clients.ssm)):
+        clients.reset()

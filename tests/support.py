@@ -110,7 +110,7 @@ class Aws:
 
     def bodies(self, queue: str) -> list[Any]:
         """Take everything visible out of `queue`; the bodies as JSON, in order."""
-        found = []
+        found: list[Any] = []
         while True:
             event = self.receive(queue)
             if not event["Records"]:
