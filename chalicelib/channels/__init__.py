@@ -38,6 +38,7 @@ _TYPES: Final[dict[str, str]] = {
     "HM": "hormuud:Hormuud",
     "HSM": "httpsms:HttpSms",
     "HX": "highconnection:HighConnection",
+    "I2": "i2sms:I2Sms",
     "IB": "infobip:Infobip",
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
