@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, timedelta, timezone, tzinfo
+from datetime import tzinfo
 from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -17,9 +16,9 @@ from smsc_relay.smpp.codec import Limits
 from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
 from smsc_relay.smpp.session_config import SessionConfig
 from smsc_relay.smpp.times import LONGEST
+from smsc_relay.zones import zone_of
 
 _VERSIONS: Final = {33: VERSION_33, 34: VERSION_34, 50: VERSION_50}
-_OFFSET: Final = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 _LONGEST: Final = 256  # octets, with the NUL: what an operator may hand out, whatever the specification says
 
 
@@ -195,7 +194,7 @@ class SmppConfig(LinkConfig):
     @field_validator("receipt_timezone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        _timezone(value)
+        zone_of(value)
         return value
 
     @model_validator(mode="after")
@@ -231,7 +230,7 @@ class SmppConfig(LinkConfig):
     @property
     def zone(self) -> tzinfo:
         """The time zone of dates in receipts that name none."""
-        return _timezone(self.receipt_timezone)
+        return zone_of(self.receipt_timezone)
 
     @property
     def short_message_max(self) -> int:
@@ -263,18 +262,3 @@ class SmppConfig(LinkConfig):
             inactivity_timeout=self.inactivity,
             unbind_timeout=self.logout_timeout,
         )
-
-
-def _timezone(name: str) -> tzinfo:
-    if name == "UTC":
-        return UTC
-    match = _OFFSET.fullmatch(name)
-    if match:
-        offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        return timezone(-offset if match[1] == "-" else offset)
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):
-        raise ValueError(
-            "must be a time zone known here, such as Africa/Kampala, or an offset such as +03:00"
-        ) from None

@@ -7,6 +7,7 @@ from typing import Final
 
 from chalicelib.messages import Outgoing
 from chalicelib.text import with_attachments
+from smsc_relay import air
 from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role, Segment, Surroundings
 from smsc_relay.smpp import address, texts, times
 from smsc_relay.smpp.config import SmppConfig
@@ -95,7 +96,7 @@ def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm
     (octets,) = found.parts
     esm_class, tlvs = config.esm_mode, _own_tlvs(config)
     if found.elements:
-        esm_class, octets = esm_class | ESM_UDHI, texts.header(found.elements) + octets
+        esm_class, octets = esm_class | ESM_UDHI, air.header(found.elements) + octets
     if found.long:
         if len(octets) > _PAYLOAD_MAX:
             raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
@@ -115,8 +116,8 @@ def _part(template: Template, config: SmppConfig, found: texts.Cut, reference: i
             int_tlv(Tag.SAR_SEGMENT_SEQNUM, index + 1),
         )
     else:
-        which = texts.concatenation(reference, total, index + 1, wide=config.long_messages == "udh16")
-        esm_class, octets = esm_class | ESM_UDHI, texts.header(which, found.elements) + octets
+        which = air.concatenation(reference, total, index + 1, wide=config.long_messages == "udh16")
+        esm_class, octets = esm_class | ESM_UDHI, air.header(which, found.elements) + octets
     if config.more_messages:
         tlvs += (int_tlv(Tag.MORE_MESSAGES_TO_SEND, int(not last)),)
     registered = _registered(config, last=last)

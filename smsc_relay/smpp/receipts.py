@@ -13,6 +13,7 @@ from typing import Final
 
 from chalicelib.messages import Status
 from chalicelib.records import Piece
+from smsc_relay.air import header_of
 from smsc_relay.smpp.config import IdForm, SmppConfig
 from smsc_relay.smpp.constants import (
     ESM_DELIVERY_ACK,
@@ -24,7 +25,7 @@ from smsc_relay.smpp.constants import (
     Tag,
 )
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
-from smsc_relay.smpp.texts import body_of, header_of
+from smsc_relay.smpp.texts import body_of
 from smsc_relay.smpp.times import receipt_date
 
 # What `stat` says -> what has become of the message; None: nothing that anybody needs to know.

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any, Final
 
+from smsc_relay.keepalive import Keepalive, Step
 from smsc_relay.smpp.bare import header_only, refusal
 from smsc_relay.smpp.codec import Flaw, FrameReader, decode, encode
 from smsc_relay.smpp.constants import (
@@ -42,7 +43,6 @@ from smsc_relay.smpp.events import (
     Unbinding,
     UnexpectedResponse,
 )
-from smsc_relay.smpp.keepalive import Keepalive, Step
 from smsc_relay.smpp.pdus import (
     BindReceiver,
     BindReceiverResp,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
-from chalicelib.gsm7_national import DEFAULT, Shift
+from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
+from smsc_relay.air import NO_HEADER, Header, fill_bits, header_of, national, packed, piece_of, text_of
 from smsc_relay.smpp.config import Alphabet, SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
@@ -41,7 +42,7 @@ def cut(text: str, config: SmppConfig) -> Cut:
     alphabet = config.alphabet if _fits(text, config) else "ucs2"
     found = segments(text, reference_bits=bits, encoding="ucs2" if alphabet == "ucs2" else "gsm7").parts
     if alphabet == "ucs2" and config.national_languages:
-        shift, parts = _national(text, config, bits, len(found))
+        shift, parts = national(text, config.national_languages, bits, len(found))
         if parts:
             return _cut_national(parts, shift, config, bits)
     parts = (text,) if config.long_messages == "payload" else found
@@ -65,25 +66,11 @@ def _fits(text: str, config: SmppConfig) -> bool:
     return True
 
 
-def _national(
-    text: str, config: SmppConfig, bits: Literal[8, 16], fewest: int
-) -> tuple[Shift, tuple[str, ...]]:  # fmt: skip
-    """The tables that need the fewest parts, the simplest of those, if any need fewer than `fewest`: UCS-2, which
-    every phone knows, is better where it costs no more."""
-    best: tuple[Shift, tuple[str, ...]] = (DEFAULT, ())
-    for shift in gsm7_national.shifts(config.national_languages):
-        if gsm7_national.fits(text, shift):
-            parts = gsm7_national.segments(text, shift, reference_bits=bits)
-            if len(parts) < fewest:
-                best, fewest = (shift, tuple(parts)), len(parts)
-    return best
-
-
 def _cut_national(parts: tuple[str, ...], shift: Shift, config: SmppConfig, bits: int) -> Cut:
     octets = [gsm7_national.encode(part, shift) for part in parts]
     if config.alphabet == "gsm7_packed":
         fill = fill_bits(1 + len(shift.elements) + (0 if len(parts) == 1 else 5 if bits == 8 else 6))
-        octets = [_packed(part, fill) for part in octets]
+        octets = [packed(part, fill) for part in octets]
     encoding = f"{config.alphabet}:{shift.single}:{shift.locking}"
     return Cut(tuple(octets), config.data_coding, encoding, len(parts) > 1, shift.elements)
 
@@ -98,83 +85,10 @@ def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> b
     if alphabet == "gsm7":
         return gsm7.encode(text)
     if alphabet == "gsm7_packed":
-        return _packed(gsm7.encode(text), fill_bits(header))
+        return packed(gsm7.encode(text), fill_bits(header))
     if alphabet == "ucs2":
         return text.encode("utf-16-le" if config.ucs2_order == "little" else "utf-16-be")
     return text.encode(CODECS[alphabet])
-
-
-def _packed(septets: bytes, fill: int) -> bytes:
-    """Packed septets. Seven bits that are left over would be read as an `@`: a CR fills them (TS 23.038 6.1.2.3.1)."""
-    if (7 * len(septets) + fill) % 8 == 1:
-        septets += b"\r"
-    return gsm7.pack(septets, fill)
-
-
-def fill_bits(header: int) -> int:
-    """Zero bits between a user data header of so many octets and packed text (TS 23.040 section 9.2.3.24)."""
-    return -8 * header % 7
-
-
-# --- user data header -----------------------------------------------------------------------------------------------
-
-
-def header(*elements: bytes) -> bytes:
-    """A user data header with these elements (TS 23.040 section 9.2.3.24)."""
-    joined = b"".join(elements)
-    return bytes((len(joined),)) + joined
-
-
-def concatenation(reference: int, total: int, sequence: int, *, wide: bool) -> bytes:
-    """The element that says which part this is (TS 23.040 sections 9.2.3.24.1 and 9.2.3.24.8)."""
-    if wide:
-        return b"\x08\x04" + reference.to_bytes(2, "big") + bytes((total, sequence))
-    return bytes((0x00, 3, reference & 0xFF, total, sequence))
-
-
-class Header(NamedTuple):
-    """What a user data header says; `length` in octets, its length octet included."""
-
-    length: int
-    piece: Piece | None = None
-    shift: Shift = DEFAULT
-
-
-NO_HEADER: Final = Header(0)
-
-
-def header_of(octets: bytes) -> Header | None:
-    """The header at the beginning of a message (TS 23.040 section 9.2.3.24); None: broken. Unknown elements are
-    passed over; of one that repeats, the last counts."""
-    if not octets or octets[0] >= len(octets):
-        return None
-    end = 1 + octets[0]
-    piece: Piece | None = None
-    shift = DEFAULT
-    at = 1
-    while at < end:
-        if at + 2 > end or at + 2 + octets[at + 1] > end:
-            return None
-        kind, size = octets[at], octets[at + 1]
-        data = octets[at + 2 : at + 2 + size]
-        if kind == 0x00 and size == 3:
-            piece = piece_of(data[0], data[1], data[2])
-        elif kind == 0x08 and size == 4:
-            piece = piece_of(int.from_bytes(data[:2], "big"), data[2], data[3], wide=True)
-        elif kind == gsm7_national.SINGLE_SHIFT and size == 1:
-            shift = shift._replace(single=data[0])
-        elif kind == gsm7_national.LOCKING_SHIFT and size == 1:
-            shift = shift._replace(locking=data[0])
-        at += 2 + size
-    return Header(end, piece, shift)
-
-
-def piece_of(reference: int, total: int, sequence: int, *, wide: bool = False) -> Piece | None:
-    """Which part this is; None: of a message that has one part, or whose numbers make no sense (TS 23.040 section
-    9.2.3.24.1: then the element is ignored). `wide`: the reference has 16 bits."""
-    if not 1 <= sequence <= total > 1:
-        return None
-    return Piece(reference=reference, total=total, sequence=sequence, wide=wide)
 
 
 def _looks_like_header(octets: bytes) -> bool:
@@ -256,7 +170,7 @@ def decode(octets: bytes, data_coding: int, config: SmppConfig, about: Header = 
         case "gsm7":
             return _gsm7(octets, about.shift)
         case "gsm7_packed":
-            return _septets(gsm7.unpack(octets, fill_bits=fill_bits(about.length)), about.shift), True
+            return text_of(gsm7.unpack(octets, fill_bits=fill_bits(about.length)), about.shift), True
         case "ucs2":
             return _ucs2(octets, config)
         case "binary":
@@ -274,11 +188,7 @@ def _gsm7(octets: bytes, shift: Shift) -> tuple[str, bool]:
     """A septet has no high bit: octets that have are text of another charset, marked wrongly."""
     if max(octets, default=0) > 0x7F:
         return _guess(octets), False
-    return _septets(octets, shift), True
-
-
-def _septets(septets: bytes, shift: Shift) -> str:
-    return gsm7.decode(septets) if shift == DEFAULT else gsm7_national.decode(septets, shift)
+    return text_of(octets, shift), True
 
 
 def _guess(octets: bytes) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib import gsm7
 from chalicelib.records import Piece
+from smsc_relay import air
 from smsc_relay.smpp import texts
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
@@ -168,7 +169,7 @@ def test_a_packed_text_begins_after_its_fill_bits() -> None:
 def test_national_languages(header: str, octets: str, text: str) -> None:
     septets = bytes.fromhex(octets)
     assert read(mo(bytes.fromhex(header) + septets, esm_class=0x40)) == texts.Read(text)
-    packed = gsm7.pack(septets, texts.fill_bits(len(header) // 2))
+    packed = gsm7.pack(septets, air.fill_bits(len(header) // 2))
     assert read(mo(bytes.fromhex(header) + packed, esm_class=0x40), alphabet="gsm7_packed").text.rstrip("@\r") == text
 
 
@@ -315,7 +316,7 @@ def test_ucs2_parts_are_the_text(text: str, wide: bool) -> None:
 def test_packed_parts_can_be_read_again(text: str) -> None:
     settings = config(alphabet="gsm7_packed")
     parts = texts.cut(text, settings).parts
-    about = texts.Header(6 if len(parts) > 1 else 0)
+    about = air.Header(6 if len(parts) > 1 else 0)
     read_again = [texts.decode(part, 0, settings, about)[0] for part in parts]
     # A text that ends in @ where seven bits are left over cannot be told from one without it.
     assert "".join(read_again) == text or text.endswith("@")
@@ -325,4 +326,4 @@ def test_packed_parts_can_be_read_again(text: str) -> None:
     ("wide", "octets"), [(False, "0500032A0201"), (True, "060804012A0201")], ids=["8 bits", "16 bits"]
 )
 def test_concatenation(wide: bool, octets: str) -> None:
-    assert texts.header(texts.concatenation(0x12A, 2, 1, wide=wide)) == bytes.fromhex(octets)
+    assert air.header(air.concatenation(0x12A, 2, 1, wide=wide)) == bytes.fromhex(octets)

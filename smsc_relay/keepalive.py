@@ -1,4 +1,5 @@
-"""When to send enquire_link, and when silence means that the peer is dead (SMPP 3.4 sections 4.11 and 7.2)."""
+"""When to ask the peer whether it lives, and when silence means that it is dead: enquire_link (SMPP 3.4 sections 4.11
+and 7.2), the alive of CIMD2, the alert of UCP."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ class Step(Enum):
     """What is due."""
 
     NOTHING = "nothing"
-    PROBE = "probe"  # send an enquire_link
+    PROBE = "probe"  # ask
     DEAD = "dead"
 
 
 class Keepalive:
-    """Any PDU from the peer is a sign of life. Times in seconds; `interval` None: never probe.
+    """Anything from the peer is a sign of life. Times in seconds; `interval` None: never probe.
 
     With `fixed`, a probe goes out every `interval`, as some operators demand; otherwise only after that much silence.
     """
@@ -40,13 +41,13 @@ class Keepalive:
         self.heard(now)
 
     def heard(self, now: float) -> None:
-        """A PDU has come."""
+        """Something has come."""
         self._heard_at = now
         self._answer_by = inf
         self._misses = 0
 
     def start(self, now: float) -> None:
-        """Bound: the intervals count from now."""
+        """Logged in: the intervals count from now."""
         self._probed_at = now
         self.heard(now)
 
@@ -55,7 +56,7 @@ class Keepalive:
         return min(self._answer_by, self._probe_at())
 
     def step(self, now: float) -> Step:
-        """What is due now. After PROBE, the enquire_link counts as sent."""
+        """What is due now. After PROBE, the question counts as sent."""
         missed = self._answer_by <= now
         if missed:
             self._misses += 1
