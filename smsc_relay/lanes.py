@@ -21,7 +21,8 @@ SETBACK: Final = 5.0  # s until SQS is asked again after it failed
 class Places:
     """How many messages a link may hold that are not answered: free window + 10, by kind.
 
-    While replies come in numbers, bulk has its tenth and no more; while they do not, they keep a tenth.
+    While replies come, bulk has its tenth of the places and no more; while none do, it leaves what listening for them
+    takes.
     """
 
     def __init__(self, capacity: Callable[[], int]) -> None:
@@ -53,11 +54,14 @@ class Places:
         if total <= 0:
             return 0
         used = [taken + asked for taken, asked in zip(self._taken, self._asked, strict=True)]
-        kept = max(1, total // SHARE)
-        most = max(1, total - kept if self._quiet or not bulk else kept)
-        least = MAX_BATCH if bulk or not self._quiet else max(1, total // 4)
-        wanted = min(MAX_BATCH, least, total - sum(used), most - used[bulk])
-        return wanted if wanted >= min(FEW, least, most) else 0
+        tenth = max(1, total // SHARE)
+        listening = max(1, min(MAX_BATCH, total // 4))  # asked for replies while there are none
+        if bulk:
+            once, most = MAX_BATCH, total - listening if self._quiet else tenth
+        else:
+            once, most = listening if self._quiet else MAX_BATCH, total - tenth
+        wanted = min(once, most - used[bulk], total - sum(used))
+        return wanted if wanted >= min(FEW, once, most) else 0
 
     def asking(self, count: int, *, bulk: bool) -> None:
         """A poll for `count` is under way."""

@@ -62,7 +62,8 @@ class Outbox:
 
     async def _bury(self, entry: Entry, refusal: RefusedBySqs) -> Exception | None:
         try:
-            await self._sqs.bury(queues.EVENTS, entry.body, entry.group, str(refusal))
+            # Its own group may be what SQS refuses.
+            await self._sqs.bury(queues.EVENTS, entry.body, queues.digest(entry.group), str(refusal))
         except Exception as error:
             return error
         telemetry.logger().error("buried", extra={"queue": queues.EVENTS, "reason": str(refusal)})

@@ -30,6 +30,7 @@ DEFER: Final = 0.25  # s until a throttled segment is submitted again; doubled e
 LONGEST_DEFER: Final = 5.0  # s
 DEFERRED_FOR: Final = 20.0  # s of being throttled after which a message goes back to its lane, and makes room
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
+PROBES: Final = 2  # places of an account that was in trouble: one for each lane
 CUT_OTHERWISE: Final = "its first segments were sent when this account cut messages in another way"
 
 
@@ -70,11 +71,11 @@ class Traffic:
         return sum(part.flying for job in self.order for part in job.parts)
 
     def capacity(self) -> int:
-        """Places for messages: the windows and ten; one where the account must show that it is well again."""
+        """Places for messages: the windows and ten; few where the account must show that it is well again."""
         if not self.open or self._returns.undeleted > UNDELETED:
             return 0
         if self._setbacks:
-            return 1
+            return PROBES
         window = sum(bind.window for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
         return window + AHEAD if window else 0
 
