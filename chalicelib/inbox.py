@@ -3,7 +3,8 @@
 Twice: with an external id, the same (channel, sender, external id) within two days. Without one, over HTTP: the same
 content with the aggregator's own time stamp, or, where it gives none, within `WINDOW` of the first. Over an SMSC
 session there is no id at all: the same content in the same session is an honest second message ("1" and "1" again);
-from a session that began after the first was received it is the SMSC's redelivery, swallowed once.
+in the first minute of a session that began after the last copy was received it is the SMSC's redelivery, and
+swallowed. However often the link drops, each session sends it again once at most.
 In parts: joined by sender, destination and reference, whatever bind or order they come by. A phone has 256 references
 (65,536 at most) and uses them again: what is no repeat begins the next message under the same name.
 """
@@ -20,6 +21,7 @@ from chalicelib.queues import digest
 from chalicelib.records import MoEvent
 from chalicelib.settings import settings
 
+REDELIVERY: Final = 60_000  # ms after a session's begin in which an SMSC sends again what was not acknowledged
 WINDOW: Final = 4_000  # ms: how soon the same content without id and time counts as the same message
 REMEMBER: Final = 2 * DAY  # seconds
 JOIN_WAIT: Final = 6 * 3600  # seconds until an incomplete MO is delivered as it is
@@ -61,8 +63,8 @@ def is_repeat(event: MoEvent) -> bool:
     if message.external_id:
         return True
     if session:
-        redelivered = first["se"]["S"] != session and since >= at and "sw" not in first
-        _remember(pk, event, swallowed=redelivered)
+        redelivered = first["se"]["S"] != session and since >= at and event.at - since < REDELIVERY
+        _remember(pk, event)
         return redelivered
     if message.received_at or abs(event.at - at) < WINDOW:
         return True
@@ -86,7 +88,7 @@ def _first(pk: str, event: MoEvent) -> dict[str, Any] | None:
     return None
 
 
-def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False, swallowed: bool = False) -> None:
+def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False) -> None:
     item: dict[str, Any] = {
         "pk": {"S": pk},
         "ev": {"S": event.event_id},
@@ -94,8 +96,6 @@ def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False, swallowed: 
         "at": {"N": str(event.at)},
         "ttl": {"N": str(event.at // 1000 + REMEMBER)},
     }
-    if swallowed:
-        item["sw"] = {"BOOL": True}
     request: dict[str, Any] = {"TableName": settings().table("ledger"), "Item": item}
     if only_if_new:
         request["ConditionExpression"] = "attribute_not_exists(pk)"
