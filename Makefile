@@ -28,7 +28,7 @@ $(EMULATOR)/.ready: requirements-emulator.txt
 setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with the `jangada` command in the first
 
 test: setup ## Set up and run all tests
-	@$(VENV)/bin/python -m pytest -q $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
 
 run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
 	@$(VENV)/bin/python -m local --port $(or $(PORT),8080)
