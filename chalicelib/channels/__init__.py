@@ -40,6 +40,7 @@ _TYPES: Final[dict[str, str]] = {
     "HX": "highconnection:HighConnection",
     "I2": "i2sms:I2Sms",
     "IB": "infobip:Infobip",
+    "JCL": "justcall:JustCall",
     "JN": "junebug:Junebug",
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
