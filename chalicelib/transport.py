@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from chalicelib.outcomes import ChannelDown, InDoubt, Temporary
+from chalicelib.outcomes import ChannelDown, InDoubt, NotAccepted, Permanent, Temporary
 from chalicelib.redaction import CUT, MAX_BODY, MAX_URL, Redactor
 from chalicelib.response import Judge, Response, judge
 
@@ -77,6 +77,7 @@ class _How:
     auth: tuple[str, str] | None
     harmless: bool
     verify: bool
+    limit: int
 
 
 class Http:
@@ -138,17 +139,19 @@ class Http:
         judge: Judge = judge,
         harmless: bool = False,
         verify: bool = True,
+        limit: int = MAX_RESPONSE,
     ) -> Response:
         """Make one request and read its answer.
 
         `params` are appended to the URL; `form` (urlencoded, UTF-8; octets as they are), `json` or `body` is sent.
         `judge` looks at every answer and raises what it means. `harmless` requests send no message (fetching a token):
         a lost answer to one is no doubt, only trouble. `verify` false takes any certificate: for a gateway of the
-        operator's own whose certificate nobody signed.
+        operator's own whose certificate nobody signed. `limit` is in octets of the answer: media may be larger.
 
         Raises:
             Temporary: nothing was sent: no connection, no such host, a private address, TLS.
             InDoubt: something was sent and no whole answer came.
+            Permanent: the answer to a harmless request is over the limit.
             NotAccepted: whatever `judge` raises.
         """
         if params:
@@ -168,7 +171,7 @@ class Http:
             sent_headers[known] = value
         if auth is not None:
             self.redact.add_basic(*auth)
-        response = self._follow(method, url, payload, sent_headers, _How(auth, harmless, verify))
+        response = self._follow(method, url, payload, sent_headers, _How(auth, harmless, verify, limit))
         judge(response)
         return response
 
@@ -237,7 +240,7 @@ class Http:
             ) as answer:
                 attempt.sent = True
                 response = _head(answer, url)
-                response = Response(response.status, url, response.headers, _read(answer))
+                response = Response(response.status, url, response.headers, _read(answer, how.limit))
             return response
         except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
             error = f"{type(failure).__name__}: {failure}"
@@ -348,21 +351,25 @@ def _head(answer: requests.Response, url: str) -> Response:
     return Response(answer.status_code, url, {name.lower(): value for name, value in answer.headers.items()})
 
 
-def _read(answer: requests.Response) -> bytes:
-    """The body, decompressed, at most 1 MiB of it.
+class _TooLarge(ValueError):  # noqa: N818
+    """The answer is over the limit."""
+
+
+def _read(answer: requests.Response, limit: int) -> bytes:
+    """The body, decompressed, at most `limit` octets of it.
 
     Raises:
-        ValueError: it is longer.
+        _TooLarge: it is longer.
     """
     octets = bytearray()
     for chunk in answer.raw.stream(_CHUNK, decode_content=True):
         octets += chunk
-        if len(octets) > MAX_RESPONSE:
-            raise ValueError(f"the answer is over {MAX_RESPONSE} octets")
+        if len(octets) > limit:
+            raise _TooLarge(f"the answer is over {limit} octets")
     return bytes(octets)
 
 
-def _outcome(failure: Exception, attempt: Attempt, harmless: bool) -> Temporary | InDoubt:
+def _outcome(failure: Exception, attempt: Attempt, harmless: bool) -> NotAccepted:
     """What a failure without an answer means: it depends on whether anything had been sent."""
     import requests
 
@@ -375,6 +382,8 @@ def _outcome(failure: Exception, attempt: Attempt, harmless: bool) -> Temporary 
         chain = chain.__cause__ or chain.__context__
     late = attempt.expired or isinstance(failure, requests.ReadTimeout)
     if attempt.sent or isinstance(failure, requests.ReadTimeout):
+        if harmless and isinstance(failure, _TooLarge):
+            return Permanent(str(failure))
         if harmless:
             return Temporary("connection_failed: no answer")
         return InDoubt("no answer in time" if late else "the connection broke before a whole answer came")

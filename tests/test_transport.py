@@ -184,6 +184,19 @@ def test_a_lost_answer_to_a_harmless_request_is_only_trouble() -> None:
         http().post(server.url, harmless=True)
 
 
+@pytest.mark.parametrize(
+    ("limit", "size"), [(MAX_RESPONSE, MAX_RESPONSE), (2 * MAX_RESPONSE, MAX_RESPONSE + 1), (5, 5)]
+)
+def test_an_answer_within_the_limit(limit: int, size: int) -> None:
+    with serve(answering(ok(b"x" * size))) as server:
+        assert http().get(server.url, harmless=True, limit=limit).body == b"x" * size
+
+
+def test_what_is_over_the_limit_stays_so() -> None:
+    with serve(answering(ok(b"x" * 6))) as server, pytest.raises(Permanent, match="over 5 octets"):
+        http().get(server.url, harmless=True, limit=5)
+
+
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
