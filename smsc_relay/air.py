@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import DEFAULT, Language, Shift
 from chalicelib.records import Piece
+from chalicelib.text import clean
 
 # --- packed septets -------------------------------------------------------------------------------------------------
 
@@ -28,6 +30,56 @@ def fill_bits(header: int) -> int:
 def text_of(septets: bytes, shift: Shift = DEFAULT) -> str:
     """The text of unpacked septets."""
     return gsm7.decode(septets) if shift == DEFAULT else gsm7_national.decode(septets, shift)
+
+
+# --- octets -> text -------------------------------------------------------------------------------------------------
+
+
+def gsm7_text(octets: bytes, shift: Shift = DEFAULT) -> tuple[str, bool]:
+    """The text of one septet per octet, and whether that is certain. A septet has no high bit: octets that have are
+    text of another charset, marked wrongly."""
+    if max(octets, default=0) > 0x7F:
+        return guess(octets), False
+    return text_of(octets, shift), True
+
+
+def ucs2_text(octets: bytes, *, little: bool = False) -> tuple[str, bool]:
+    """UTF-16 in fact, and whether it is certain. A byte order mark counts, and is no text; of an odd number of octets
+    the last is dropped."""
+    order = "utf-16-le" if little else "utf-16-be"
+    if octets[:2] in (b"\xfe\xff", b"\xff\xfe"):
+        order = "utf-16-be" if octets[0] == 0xFE else "utf-16-le"
+        octets = octets[2:]
+    whole = octets[: len(octets) & ~1]
+    try:
+        return whole.decode(order), len(whole) == len(octets)
+    except UnicodeDecodeError:
+        return whole.decode(order, "replace"), False
+
+
+def guess(octets: bytes) -> str:
+    """Text of an unknown charset."""
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
+
+
+def readable(octets: bytes) -> str:
+    """What can be read of octets that are no text."""
+    return clean(octets.decode("ascii", "replace"))
+
+
+def as_base64(octets: bytes) -> str:
+    """For `MoEvent.octets`."""
+    return base64.b64encode(octets).decode("ascii")
+
+
+def looks_like_header(octets: bytes) -> bool:
+    """A concatenation header where none is announced: no text begins like this."""
+    narrow = octets[:3] == b"\x05\x00\x03" and len(octets) >= 6 and 1 <= octets[5] <= octets[4]
+    wide = octets[:3] == b"\x06\x08\x04" and len(octets) >= 7 and 1 <= octets[6] <= octets[5]
+    return narrow or wide
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------

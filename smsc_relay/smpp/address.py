@@ -6,24 +6,20 @@ NPI 1, without prefix); other digits are a short code or as dialled; anything el
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
 from chalicelib import gsm7
-from chalicelib.phones import NotAPhoneNumber, normalise_sender
 from chalicelib.text import clean
+from smsc_relay import numbers
+from smsc_relay.numbers import ALPHANUMERIC_MAX, is_phone
 from smsc_relay.protocol import CannotEncode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Npi, Ton
 
-ALPHANUMERIC_MAX: Final = 11  # characters: ten octets of packed septets (3GPP TS 23.040 section 9.1.2.5)
+__all__ = ["Addr", "is_phone", "named", "own", "phone", "recipient", "sender", "written"]
+
 DIGITS_MAX: Final = 20  # source_addr and destination_addr hold 21 octets with the NUL
-_INTERNATIONAL_MIN: Final = 9  # digits: what is shorter has no country code in front
-_INTERNATIONAL_MAX: Final = 15  # digits (ITU-T E.164)
-_PHONE_MIN: Final = 7  # digits: what is shorter is a short code
 _CODECS: Final = {"latin1": "latin-1", "ascii": "ascii", "windows-1252": "cp1252", "utf-8": "utf-8"}
-_SEPARATORS: Final = re.compile(r"[\s()./-]")
-_DIALLED: Final = re.compile(r"\+?[0-9*#]+")
 
 
 class Addr(NamedTuple):
@@ -57,16 +53,12 @@ def recipient(text: str, config: SmppConfig) -> Addr:
 
 
 def _number(text: str, config: SmppConfig) -> Addr | None:
-    plain = _SEPARATORS.sub("", text)
-    if not plain.isascii() or not _DIALLED.fullmatch(plain):
+    found = numbers.number(text)
+    if found is None:
         return None
-    digits = plain.removeprefix("+")
-    if plain == digits and digits.startswith("00"):
-        return Addr(Ton.INTERNATIONAL, Npi.E164, digits[2:])
-    long = _INTERNATIONAL_MIN <= len(digits) <= _INTERNATIONAL_MAX and not digits.startswith("0") and digits.isdigit()
-    if plain != digits or long:
-        return Addr(Ton.INTERNATIONAL, Npi.E164, digits)
-    return Addr(config.short_ton, config.short_npi, digits)
+    if found.international:
+        return Addr(Ton.INTERNATIONAL, Npi.E164, found.digits)
+    return Addr(config.short_ton, config.short_npi, found.digits)
 
 
 def _alphanumeric(text: str, config: SmppConfig) -> Addr:
@@ -95,34 +87,19 @@ def _overridden(found: Addr, ton: int | None, npi: int | None, whose: str) -> Ad
 
 def phone(ton: int, addr: str, config: SmppConfig) -> str:
     """Who has sent an MO: E.164, a short code, or an alphanumeric name. Never fails."""
-    plain = _SEPARATORS.sub("", addr)
-    if not _DIALLED.fullmatch(plain):
+    if not numbers.is_dialled(addr):
         return named(ton, addr, config)
-    international = written(ton, addr)
-    for candidate in dict.fromkeys((international, plain.removeprefix("+"))):
-        try:
-            return normalise_sender(candidate, config.country)
-        except NotAPhoneNumber:
-            continue
-    return international
+    return numbers.phone(addr, config.country, international=ton == Ton.INTERNATIONAL)
 
 
 def written(ton: int, addr: str) -> str:
     """The address with `+` where it is international, else as it is; cheap, for comparing."""
-    plain = _SEPARATORS.sub("", addr)
-    if not _DIALLED.fullmatch(plain):
-        return clean(addr.strip())
-    digits = plain.removeprefix("+")
-    if ton == Ton.INTERNATIONAL or plain != digits or digits.startswith("00"):
-        digits = digits.removeprefix("00")
-        # Short codes and national numbers are met with TON 1 too.
-        return f"+{digits}" if len(digits) >= _PHONE_MIN and not digits.startswith("0") else digits
-    return digits
+    return numbers.written(addr, international=ton == Ton.INTERNATIONAL)
 
 
 def own(ton: int, addr: str, config: SmppConfig) -> str:
     """Our address that an MO was sent to."""
-    return written(ton, addr) if _DIALLED.fullmatch(_SEPARATORS.sub("", addr)) else named(ton, addr, config)
+    return written(ton, addr) if numbers.is_dialled(addr) else named(ton, addr, config)
 
 
 def named(ton: int, addr: str, config: SmppConfig) -> str:
@@ -131,8 +108,3 @@ def named(ton: int, addr: str, config: SmppConfig) -> str:
     if config.sender_alphabet == "gsm7" and ton == Ton.ALPHANUMERIC:
         return clean(gsm7.decode(octets).strip())
     return clean(octets.decode(_CODECS.get(config.sender_alphabet, "latin-1"), "replace").strip())
-
-
-def is_phone(address: str) -> bool:
-    """Is it long enough to be a phone's number, not a short code's or a name?"""
-    return len(address) >= _PHONE_MIN and address.removeprefix("+").isdigit()

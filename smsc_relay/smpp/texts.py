@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -10,7 +9,22 @@ from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
-from smsc_relay.air import NO_HEADER, Header, fill_bits, header_of, national, packed, piece_of, text_of
+from smsc_relay.air import (
+    NO_HEADER,
+    Header,
+    as_base64,
+    fill_bits,
+    gsm7_text,
+    guess,
+    header_of,
+    looks_like_header,
+    national,
+    packed,
+    piece_of,
+    readable,
+    text_of,
+    ucs2_text,
+)
 from smsc_relay.smpp.config import Alphabet, SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
@@ -91,13 +105,6 @@ def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> b
     return text.encode(CODECS[alphabet])
 
 
-def _looks_like_header(octets: bytes) -> bool:
-    """A concatenation header though esm_class does not say so: no text begins like this."""
-    narrow = octets[:3] == b"\x05\x00\x03" and len(octets) >= 6 and 1 <= octets[5] <= octets[4]
-    wide = octets[:3] == b"\x06\x08\x04" and len(octets) >= 7 and 1 <= octets[6] <= octets[5]
-    return narrow or wide
-
-
 # --- octets -> text -------------------------------------------------------------------------------------------------
 
 
@@ -122,14 +129,14 @@ def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Read:
     """The text of an MO. Never fails."""
     octets = body_of(pdu)
     about = NO_HEADER
-    if pdu.esm_class & ESM_UDHI or _looks_like_header(octets):
+    if pdu.esm_class & ESM_UDHI or looks_like_header(octets):
         found = header_of(octets)
         if found is None:
-            return Read(_binary(octets), _base64(octets), fault="a user data header that runs past its message")
+            return Read(readable(octets), as_base64(octets), fault="a user data header that runs past its message")
         about = found
     body = octets[about.length :]
     text, sure = decode(body, pdu.data_coding, config, about)
-    return Read(clean(text), "" if sure else _base64(body), about.piece or _sar(pdu))
+    return Read(clean(text), "" if sure else as_base64(body), about.piece or _sar(pdu))
 
 
 def _sar(pdu: DeliverSm | DataSm) -> Piece | None:
@@ -168,52 +175,17 @@ def decode(octets: bytes, data_coding: int, config: SmppConfig, about: Header = 
         charset = "gsm7"  # some SMSCs call the default alphabet ASCII
     match charset:
         case "gsm7":
-            return _gsm7(octets, about.shift)
+            return gsm7_text(octets, about.shift)
         case "gsm7_packed":
             return text_of(gsm7.unpack(octets, fill_bits=fill_bits(about.length)), about.shift), True
         case "ucs2":
-            return _ucs2(octets, config)
+            return ucs2_text(octets, little=config.ucs2_order == "little")
         case "binary":
-            return _binary(octets), False
+            return readable(octets), False
         case "jis":
             charset = "iso2022_jp" if b"\x1b" in octets else "shift_jis"
     codec = CODECS.get(charset, charset)
     try:
         return octets.decode(codec), True
     except UnicodeDecodeError:
-        return (_guess(octets) if charset in ("ascii", "utf-8") else octets.decode(codec, "replace")), False
-
-
-def _gsm7(octets: bytes, shift: Shift) -> tuple[str, bool]:
-    """A septet has no high bit: octets that have are text of another charset, marked wrongly."""
-    if max(octets, default=0) > 0x7F:
-        return _guess(octets), False
-    return text_of(octets, shift), True
-
-
-def _guess(octets: bytes) -> str:
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return octets.decode("latin-1")
-
-
-def _ucs2(octets: bytes, config: SmppConfig) -> tuple[str, bool]:
-    """UTF-16 in fact. A byte order mark counts, and is no text; of an odd number of octets the last is dropped."""
-    order = "utf-16-le" if config.ucs2_order == "little" else "utf-16-be"
-    if octets[:2] in (b"\xfe\xff", b"\xff\xfe"):
-        order = "utf-16-be" if octets[0] == 0xFE else "utf-16-le"
-        octets = octets[2:]
-    whole = octets[: len(octets) & ~1]
-    try:
-        return whole.decode(order), len(whole) == len(octets)
-    except UnicodeDecodeError:
-        return whole.decode(order, "replace"), False
-
-
-def _binary(octets: bytes) -> str:
-    return clean(octets.decode("ascii", "replace"))
-
-
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")
+        return (guess(octets) if charset in ("ascii", "utf-8") else octets.decode(codec, "replace")), False
