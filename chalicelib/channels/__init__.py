@@ -44,6 +44,7 @@ _TYPES: Final[dict[str, str]] = {
     "JN": "junebug:Junebug",
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
+    "KWA": "kaleyra:Kaleyra",
     "M3": "m3tech:M3Tech",
     "MB": "mblox:Mblox",
     "MBD": "messagebird:MessageBird",
