@@ -45,6 +45,7 @@ _TYPES: Final[dict[str, str]] = {
     "JS": "jasmin:Jasmin",
     "KN": "kannel:Kannel",
     "KWA": "kaleyra:Kaleyra",
+    "LOX": "lox24:Lox24",
     "M3": "m3tech:M3Tech",
     "MB": "mblox:Mblox",
     "MBD": "messagebird:MessageBird",
