@@ -182,7 +182,7 @@ def url(options: argparse.Namespace) -> None:
         made = channels.make(one, registry.settings_of(one), settings().callback_base)
         guarded = made.config.secret is not None and made.token_in_url
         made.config = made.config.model_copy(update={"secret": None})
-        for action, methods in made.routes().items():
+        for action, methods in sorted(made.routes().items(), key=lambda one: one[0] != "receive"):
             found = made.callback(action) + ("?token=SECRET" if guarded else "")
             rows.append({"for": f"aggregator: {action}", "methods": list(methods), "url": found})
         if guarded:

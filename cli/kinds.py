@@ -61,10 +61,22 @@ def _hidden(about: Any) -> bool:
     return False
 
 
+def keys(code: str) -> list[dict[str, Any]]:
+    """As `keys_of`; `secret` means what the type makes of it."""
+    found = keys_of(config_of(code))
+    kind = channels.load(code) if code.upper() in channels.CODES else None
+    if kind is not None and not kind.token_in_url and kind.proof:
+        for key in found:
+            if key["key"] == "secret":
+                key["about"] = f"what callbacks prove themselves with: {kind.proof.replace('`', '')}"
+    return found
+
+
 def keys_of(model: type[BaseModel]) -> list[dict[str, Any]]:
     """The config keys of a type: `{"key", "kind", "required", "default", "secret", "about"}`; those that every type
     has come last, required ones first."""
     from chalicelib.channels.config import ChannelConfig
+    from cli import descriptions
 
     schema = model.model_json_schema()
     hidden = secret_keys(model)
@@ -75,7 +87,7 @@ def keys_of(model: type[BaseModel]) -> list[dict[str, Any]]:
             "required": key in schema.get("required", ()),
             "default": about.get("default"),
             "secret": key in hidden,
-            "about": about.get("description", ""),
+            "about": descriptions.of(model, key),
         }
         for key, about in schema["properties"].items()
     ]

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "types": ("misc", "aggregator types and their config keys"),
     "segments": ("misc", "how a text is cut into short messages, and what makes it dear"),
     "schemas": ("schemas", "export the JSON Schemas of messages and aggregator files"),
+    "docs": ("channel_pages", "write the pages of docs/channels from the code"),
 }
 REQUIRED: Final = ("JANGADA_PREFIX", "JANGADA_QUEUE_BASE", "JANGADA_SSM_PREFIX")
 

@@ -67,7 +67,7 @@ def types(options: argparse.Namespace) -> None:
         else:
             output.table(("code", "name", "served by"), [tuple(one.values()) for one in found])
         return
-    keys = kinds.keys_of(kinds.config_of(options.code))
+    keys = kinds.keys(options.code)
     if options.json:
         output.as_json(keys)
         return

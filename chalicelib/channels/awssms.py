@@ -95,6 +95,8 @@ class AwsSms(HttpChannel):
 
     code = "AWS"
     name = "AWS End User Messaging SMS"
+    proof = "Amazon SNS (RSA, with Amazon's certificate)"
+    media_when = "one file in S3 (s3://)"
     max_length = 1600  # the API's limit
     unknown_status = IGNORED
 

@@ -118,9 +118,11 @@ class HttpChannel:
 
     code: ClassVar[str]  # RapidPro's type code, e.g. "AT"
     name: ClassVar[str]
+    proof: ClassVar[str] = ""  # header and config key that prove a callback's sender; "": no more than ?token= does
     max_length: ClassVar[int | None] = 160  # characters of a part; None: never split
     max_segments: ClassVar[int | None] = None  # short messages that a part may become on the air; None: any number
     media: ClassVar[bool] = False  # attachments travel as media; False: their URLs are appended to the text
+    media_when: ClassVar[str] = ""  # where `media` is not set: when attachments travel as media all the same
     names: ClassVar[bool] = False  # senders may be names: what becomes of such messages is decided with the MO
     max_media: ClassVar[float] = math.inf  # attachments of a request; of more, the URLs are appended to the text
     statuses: ClassVar[Mapping[str | int, Meaning]] = {}

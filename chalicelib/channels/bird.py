@@ -71,6 +71,7 @@ class Bird(HttpChannel):
 
     code = "BRD"
     name = "Bird"
+    proof = "webhook-signature (Standard Webhooks, HMAC-SHA256), key `secret`"
     max_length = 1600
     max_segments = 12  # the API refuses more
     token_in_url = False

@@ -59,6 +59,7 @@ class GatewayApi(HttpChannel):
 
     code = "GWA"
     name = "GatewayAPI"
+    proof = "X-Gwapi-Signature (a JWT), key `secret`"
     max_length = 1600
     names = True
     token_in_url = False

@@ -38,6 +38,7 @@ class HttpSms(HttpChannel):
 
     code = "HSM"
     name = "httpSMS"
+    proof = "Authorization (a JWT), key `secret`"
     max_length = 1600
     media = True
     max_media = 10

@@ -44,6 +44,7 @@ class Junebug(HttpChannel):
 
     code = "JN"
     name = "Junebug"
+    proof = "Authorization is Token and `secret`"
     max_length = 1530
     token_in_url = False
     unknown_status = IGNORED

@@ -40,6 +40,7 @@ class JustCall(HttpChannel):
 
     code = "JCL"
     name = "JustCall"
+    proof = "x-justcall-signature (HMAC-SHA256), key `secret`, where `verify_signature` is set"
     max_length = None
     media = True
     max_media = 5

@@ -58,6 +58,7 @@ class MessageBird(HttpChannel):
 
     code = "MBD"
     name = "MessageBird"
+    proof = "MessageBird-Signature-JWT, key `secret`; reports where `verify_status` is set"
     max_length = None
     media = True
     token_in_url = False

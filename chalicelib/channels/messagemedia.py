@@ -58,6 +58,8 @@ class MessageMedia(HttpChannel):
 
     code = "MMD"
     name = "Sinch MessageMedia"
+    proof = "X-Channel-Token, or the URL's token, is `secret`"
+    media_when = "with `mms`: pictures"
     max_length = 1600  # the API takes 5000
     token_in_url = False
 

@@ -52,6 +52,7 @@ class Messente(HttpChannel):
 
     code = "MSS"
     name = "Messente"
+    proof = "X-Messente-Signature (HMAC-SHA256), key `secret`"
     max_length = 1600
     token_in_url = False
 

@@ -74,6 +74,7 @@ class Nexmo(HttpChannel):
 
     code = "NX"
     name = "Vonage"
+    proof = "the parameter sig, key `signature_secret`"
     max_length = 1600
     unknown_status = IGNORED
 

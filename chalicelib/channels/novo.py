@@ -21,6 +21,7 @@ class Novo(HttpChannel):
 
     code = "NV"
     name = "Novo"
+    proof = "Authorization is `secret`"
     max_length = 160
     token_in_url = False
 

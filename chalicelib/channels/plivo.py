@@ -38,6 +38,7 @@ class Plivo(HttpChannel):
 
     code = "PL"
     name = "Plivo"
+    proof = "X-Plivo-Signature-V2 (HMAC-SHA256), key `PLIVO_AUTH_TOKEN`"
     max_length = 1600
     unknown_status = IGNORED
 

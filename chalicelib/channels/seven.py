@@ -79,6 +79,7 @@ class Seven(HttpChannel):
 
     code = "SVN"
     name = "seven"
+    proof = "X-Signature (HMAC-SHA256), key `secret`"
     max_length = 1520
     token_in_url = False
 

@@ -12,6 +12,7 @@ class SignalWire(Twiml):
 
     code = "SW"
     name = "SignalWire"
+    proof = "X-SignalWire-Signature (HMAC-SHA1), key `signing_key`"
 
     class Config(Twiml.Config):
         """Keys of RapidPro's SW channel, and the project's signing key."""

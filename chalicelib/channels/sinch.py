@@ -24,6 +24,8 @@ class Sinch(Xms):
 
     code = "SNC"
     name = "Sinch"
+    proof = "X-Sinch-Webhook-Signature (HMAC-SHA256), key `secret`"
+    media_when = "with `mms`"
     max_length = 1600
     token_in_url = False
 

@@ -47,6 +47,7 @@ class SmsGate(HttpChannel):
 
     code = "SGA"
     name = "SMS Gateway for Android"
+    proof = "X-Signature (HMAC-SHA256), key `secret`"
     max_length = 1600
     names = True
     token_in_url = False

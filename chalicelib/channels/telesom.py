@@ -27,7 +27,7 @@ class Telesom(HttpChannel):
 
         username: Text
         password: Secret
-        secret: Secret
+        secret: Secret  # the private key that goes into the signature of each request
         send_url: Url = "http://telesom.com/sendsms"
 
     config: Config

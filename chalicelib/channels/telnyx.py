@@ -65,6 +65,7 @@ class Telnyx(HttpChannel):
 
     code = "TLX"
     name = "Telnyx"
+    proof = "Telnyx-Signature-Ed25519, key `public_key`"
     max_length = 1600
     media = True
 

@@ -43,6 +43,7 @@ class Termii(HttpChannel):
 
     code = "TRM"
     name = "Termii"
+    proof = "X-Termii-Signature (HMAC-SHA512), key `secret`"
     max_length = 918  # six GSM 7-bit segments
     token_in_url = False
     unknown_status = IGNORED

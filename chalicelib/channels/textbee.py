@@ -47,6 +47,7 @@ class Textbee(HttpChannel):
 
     code = "TXB"
     name = "textbee"
+    proof = "X-Signature (HMAC-SHA256), key `secret`"
     max_length = 1600
     names = True
     token_in_url = False

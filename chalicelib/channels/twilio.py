@@ -64,6 +64,7 @@ class Twilio(HttpChannel):
 
     code = "T"
     name = "Twilio"
+    proof = "X-Twilio-Signature (HMAC-SHA1), key `auth_token`"
     max_length = 1600
     media = True
 

@@ -69,6 +69,8 @@ class VonageMessages(HttpChannel):
 
     code = "VMS"
     name = "Vonage Messages"
+    proof = "Authorization (a JWT), key `secret`"
+    media_when = "with `mms`"
     max_length = 1600  # the API takes 3200
     token_in_url = False
     unknown_status = IGNORED

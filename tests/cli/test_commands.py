@@ -395,7 +395,7 @@ def test_types(cli: Jangada) -> None:
     assert (listed["AT"], listed["SMPP"]) == ("Lambda", "the relay")
     keys = {one["key"]: one for one in json.loads(cli("types", "at", "--json").out)}
     assert keys["api_key"] == {"key": "api_key", "kind": "text", "required": True, "default": None, "secret": True,
-                               "about": ""}  # fmt: skip
+                               "about": "the account's API key"}  # fmt: skip
     assert list(keys)[:2] == ["username", "api_key"]
     assert keys["in_doubt"]["kind"] == "one of resend, fail, ask"
     assert cli("types", "ATT").err == "jangada: no type ATT; did you mean AT?\n"
