@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from chalicelib import registry, routing, telemetry, trace
-from chalicelib.channels.request import MAX_BODY, BadRequest, Request
+from chalicelib.channels.request import BadRequest, Request
 from chalicelib.clock import now_ms
 from chalicelib.messages import Outgoing
 from chalicelib.queues import RefusedBySqs
-from chalicelib.webhooks import Answer, error, request_from
+from chalicelib.webhooks import Answer, error, not_taken, request_from
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -55,8 +55,9 @@ def handle(event: Mapping[str, Any], ref: str) -> Answer:
 def _handle(request: Request, ref: str) -> Answer:
     if request.method not in METHODS:
         return error(405, f"method not allowed, use {' or '.join(METHODS)}", {"Allow": ", ".join(METHODS)})
-    if len(request.body) > MAX_BODY:
-        return error(413, f"the body has {len(request.body)} octets, at most {MAX_BODY} are taken")
+    refused = not_taken(request)
+    if refused:
+        return refused
     plain = _token(request)
     if not plain:
         return error(401, "give a token: Authorization: Token jgd_...", {"WWW-Authenticate": "Token"})

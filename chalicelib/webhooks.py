@@ -27,6 +27,7 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TITLES: Final = {401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 # Added by API Gateway and CloudFront on the way to us: they say nothing of the caller that the trace should keep.
 _PROXY_HEADERS: Final = re.compile(r"x-forwarded-|x-amz|cloudfront-|via$")
+_CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "br", "zstd"})
 
 
 class Answer(NamedTuple):
@@ -42,6 +43,16 @@ def error(status: int, reason: str, headers: Mapping[str, str] | None = None) ->
     body = replies.render(_TITLES.get(status, "Error"), [{"type": "error", "error": reason}])
     retry = {"Retry-After": "5"} if status == 503 else {}
     return Answer(status, body, {"Content-Type": "application/json", **retry, **(headers or {})})
+
+
+def not_taken(request: Request) -> Answer | None:
+    """The answer to a body that is too long, or compressed; None: it can be read."""
+    if len(request.body) > MAX_BODY:
+        return error(413, f"the body has {len(request.body)} octets, at most {MAX_BODY} are taken")
+    coding = request.header("content-encoding").strip().lower()
+    if request.body and coding in _CODINGS:  # others are charsets that somebody put there
+        return error(415, f"Content-Encoding {coding}: send the body as it is", {"Accept-Encoding": "identity"})
+    return None
 
 
 # --- API Gateway's event --------------------------------------------------------------------------------------------
@@ -116,8 +127,9 @@ def handle(event: Mapping[str, Any], kind: str, uuid: str, action: str) -> Answe
 
 def _handle(event: Mapping[str, Any], kind: str, uuid: str, action: str) -> Answer:
     request = request_from(event, action)
-    if len(request.body) > MAX_BODY:
-        return error(413, f"the body has {len(request.body)} octets, at most {MAX_BODY} are taken")
+    refused = not_taken(request)
+    if refused:
+        return refused
     found = _channel(kind, uuid)
     if isinstance(found, Answer):
         return found
@@ -128,8 +140,8 @@ def _handle(event: Mapping[str, Any], kind: str, uuid: str, action: str) -> Answ
         return error(404, str(unknown))
     except channels.UnknownType:
         return error(404, f"channels of type {found.type} have no callbacks")
-    except MethodNotAllowed as refused:
-        return error(405, str(refused), {"Allow": ", ".join(refused.allowed)})
+    except MethodNotAllowed as wrong:
+        return error(405, str(wrong), {"Allow": ", ".join(wrong.allowed)})
     events = [_event(found, told, name, request) for told, name in zip(reply.events, reply.ids, strict=True)]
     entries = [queues.event_entry(one) for one in events]
     if any(len(entry.body) > queues.MAX_BATCH_OCTETS for entry in entries):
