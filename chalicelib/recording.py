@@ -32,6 +32,7 @@ from chalicelib.records import (
     status_fields,
 )
 from chalicelib.registry import Channel
+from chalicelib.text import with_attachments
 
 UNKNOWN_FOR: Final = 3_600_000  # ms: how long an event waits for its channel to be registered
 LOOK_AGAIN: Final = 30  # seconds until an event is given again
@@ -250,7 +251,7 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
         return
     fields = {
         "from": message.sender,
-        "text": "\n".join([*([message.text] if message.text else []), *message.attachments]),
+        "text": with_attachments(message.text, message.attachments),
         "date": iso(message.received_at or event.at),
     }
     record = _delivery(channel, "receive", fields, event.event_id)

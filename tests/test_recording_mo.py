@@ -74,7 +74,7 @@ def hops(event: MoEvent, name: str) -> list[dict[str, Any]]:
             id="the aggregator's time",
         ),
         pytest.param(
-            mo("See", attachments=("https://x.org/a.jpg", "https://x.org/b")),
+            mo("See", attachments=("https://x.org/a.jpg", "image/png:https://x.org/b")),
             {"from": PHONE, "text": "See\nhttps://x.org/a.jpg\nhttps://x.org/b", "date": clock.iso(NOW)},
             id="attachments on lines of their own",
         ),
