@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from chalicelib import queues, telemetry
 from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
+from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
 from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
 
@@ -99,8 +100,12 @@ class Bind:
     async def run(self) -> None:
         """Keep it up until cancelled. Cancelled while it is up, it drops the connection: let it `leave` before."""
         while True:
-            async with self._permits.hold(self.name, self.drop):
-                delay = await self._once()
+            try:
+                async with self._permits.hold(self.name, self.drop):
+                    delay = await self._once()
+            except Exception:
+                telemetry.logger().exception("relay_fault", extra={"aggregator": self._account.name})
+                delay = self._account.config.reconnect_max
             await asyncio.sleep(delay)
 
     async def _once(self) -> float:
@@ -158,15 +163,14 @@ class Bind:
 
     def _wait(self, reason: str) -> float:
         """How long to wait after an end."""
-        config, refused = self._account.config, self._refused
-        if refused is not None and not refused.busy:
-            step = REFUSED_STEPS[min(self._refusals, len(REFUSED_STEPS) - 1)] if refused.credentials else 1
-            self._refusals += refused.credentials
-            delay, state = config.refused_delay * step, "refused"
+        refused = self._refused
+        delay = wait_after(self._account.config, self._failures, self._refusals, refused, random.random())  # noqa: S311
+        state = "waiting"
+        if refused is not None:
             reason = f"refused: {refused.reason}"
-        else:
-            steps = max(0, min(self._failures - 1, 30))
-            delay, state = min(config.reconnect_max, config.reconnect_min * 2**steps) * _jitter(), "waiting"
+            if not refused.busy:
+                state = "refused"
+                self._refusals += refused.credentials
         self._become(state, reason)
         extra = {"aggregator": self._account.name, "bind": self.name, "reason": reason, "retry_in_s": round(delay, 1)}
         if state == "refused":
@@ -230,6 +234,14 @@ class Bind:
         self._owner.up(self)
 
 
-def _jitter() -> float:
-    """Links that went down together must not come back together."""
-    return 0.5 + random.random() / 2  # noqa: S311 - spreads load, no secret
+def wait_after(config: LinkConfig, failures: int, refusals: int, refused: Refused | None, spread: float) -> float:
+    """Seconds until the next attempt to connect.
+
+    `failures` in a row, this one included; `refusals` of credentials before this one; `spread` in [0, 1): links that
+    went down together must not come back together.
+    """
+    if refused is not None and not refused.busy:
+        step = REFUSED_STEPS[min(refusals, len(REFUSED_STEPS) - 1)] if refused.credentials else 1
+        return config.refused_delay * step
+    doubled = config.reconnect_min * 2.0 ** max(0, min(failures - 1, 30))
+    return min(config.reconnect_max, doubled) * (0.5 + spread / 2)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from chalicelib import telemetry
+from smsc_relay.alarm import Alarm
 from smsc_relay.protocol import Conversation, Ended, Happening
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
@@ -25,7 +26,7 @@ class Connection(asyncio.Protocol):
         self.over: asyncio.Future[Ended] = self._loop.create_future()
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._on_time)
         self._flush_due = False
 
     @property
@@ -53,7 +54,7 @@ class Connection(asyncio.Protocol):
         """The connection is gone."""
         if self.open:
             self._tell(self.conversation.connection_lost(self._loop.time()))
-        self._forget_timer()
+        self._alarm.stop()
 
     def pause_writing(self) -> None:
         """The SMSC does not read."""
@@ -114,7 +115,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def _close(self) -> None:
-        self._forget_timer()
+        self._alarm.stop()
         if self._transport is not None:
             self._transport.close()
             self._loop.call_later(LINGER, self._transport.abort)
@@ -130,24 +131,16 @@ class Connection(asyncio.Protocol):
     # --- deadlines ----------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """One timer, moved only to an earlier time: a later deadline is noticed when it fires."""
+        """One timer, moved only to an earlier time: a later deadline is noticed when it rings."""
         due = self.conversation.next_deadline()
-        if due is None or (self._timer is not None and self._timer.when() <= due):
-            return
-        self._forget_timer()
-        self._timer = self._loop.call_at(due, self._on_time)
+        if due is not None:
+            self._alarm.at(due)
 
     def _on_time(self) -> None:
-        self._timer = None
         if not self.open:
             return
         now, due = self._loop.time(), self.conversation.next_deadline()
-        if due is None or due > now:
+        if due is not None and due <= now:
+            self._tell(self.conversation.tick(now))
+        else:
             self._watch()
-            return
-        self._tell(self.conversation.tick(now))
-
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

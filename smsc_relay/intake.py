@@ -41,9 +41,6 @@ class Intake:
     def take(self, found: Sequence[Received], until: float, bulk: bool) -> None:
         """Records have come, and are ours until then."""
         waypoints.reached("relay.received")
-        if not self._traffic.open:
-            self._returns.refuse(found, until)  # the link went down while the poll was under way
-            return
         doubtful: list[tuple[Job, bool]] = []
         for received in found:
             job = self._read(received, until, bulk=bulk)
@@ -61,7 +58,9 @@ class Intake:
             self._returns.keep(job)
             self._traffic.places.enter(job)
             self._traffic.order.add(job)
-        if doubtful:
+        if not self._traffic.open:
+            self._traffic.settling.release()  # the link went down while the poll was under way
+        elif doubtful:
             task = asyncio.get_running_loop().create_task(self._look_up(doubtful))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)

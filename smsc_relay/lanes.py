@@ -125,4 +125,11 @@ class Lanes:
             finally:
                 self._places.answered(len(found), bulk=bulk)
             if found:
-                self._take(found, began + self._hold.visibility, bulk)
+                self._hand_over(found, began + self._hold.visibility, bulk=bulk)
+
+    def _hand_over(self, found: Sequence[Received], until: float, *, bulk: bool) -> None:
+        """A fault of ours costs these records their visibility, and not the lane its poll."""
+        try:
+            self._take(found, until, bulk)
+        except Exception:
+            telemetry.logger().exception("relay_fault")

@@ -21,6 +21,7 @@ from smsc_relay.protocol import Accepted, Arrived, Congested, Fault, Happening, 
 from smsc_relay.queue_client import Queues
 from smsc_relay.returns import Hold, Returns
 from smsc_relay.settling import Settling
+from smsc_relay.starting import Starting
 from smsc_relay.traffic import Traffic
 
 LOOK: Final = 0.02  # s between looks at whether all is done, while stopping
@@ -59,7 +60,7 @@ class Link:
         hold = Hold.over(account.config.response_timeout, spare=timing.spare, poll=timing.poll)
         returns = Returns(shared.sqs, account.lanes, hold, shared.journal)
         order = Order()
-        traffic = Traffic(account, order, returns, shared.journal, hold)
+        traffic = Traffic(account, order, returns, shared.journal)
         traffic.settling = Settling(
             order,
             traffic.places,
@@ -71,6 +72,7 @@ class Link:
             paused_until=traffic.paused_until,
             changed=self._changed,
         )
+        traffic.starting = Starting(account.dialect, traffic.settling, traffic.places, shared.journal, hold)
         intake = Intake(lambda: self.account, traffic, returns, shared.journal, shared.threads)
         self._returns, self._traffic = returns, traffic
         self._arrivals = Arrivals(account.name, shared.outbox)

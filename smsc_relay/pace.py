@@ -3,8 +3,8 @@
 Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. Once a second the
 rate is multiplied by 1 - share², where `share` of that second's submits was throttled, and a fortieth of the full rate
 is added: stray refusals cost little, a flood of them nearly everything, and the link never stops. An unlimited link
-that is throttled gets a rate from what the SMSC took in its best second; well above it, it is unlimited again.
-No I/O, no clock.
+that is throttled gets a rate from what the SMSC took in its best second; it is unlimited again when nothing has been
+throttled for as long as a recovery takes. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ ASSUMED: Final = 20.0  # segments/s that an account without a configured rate is
 BREATH: Final = 1.0  # s without submits when the SMSC says that it is full
 NEARLY_FULL: Final = 90  # congestion_state, in percent (SMPP 5.0 section 4.8.4.18)
 FULL: Final = 100
-_FREE_AGAIN: Final = 2.0  # an unlimited link is so again at this multiple of what the SMSC took
 _FADE: Final = 0.95  # the best second counts for less with every epoch
 
 
@@ -34,6 +33,7 @@ class Pace:
         self._epoch = now
         self._taken = 0  # of this epoch
         self._refused = 0
+        self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
 
     def wait(self, now: float) -> float:
@@ -54,6 +54,7 @@ class Pace:
     def throttled(self, now: float) -> None:
         """A submit was too fast."""
         self._refused += 1
+        self._refused_at = now
         if self.rate == inf:
             # Not a second is waited for: at an unlimited rate it would cost thousands of refusals.
             self._best = max(self._best, self._taken / max(now - self._epoch, 0.1), ASSUMED)
@@ -77,7 +78,7 @@ class Pace:
             full = self._limit if self._limit != inf else max(self._best, ASSUMED)
             share = self._refused / (self._taken + self._refused)
             self.rate = max(LEAST, self.rate * (1 - share * share)) + full / RECOVERY * min(lasted, RECOVERY)
-            if self.rate >= min(self._limit, _FREE_AGAIN * full):
+            if self.rate >= self._limit or now - self._refused_at >= RECOVERY:
                 self.rate = self._limit
         self._begin(now)
 

@@ -82,7 +82,14 @@ class Relay:
         self._wanted = {**kept, **found.accounts}
         for name in self._wanted.keys() | self._links.keys():
             if name not in self._replacing:
-                self._adjust(name, shared)
+                self._guarded(name, shared)
+
+    def _guarded(self, name: str, shared: Shared) -> None:
+        """A fault of ours costs this link, and no other."""
+        try:
+            self._adjust(name, shared)
+        except Exception:
+            telemetry.logger().exception("relay_fault", extra={"aggregator": name})
 
     def _adjust(self, name: str, shared: Shared) -> None:
         """Have the link `name` be as wanted: begun, ended, replaced, or told of its channels."""
@@ -107,7 +114,7 @@ class Relay:
         finally:
             del self._links[name], self._replacing[name]
         if not self._stop.is_set():
-            self._adjust(name, shared)
+            self._guarded(name, shared)
 
     async def _end(self) -> None:
         """End all links side by side."""

@@ -17,11 +17,13 @@ from chalicelib.attempts import Aside
 from chalicelib.clock import now_ms
 from chalicelib.queues import Received
 from chalicelib.records import LaterRecord
+from smsc_relay.alarm import Alarm
 from smsc_relay.batches import Batches
 from smsc_relay.jobs import Job
 from smsc_relay.journal import Journal
 from smsc_relay.queue_client import HandleExpired, Queues, Results, describe
 
+UNBURIED: Final = 10  # s until a record is given again that could not be buried
 TRIES: Final = 5  # of a call that gives a record back: its visibility ends by itself
 
 
@@ -75,7 +77,7 @@ class Returns:
             queues.LATER, self._send_later, self._put_aside, octets=lambda put: len(put.record.body)
         )
         self._kept: OrderedDict[Job, float] = OrderedDict()  # when each is due to be hidden for longer
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._extend)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -94,21 +96,17 @@ class Returns:
     def keep(self, job: Job) -> None:
         """Keep the record hidden from others until it leaves."""
         due = asyncio.get_running_loop().time() + self._hold.half
+        self._kept.pop(job, None)
         self._kept[job] = due
-        self._wake(due)
-
-    def _wake(self, due: float) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_at(due, self._extend)
+        self._alarm.at(due)
 
     def _extend(self) -> None:
         """Hide for longer what is at half time."""
-        self._timer = None
         now = asyncio.get_running_loop().time()
         while self._kept:
             job, due = next(iter(self._kept.items()))
             if due > now:
-                self._wake(due)
+                self._alarm.at(due)
                 return
             del self._kept[job]
             self._hide(job, self._hold.visibility, extends=True)
@@ -135,11 +133,6 @@ class Returns:
         for job in jobs:
             self._let_go(job)
             self._hide(job, round(seconds))
-
-    def refuse(self, received: Sequence[Received], until: float, seconds: int = 0) -> None:
-        """As `give_back`, for records that never became jobs."""
-        for one in received:
-            self._hides[one.queue].put(one.message_id, _Leave(one, until, seconds=seconds))
 
     def put_aside(self, job: Job, wait: Aside) -> None:
         """The record waits in `later`, and comes back as a suspect one."""
@@ -173,7 +166,7 @@ class Returns:
             await self._sqs.bury(received.queue, received.body, received.group, reason)
         except Exception as error:
             telemetry.logger().warning("not_buried", extra={**extra, "error": describe(error)})
-            self.refuse([received], until, 10)
+            self._hides[received.queue].put(received.message_id, _Leave(received, until, seconds=UNBURIED))
             return
         telemetry.logger().error("buried", extra=extra)
         self.remove(received, until)

@@ -8,47 +8,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from heapq import heappop, heappush
-from itertools import count
 from typing import Any, Final
 
 from chalicelib import telemetry, waypoints
 from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
+from smsc_relay.alarm import Alarm
 from smsc_relay.bind import REFUSED_STEPS, Bind
-from smsc_relay.jobs import Job, Part, State, Told, reference
+from smsc_relay.deferred import Deferred
+from smsc_relay.jobs import Job, Part, State, Told
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import AHEAD, Places
 from smsc_relay.order import Order
 from smsc_relay.pace import Pace
-from smsc_relay.protocol import Accepted, CannotEncode, Rejected, Unanswered, Verdict
-from smsc_relay.queue_client import describe
-from smsc_relay.returns import Hold, Returns
-from smsc_relay.settling import EXPIRED, Settling, spread
+from smsc_relay.protocol import Accepted, Rejected, Unanswered, Verdict
+from smsc_relay.returns import Returns
+from smsc_relay.settling import Settling, spread
+from smsc_relay.starting import Starting
 
-DEFER: Final = 0.25  # s until a throttled segment is submitted again; doubled each time
-LONGEST_DEFER: Final = 5.0  # s
-DEFERRED_FOR: Final = 20.0  # s of being throttled after which a message goes back to its lane, and makes room
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
 PROBES: Final = 2  # places of an account that was in trouble: one for each lane
-CUT_OTHERWISE: Final = "its first segments were sent when this account cut messages in another way"
 
 
 class Traffic:
     """For one link."""
 
-    def __init__(self, account: Account, order: Order, returns: Returns, journal: Journal, hold: Hold) -> None:
+    def __init__(self, account: Account, order: Order, returns: Returns, journal: Journal) -> None:
         self.account = account
         self.order, self.journal = order, journal
-        self._returns, self._hold = returns, hold
+        self._returns = returns
         self._loop = asyncio.get_running_loop()
         self.pace = Pace(account.config.max_tps, self._loop.time())
         self.places = Places(self.capacity)
-        self.settling: Settling  # set by the link
+        self.settling: Settling  # set by the link, as is:
+        self.starting: Starting
         self.binds: list[Bind] = []  # that have logged in
-        self._deferred: list[tuple[float, int, Part]] = []
-        self._number = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._deferred = Deferred()
+        self._alarm = Alarm(self._pump)
         self._due = False
         self._closed = False
         self._paused_until = 0.0
@@ -141,7 +137,12 @@ class Traffic:
         """Submit what window and pace allow."""
         self._due = False
         now = self._loop.time()
-        self._take_up(now)
+        for throttled in self._deferred.due(now):
+            if throttled.state is State.DEFERRED and throttled.job.bind is not None:
+                throttled.state = State.TO_DO
+                throttled.job.bind.again.append(throttled)
+        if self._deferred.next is not None:
+            self._alarm.at(self._deferred.next)
         if not self.open:
             return
         rooms = [bind for bind in self.binds if bind.room > 0]
@@ -150,7 +151,7 @@ class Traffic:
         while rooms:
             wait = self.pace.wait(now)
             if wait > 0:
-                self._wake(now + wait)
+                self._alarm.at(now + wait)
                 break
             bind = rooms[0] if len(rooms) == 1 else max(rooms, key=lambda one: one.room)
             part = self._next(bind, now)
@@ -174,82 +175,19 @@ class Traffic:
         """The segment to submit next over `bind`."""
         while bind.again:
             part = bind.again.popleft()
-            if self._may_go(part, now):
+            if self.starting.may_go(part, now):
                 return part
         while True:
             while bind.queue:
                 for part in bind.queue[0].parts:
-                    if self._may_go(part, now):
+                    if self.starting.may_go(part, now):
                         return part
                 bind.queue.popleft()
             job = self.order.take()
             if job is None:
                 return None
-            if self._begin(job, bind, now):
+            if self.starting.begin(job, bind, now):
                 bind.queue.append(job)
-
-    def _may_go(self, part: Part, now: float) -> bool:
-        job = part.job
-        if part.state is not State.TO_DO or job.halted:
-            return False
-        if part.index in job.known.told:  # a late answer to an earlier copy
-            part.state = State.TOLD
-            self.places.weigh(job, max(0, job.weight - 1))
-            self.settling.settle(job)
-            return False
-        if now_ms() >= job.record.expires_at:
-            self.settling.fail(job, EXPIRED)
-            return False
-        if job.until - now < self._hold.needed:
-            self._out_of_time(job, now)
-            return False
-        return True
-
-    def _out_of_time(self, job: Job, now: float) -> None:
-        """SQS has not let us keep the record: it might be given to somebody else before the answer is here."""
-        job.halted = True
-        if job.until <= now and not job.flying:
-            self.settling.lose(job)
-        else:
-            self.settling.settle(job)
-
-    def _begin(self, job: Job, bind: Bind, now: float) -> bool:
-        """Cut a message; False where there is nothing of it to submit."""
-        known, record = job.known, job.record
-        if known.failed:
-            self.settling.tell_again(job)
-            return False
-        if now_ms() >= record.expires_at:
-            self.settling.fail(job, EXPIRED)
-            return False
-        if job.until - now < self._hold.needed:
-            self._out_of_time(job, now)
-            return False
-        try:
-            plan = self.account.dialect.plan(record.message, job.config, reference(record.key))
-        except CannotEncode as refusal:
-            self.settling.fail(job, str(refusal))
-            return False
-        except Exception as error:
-            telemetry.logger().exception("cannot_be_cut", extra=job.keys())
-            self.settling.bury(job, f"the relay cannot cut it: {describe(error)}")
-            return False
-        if job.total not in (0, len(plan.segments)) and known.told:
-            self.settling.fail(job, CUT_OTHERWISE)
-            return False
-        job.parts = tuple(Part(job, segment) for segment in plan.segments)
-        for part in job.parts:
-            if part.index in known.told:
-                part.state = State.TOLD
-        left = sum(part.state is State.TO_DO for part in job.parts)
-        if not left:
-            self.settling.tell_again(job)
-            return False
-        self.places.weigh(job, left)
-        job.begun, job.bind = True, bind
-        bind.jobs.add(job)
-        self.journal.hop(job, "claimed", bind=bind.name, parts=len(job.parts), encoding=plan.encoding)
-        return True
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -314,44 +252,17 @@ class Traffic:
             self.places.weigh(part.job, max(0, part.job.weight - 1))
         part.state = state
 
-    # --- too fast -----------------------------------------------------------------------------------------------------
-
     def _throttled(self, part: Part, now: float) -> None:
         self.journal.count("throttled", self.account.name)
         self.pace.throttled(now)
-        part.since = part.since or now
-        delay = min(LONGEST_DEFER, DEFER * 2**part.tries) * (0.5 + spread())
-        part.tries += 1
-        if now + delay - part.since > DEFERRED_FOR:
+        at = self._deferred.defer(part, now, spread())
+        if at is None:
             part.job.halted = True
             self._ended(part, State.SLOWED)
         else:
             part.state = State.DEFERRED
-            heappush(self._deferred, (now + delay, next(self._number), part))
-            self._wake(now + delay)
+            self._alarm.at(at)
         self.settling.settle(part.job)
-
-    def _take_up(self, now: float) -> None:
-        """Deferred segments whose time has come."""
-        while self._deferred and self._deferred[0][0] <= now:
-            part = heappop(self._deferred)[2]
-            if part.state is State.DEFERRED and part.job.bind is not None:
-                part.state = State.TO_DO
-                part.job.bind.again.append(part)
-        if self._deferred:
-            self._wake(self._deferred[0][0])
-
-    def _wake(self, at: float) -> None:
-        """Have `_pump` run at that time, at the latest."""
-        if self._timer is not None:
-            if self._timer.when() <= at:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._on_time)
-
-    def _on_time(self) -> None:
-        self._timer = None
-        self._pump()
 
     # --- the account's trouble ----------------------------------------------------------------------------------------
 

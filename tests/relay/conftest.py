@@ -35,7 +35,8 @@ class World:
     def account(self, smsc: Smsc, name: str = "fast", **config: Any) -> None:
         """Register an SMSC account; registered again, it is changed."""
         given = {"host": "127.0.0.1", "port": smsc.port, "response_timeout": 5, "reconnect_min": 0.1, **config}
-        self.aws.aggregator(name, TYPE, config=given, version=time.time_ns() // 1_000_000)
+        hidden = given.pop("secrets", {})
+        self.aws.aggregator(name, TYPE, config=given, secrets=hidden, version=time.time_ns() // 1_000_000)
         registry.reset()
 
     def channel(self, uuid: str = CHANNEL, **fields: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -102,10 +103,14 @@ def _conclude(key: MessageKey, total: int, **parts: str) -> None:
         ledger.conclude_unclaimed(key, int(index[1:]), total, state, clock.now_ms())
 
 
-async def test_a_copy_of_a_message_that_has_been_sent_is_told_again_not_sent(world: World) -> None:
+@pytest.mark.parametrize("fields", [pytest.param({}, id="in time"), pytest.param({"expires_at": 1}, id="too old")])
+async def test_a_copy_of_a_message_that_has_been_sent_is_told_again_not_sent(
+    world: World, fields: dict[str, Any]
+) -> None:
+    """Nor has it failed because the copy came too late."""
     async with Smsc() as smsc:
         world.account(smsc)
-        record, queue = world.record(1, suspect=True)
+        record, queue = world.record(1, suspect=True, **fields)
         _conclude(record.key, 1, p0="known")
         queues.send(queue, queues.lane_entry(record))
         world.put(2)

@@ -1,0 +1,94 @@
+"""What is asked of an MT before it, or one of its segments, is submitted: is it still wanted, and can it be cut?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chalicelib import telemetry
+from chalicelib.clock import now_ms
+from smsc_relay.bind import Bind
+from smsc_relay.jobs import Job, Part, State, reference
+from smsc_relay.journal import Journal
+from smsc_relay.lanes import Places
+from smsc_relay.protocol import CannotEncode, Dialect, Plan
+from smsc_relay.queue_client import describe
+from smsc_relay.returns import Hold
+from smsc_relay.settling import EXPIRED, Settling
+
+CUT_OTHERWISE: Final = "its first segments were sent when this account cut messages in another way"
+
+
+class Starting:
+    """For one link."""
+
+    def __init__(self, dialect: Dialect, settling: Settling, places: Places, journal: Journal, hold: Hold) -> None:
+        self._dialect, self._settling, self._places = dialect, settling, places
+        self._journal, self._hold = journal, hold
+
+    def begin(self, job: Job, bind: Bind, now: float) -> bool:
+        """Cut a message; False where there is nothing of it to submit."""
+        known = job.known
+        if known.failed or 0 < job.total <= len(known.told):
+            self._settling.tell_again(job)
+            return False
+        plan = self._plan(job)
+        if plan is None:
+            return False
+        job.parts = tuple(Part(job, segment) for segment in plan.segments)
+        for part in job.parts:
+            if part.index in known.told:
+                part.state = State.TOLD
+        left = sum(part.state is State.TO_DO for part in job.parts)
+        if not left:
+            self._settling.tell_again(job)
+        elif known.told and job.total not in (0, len(job.parts)):
+            self._settling.fail(job, CUT_OTHERWISE)
+        elif now_ms() >= job.record.expires_at:
+            self._settling.fail(job, EXPIRED)
+        elif job.until - now < self._hold.needed:
+            self._out_of_time(job, now)
+        else:
+            self._places.weigh(job, left)
+            job.begun, job.bind = True, bind
+            bind.jobs.add(job)
+            self._journal.hop(job, "claimed", bind=bind.name, parts=len(job.parts), encoding=plan.encoding)
+            return True
+        return False
+
+    def _plan(self, job: Job) -> Plan | None:
+        """None: it cannot be cut, which has been dealt with."""
+        record = job.record
+        try:
+            return self._dialect.plan(record.message, job.config, reference(record.key))
+        except CannotEncode as refusal:
+            self._settling.fail(job, str(refusal))
+        except Exception as error:
+            telemetry.logger().exception("cannot_be_cut", extra=job.keys())
+            self._settling.bury(job, f"the relay cannot cut it: {describe(error)}")
+        return None
+
+    def may_go(self, part: Part, now: float) -> bool:
+        """A segment is still to be submitted, and may be."""
+        job = part.job
+        if part.state is not State.TO_DO or job.halted:
+            return False
+        if part.index in job.known.told:  # a late answer to an earlier copy
+            part.state = State.TOLD
+            self._places.weigh(job, max(0, job.weight - 1))
+            self._settling.settle(job)
+            return False
+        if now_ms() >= job.record.expires_at:
+            self._settling.fail(job, EXPIRED)
+            return False
+        if job.until - now < self._hold.needed:
+            self._out_of_time(job, now)
+            return False
+        return True
+
+    def _out_of_time(self, job: Job, now: float) -> None:
+        """SQS has not let us keep the record: it might be given to somebody else before the answer is here."""
+        job.halted = True
+        if job.until <= now and not job.flying:
+            self._settling.lose(job)
+        else:
+            self._settling.settle(job)

@@ -1,0 +1,133 @@
+"""How a relay ends: asked to, or killed. As processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from chalicelib import waypoints
+from local.emulator import ROOT
+from tests.relay.conftest import World, eventually
+from tests.relay.smsc import Smsc
+
+pytestmark = pytest.mark.timeout(240)
+
+WINDOW = 10
+MOST_TWICE = WINDOW + 50  # the window, and the outcomes that were not in SQS yet
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    """A relay."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.relay.process", *arguments, cwd=ROOT, env=dict(os.environ),
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def recording_events(world: World) -> AsyncIterator[None]:
+    """λ record beside the relay."""
+    task = asyncio.create_task(world.record_events())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_asked_to_stop_it_finishes_its_window_and_gives_back_the_rest(world: World) -> None:
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=3)
+        world.put_many(20)
+        relay = await start()
+        await smsc.until(lambda: len(smsc.submits) == 3)
+        await eventually(lambda: world.in_lane()[1] > 3)
+        relay.send_signal(signal.SIGTERM)
+        await eventually(lambda: world.in_lane() == (17, 3))  # what has not been sent is there for others at once
+        assert relay.returncode is None
+        smsc.answer_open()
+        assert await asyncio.wait_for(relay.wait(), 30) == 0
+    assert smsc.byes == 1
+    assert len(smsc.submits) == 3
+    assert world.in_lane() == (17, 0)
+    assert len(world.outcomes()) == 3
+
+
+async def test_asked_to_stop_while_the_smsc_is_silent_it_leaves_nothing_undecided(world: World) -> None:
+    """The window is given up after a while, and is in doubt; the process still ends well."""
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=3, response_timeout=60, in_doubt="fail", logout_timeout=1)
+        world.put_many(3)
+        relay = await start()
+        await smsc.until(lambda: len(smsc.submits) == 3)
+        relay.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(relay.wait(), 60) == 0
+    assert smsc.byes == 1
+    assert [accepted for _, _, accepted, _ in world.outcomes()] == [False] * 3
+    assert world.in_lane() == (0, 0)
+
+
+async def test_killed_it_loses_nothing_and_little_goes_twice(world: World) -> None:
+    async with Smsc() as smsc, recording_events(world):
+        world.account(smsc, window=WINDOW, response_timeout=1)
+        world.put_many(300, phones=60)
+        relay = await start()
+        await smsc.until(lambda: len(smsc.submits) >= 100, 60)
+        relay.kill()
+        await relay.wait()
+        relay = await start()
+        await world.lane_empty(seconds=120)
+        relay.terminate()
+        assert await asyncio.wait_for(relay.wait(), 60) == 0
+    counts = Counter(smsc.ids())
+    twice = sum(counts.values()) - len(counts)
+    print(f"killed after {100} of 300 submits; submitted twice: {twice} (at most {MOST_TWICE})")
+    assert set(counts) == {str(n) for n in range(1, 301)}
+    assert twice <= MOST_TWICE
+    order = list(dict.fromkeys(smsc.ids()))
+    for phone in range(60):
+        contact = [int(one) for one in order if int(one) % 60 == phone]
+        assert contact == sorted(contact)
+
+
+async def test_killed_at_every_point_it_loses_nothing(world: World) -> None:
+    """SIGKILL at each named point in turn, with messages going both ways."""
+    points = [point for point in waypoints.WAYPOINTS if point.startswith("relay.")]
+    async with Smsc() as smsc, recording_events(world):
+        world.account(smsc, window=WINDOW, response_timeout=1)
+        world.put_many(60)
+        kept: dict[str, Any] = {"from": "+250788000001", "text": "once"}
+
+        def welcome(said: dict[str, Any]) -> dict[str, Any]:
+            asyncio.get_running_loop().call_soon(deliver)
+            return {"op": "welcome"}
+
+        def deliver() -> None:
+            if not any(word == "got" for word, _ in smsc.answers):
+                smsc.deliver(kept)  # as SMSCs do: again, until it is acknowledged
+
+        smsc.login = welcome
+        for point in sorted(points, key=lambda one: one != "relay.mo_queued"):
+            relay = await start("--crash-at", point)
+            assert await asyncio.wait_for(relay.wait(), 60) == -signal.SIGKILL, f"{point} was not reached"
+        relay = await start()
+        await world.lane_empty(seconds=60)
+        await smsc.until(lambda: any(word == "got" for word, _ in smsc.answers))
+        relay.terminate()
+        assert await asyncio.wait_for(relay.wait(), 60) == 0
+        await eventually(lambda: world.aws.depth("deliver-main.fifo") == 1)
+    counts = Counter(smsc.ids())
+    assert set(counts) == {str(n) for n in range(1, 61)}
+    print(f"killed at {', '.join(points)}; submitted twice: {sum(counts.values()) - len(counts)}")
+    assert sum(counts.values()) - len(counts) <= len(points) * MOST_TWICE
+    (told,) = world.aws.bodies("deliver-main.fifo")
+    assert told["fields"]["text"] == "once"

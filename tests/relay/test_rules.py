@@ -1,0 +1,354 @@
+"""The link's rules without sockets: pace, order, places, batches."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Any
+
+import pytest
+
+from chalicelib.queues import Received
+from chalicelib.records import LaneRecord, MessageKey
+from smsc_relay.batches import Batches
+from smsc_relay.deferred import ALTOGETHER, Deferred
+from smsc_relay.jobs import Job, Memory, Part, reference
+from smsc_relay.lanes import Places
+from smsc_relay.order import Order
+from smsc_relay.pace import Pace
+from smsc_relay.protocol import Segment
+from smsc_relay.returns import Hold
+from tests.relay.toy import ToyConfig
+
+CONFIG = ToyConfig(host="smsc.example.org", port=1)
+
+
+def job(number: int, contact: str = "a", *, bulk: bool = False) -> Job:
+    """A job of one contact."""
+    key = MessageKey(channel="c", id=str(number))
+    message: Any = {"id": number, "text": "m", "to": "+250788123123", "channel": 1}
+    record = LaneRecord(key=key, message=message, aggregator="fast", lane="lane-fast", first_seen=1, expires_at=2)
+    queue = "lane-fast-bulk.fifo" if bulk else "lane-fast.fifo"
+    return Job(Received(f"m{number}", "h", "{}", contact, 1, 0, queue), record, CONFIG, 100.0, bulk=bulk)
+
+
+def numbers(jobs: Sequence[Job]) -> list[int]:
+    return [int(one.record.key.id) for one in jobs]
+
+
+# --- pace -----------------------------------------------------------------------------------------------------------
+
+
+def run(pace: Pace, seconds: float, takes: Callable[[float], bool], start: float = 0.0) -> tuple[int, int]:
+    """Submit as fast as the pace allows to an SMSC that answers at once; (taken, throttled) in the last half."""
+    now, taken, throttled = start, 0, 0
+    while now < start + seconds:
+        wait = pace.wait(now)
+        if wait:
+            now += wait
+            continue
+        pace.spend(now)
+        good = takes(now)
+        (pace.taken if good else pace.throttled)(now)
+        if now >= start + seconds / 2:
+            taken, throttled = taken + good, throttled + (not good)
+        now += 0.0005
+    return taken, throttled
+
+
+def limited(rate: float) -> Callable[[float], bool]:
+    """An SMSC that takes so many in each second of the clock."""
+    seen: dict[int, int] = {}
+
+    def takes(now: float) -> bool:
+        seen[int(now)] = seen.get(int(now), 0) + 1
+        return seen[int(now)] <= rate
+
+    return takes
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 7.5, 50, 400])
+def test_the_pace_is_kept(rate: float) -> None:
+    pace = Pace(rate, 0.0)
+    taken, _ = run(pace, 40, lambda now: True)
+    assert taken == pytest.approx(rate * 20, rel=0.02, abs=1)
+
+
+def test_a_pace_that_was_not_used_is_not_saved_up() -> None:
+    pace = Pace(10, 0.0)
+    sent = 0
+    while not pace.wait(100.0):
+        pace.spend(100.0)
+        sent += 1
+    assert sent == 1
+
+
+@pytest.mark.parametrize(
+    ("configured", "limit", "least"),
+    [
+        pytest.param(100, 50, 0.9, id="configured too high"),
+        pytest.param(None, 200, 0.9, id="not configured"),
+        pytest.param(20, 50, 1.0, id="configured lower than the SMSC's"),
+    ],
+)
+def test_it_settles_near_what_the_smsc_takes(configured: float | None, limit: float, least: float) -> None:
+    taken, throttled = run(Pace(configured, 0.0), 120, limited(limit))
+    assert taken / 60 >= least * min(limit, configured or inf) - 1
+    assert throttled <= 0.35 * taken
+
+
+def test_stray_refusals_do_not_stop_it() -> None:
+    """A fifth of all is throttled, whatever the rate: most of it is kept."""
+    dice = random.Random(1)
+    taken, _ = run(Pace(100, 0.0), 240, lambda now: dice.random() >= 0.2)
+    assert taken / 120 >= 35
+
+
+def test_when_all_is_refused_it_asks_seldom_and_recovers() -> None:
+    pace = Pace(100, 0.0)
+    _, asked = run(pace, 60, lambda now: False)
+    assert asked / 30 <= 10
+    taken, _ = run(pace, 120, lambda now: True, start=60)
+    assert taken / 60 == pytest.approx(100, rel=0.05)
+
+
+def test_an_unlimited_link_is_unlimited_again() -> None:
+    pace = Pace(None, 0.0)
+    assert pace.wait(0.0) == 0
+    pace.throttled(0.0)
+    assert pace.rate < inf
+    run(pace, 60, lambda now: True)
+    assert pace.rate == inf
+
+
+def test_a_full_smsc_is_given_a_moment() -> None:
+    pace = Pace(None, 0.0)
+    pace.congested(89, 0.0)
+    assert (pace.rate, pace.wait(0.0)) == (inf, 0)
+    pace.congested(100, 0.0)
+    assert pace.wait(0.0) > 0.9
+
+
+# --- order ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_of_a_contact_at_a_time() -> None:
+    order = Order()
+    for one in (job(1), job(2), job(3, "b")):
+        order.add(one)
+    first, other = order.take(), order.take()
+    assert first is not None
+    assert other is not None
+    assert numbers([first, other]) == [1, 3]
+    assert order.take() is None
+    order.remove(first)
+    second = order.take()
+    assert second is not None
+    assert numbers([second]) == [2]
+
+
+def test_what_must_be_looked_up_holds_up_its_contact_only() -> None:
+    order = Order()
+    suspect, behind, other = job(1), job(2), job(3, "b")
+    suspect.checked = False
+    for one in (suspect, behind, other):
+        order.add(one)
+    assert order.take() is other
+    assert order.take() is None
+    order.check_done(suspect)
+    assert order.take() is suspect
+
+
+def test_the_same_contact_in_the_other_lane_is_another_line() -> None:
+    order = Order()
+    order.add(job(1))
+    order.add(job(2, bulk=True))
+    assert len([one for one in (order.take(), order.take()) if one]) == 2
+
+
+def test_removed_with_all_behind_it() -> None:
+    order = Order()
+    jobs = [job(number) for number in (1, 2, 3, 4)]
+    for one in jobs:
+        order.add(one)
+    assert numbers(order.remove_from(jobs[1])) == [2, 3, 4]
+    assert numbers(list(order)) == [1]
+
+
+def test_bulk_has_each_tenth() -> None:
+    order = Order()
+    for number in range(60):
+        order.add(job(number, f"r{number}"))
+        order.add(job(100 + number, f"b{number}", bulk=True))
+    taken = [order.take() for _ in range(60)]
+    assert sum(one.bulk for one in taken if one) == 6
+
+
+# --- places ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_more_is_asked_for_than_there_is_room() -> None:
+    """However polls and answers come one after the other; and both lanes get their turn."""
+    dice = random.Random(2)
+    for window in (1, 3, 10, 100):
+        capacity = window + 10
+        places = Places(lambda capacity=capacity: capacity)  # type: ignore[misc]
+        held: list[Job] = []
+        polls: dict[bool, int] = {}
+        received = {False: 0, True: 0}
+        for step in range(2000):
+            bulk = dice.random() < 0.5
+            if bulk in polls and dice.random() < 0.7:
+                count = dice.randint(0, polls.pop(bulk))
+                places.answered(count, bulk=bulk)
+                for number in range(count):
+                    held.append(job(step * 10 + number, bulk=bulk))
+                    places.enter(held[-1])
+                received[bulk] += count
+            elif bulk not in polls:
+                polls[bulk] = places.may_ask(bulk=bulk)
+                if polls[bulk]:
+                    places.asking(polls[bulk], bulk=bulk)
+                else:
+                    del polls[bulk]
+            assert len(held) + sum(polls.values()) <= capacity
+            while held and dice.random() < 0.5:
+                places.weigh(held.pop(dice.randrange(len(held))), 0)
+        assert min(received.values()) > 50
+
+
+@pytest.mark.parametrize("capacity", [2, 11, 20, 110])
+def test_neither_lane_shuts_out_the_other(capacity: int) -> None:
+    """One lane takes all that it may have: the other may still ask."""
+    for greedy in (False, True):
+        places = Places(lambda: capacity)
+        places.answered(0 if greedy else 5, bulk=False)  # replies are quiet, or not
+        while count := places.may_ask(bulk=greedy):
+            places.asking(0, bulk=greedy)
+            for number in range(count):
+                places.enter(job(number, bulk=greedy))
+        assert places.may_ask(bulk=not greedy) >= 1
+
+
+def test_without_a_bind_nothing_is_asked_for() -> None:
+    places = Places(lambda: 0)
+    assert [places.may_ask(bulk=bulk) for bulk in (False, True)] == [0, 0]
+
+
+# --- batches --------------------------------------------------------------------------------------------------------
+
+
+class Calls:
+    """A call that fails as it is told, and notes what it was given."""
+
+    def __init__(self, fails: Callable[[str], bool] = lambda item: False) -> None:
+        self.fails = fails
+        self.sent: list[list[str]] = []
+        self.done: list[str] = []
+        self.under_way: set[str] = set()
+
+    async def send(self, items: Sequence[str]) -> list[Exception | None]:
+        keys = [item[0] for item in items]
+        assert not self.under_way & set(keys), "two of a key under way"
+        assert len(set(keys)) == len(keys)
+        self.under_way |= set(keys)
+        await asyncio.sleep(0)
+        self.under_way -= set(keys)
+        self.sent.append(list(items))
+        return [ConnectionError("no") if self.fails(item) else None for item in items]
+
+    def settled(self, item: str, problem: Exception | None) -> bool:
+        if problem is None:
+            self.done.append(item)
+        return problem is None
+
+
+async def test_items_share_calls_and_keep_their_order_by_key() -> None:
+    dice = random.Random(3)
+    failed: set[str] = set()
+
+    def fails(item: str) -> bool:
+        if item in failed or dice.random() > 0.1:
+            return False
+        failed.add(item)
+        return True
+
+    calls = Calls(fails)
+    batches: Batches[str] = Batches("test", calls.send, calls.settled)
+    items = [f"{dice.choice('abcdefghijklmnop')}{number:03d}" for number in range(100)]
+    for item in items:
+        batches.put(item[0], item)
+    await asyncio.wait_for(batches.idle(), 30)
+    assert sorted(calls.done) == sorted(items)
+    assert failed
+    for key in "abcdefghijklmnop":
+        assert [one for one in calls.done if one[0] == key] == [one for one in items if one[0] == key]
+    assert max(len(call) for call in calls.sent) == 10
+
+
+async def test_no_call_is_larger_than_sqs_takes() -> None:
+    calls = Calls()
+    batches: Batches[str] = Batches("test", calls.send, calls.settled, octets=lambda item: 400_000)
+    for key in "abcde":
+        batches.put(key, key)
+    await batches.idle()
+    assert [len(call) for call in calls.sent] == [2, 2, 1]
+
+
+async def test_a_call_that_raises_goes_again() -> None:
+    calls = Calls()
+    raised: list[int] = []
+
+    async def send(items: Sequence[str]) -> list[Exception | None]:
+        if not raised:
+            raised.append(1)
+            raise OSError("AWS is away")
+        return await calls.send(items)
+
+    batches: Batches[str] = Batches("test", send, calls.settled)
+    for item in ("a1", "a2", "b1"):
+        batches.put(item[0], item)
+    await asyncio.wait_for(batches.idle(), 10)
+    assert calls.done == ["a1", "b1", "a2"]
+
+
+# --- small ones -----------------------------------------------------------------------------------------------------
+
+
+def test_throttled_segments_come_back_in_time_and_not_for_ever() -> None:
+    deferred = Deferred()
+    part = Part(job(1), Segment(0, 1, None))
+    now, tries = 100.0, 0
+    while (at := deferred.defer(part, now, 0.5)) is not None:
+        assert not list(deferred.due(at - 0.001))
+        assert list(deferred.due(at)) == [part]
+        assert at <= 100 + ALTOGETHER
+        now, tries = at, tries + 1
+    assert tries >= 5
+
+
+def test_a_reference_depends_on_the_message_alone() -> None:
+    key = MessageKey(channel="c", id="1")
+    assert reference(key) == reference(MessageKey(channel="c", id="1"))
+    others = {reference(MessageKey(channel="c", id=str(number))) for number in range(200)}
+    assert len(others) > 190
+    assert all(0 <= one <= 0xFFFF for one in others)
+
+
+def test_what_is_known_is_shared_by_all_copies_of_a_message() -> None:
+    memory = Memory()
+    key = MessageKey(channel="c", id="1")
+    assert memory.of(key) is memory.of(MessageKey(channel="c", id="1"))
+    assert memory.of(key) is not memory.of(MessageKey(channel="c", id="1", generation=2))
+
+
+@pytest.mark.parametrize("response_timeout", [1.0, 5.0, 60.0, 600.0, 86_400.0])
+def test_records_are_hidden_for_long_enough(response_timeout: float) -> None:
+    """When a record is hidden for longer, what remains is enough for a submit; SQS takes twelve hours at most."""
+    hold = Hold.over(response_timeout, spare=10, poll=10)
+    assert hold.visibility <= 43_200
+    remaining = hold.visibility - 10 - hold.half  # it may have been on its way for a poll's time
+    assert remaining >= hold.needed
+    assert hold.needed == response_timeout + 10 or hold.visibility == 43_200
