@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import app
-from chalicelib import queues
+from chalicelib import channels, queues
 from tests.support import Aws
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,3 +32,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), target
+
+
+def test_the_readme_counts_the_channel_types() -> None:
+    assert f"| HTTP aggregators | {len(channels.CODES)} channel types" in (ROOT / "README.md").read_text()
