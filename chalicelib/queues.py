@@ -242,16 +242,22 @@ def send_many(queue: str, entries: Sequence[Entry]) -> list[Exception | None]:
     failed too unless SQS took them already in the same batch.
     """
     results: list[Exception | None] = [None] * len(entries)
-    for chunk in _chunks(entries):
+    stopped: set[str] = set()  # groups with an entry that has to be sent again: nothing may overtake it
+    for whole in _chunks(entries):
+        chunk = [index for index in whole if entries[index].group not in stopped]
+        for index in set(whole).difference(chunk):
+            results[index] = ConnectionError(f"an earlier record of its group is not in {queue} yet")
+        if not chunk:
+            continue
         batch = [{"Id": str(index), **message(queue, entries[index])} for index in chunk]
         try:
-            answer = aws.sqs().send_message_batch(QueueUrl=settings().queue_url(queue), Entries=batch)
+            found = problems(queue, aws.sqs().send_message_batch(QueueUrl=settings().queue_url(queue), Entries=batch))
         except Exception as error:
-            for index in chunk:
-                results[index] = error
-            continue
-        for index, problem in problems(queue, answer).items():
+            found = dict.fromkeys(chunk, error)
+        for index, problem in found.items():
             results[index] = problem
+            if entries[index].group and not isinstance(problem, RefusedBySqs):
+                stopped.add(entries[index].group)
     return results
 
 
