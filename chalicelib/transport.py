@@ -109,6 +109,9 @@ class Http:
         """
         self._deadline = time.monotonic() + seconds
 
+    def _connections(self) -> requests.Session:
+        return _session(self._allow_private)
+
     def _time(self) -> float:
         if self._deadline is None:
             return self._timeout
@@ -221,7 +224,7 @@ class Http:
         import requests
         from urllib3.exceptions import HTTPError
 
-        session = _session(self._allow_private)
+        session = self._connections()
         started = time.monotonic()
         prepared: requests.PreparedRequest | None = None
         response: Response | None = None

@@ -40,6 +40,23 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         if action in ("show", "url"):
             one.add_argument("--json", action="store_true")
         one.set_defaults(run=run)
+    one = commands.add_parser("test", help="send one message through it and follow it, or show the requests of one")
+    one.add_argument("uuid", metavar="UUID", help="or the platform's integer id")
+    one.add_argument("--to", required=True, metavar="NUMBER", help="E.164, e.g. +256700123123, or a short code")
+    one.add_argument("--text", default="", metavar="TEXT")
+    one.add_argument("--attachment", action="append", default=[], metavar="TYPE:URL", help="e.g. image/png:https://...")
+    one.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="how long to follow it (default: 60)")
+    one.add_argument("--dry-run", action="store_true", help="make no request: print those that would be made")
+    one.set_defaults(run=test)
+
+
+def test(options: argparse.Namespace) -> None:
+    """Try a channel."""
+    from cli import trying
+
+    if not options.text and not options.attachment:
+        raise Problem("nothing to send: give --text, or --attachment")
+    trying.run(_uuid(options.uuid), options)
 
 
 def _uuid(ref: str) -> str:
