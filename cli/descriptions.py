@@ -87,6 +87,7 @@ USUAL: Final[dict[str, str]] = {
     "send_template": "template of the request's body",
     "send_url": "where messages are sent to",
     "send_url_template": "template of the URL, in place of send_url",
+    "service_code": "the aggregator's product that messages are sent with",
     "service_id": "the service's id",
     "session_token": "of temporary credentials",
     "signature_method": "how the account signs",
@@ -104,12 +105,12 @@ USUAL: Final[dict[str, str]] = {
 
 def of(model: type[BaseModel], key: str) -> str:
     """The description of one key of a type's `Config`; "" where nobody has said anything."""
-    told = model.model_fields[key].description
-    if told:
-        return told
-    for one in model.__mro__:
-        if key in vars(one).get("__annotations__", {}):
-            return _comments(one).get(key) or USUAL.get(key, "")
+    for one in model.__mro__:  # a type that gives a key another default need not describe it again
+        known = one.model_fields.get(key) if issubclass(one, BaseModel) and one is not BaseModel else None
+        if known is not None and key in vars(one).get("__annotations__", {}):
+            told = known.description or _comments(one).get(key)
+            if told:
+                return told
     return USUAL.get(key, "")
 
 

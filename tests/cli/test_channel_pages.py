@@ -21,6 +21,11 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDE = (DOCS / "adding-a-channel.md").read_text()
 
 
+def test_the_committed_pages_are_fresh(cli: Jangada) -> None:
+    ran = cli("docs", "channels", "--check", str(DOCS / "channels"))
+    assert (ran.status, ran.err) == (0, "")
+
+
 def test_a_page_that_is_stale_missing_or_of_no_type_is_named(cli: Jangada, tmp_path: Path) -> None:
     assert cli("docs", "channels", str(tmp_path)).status == 0
     (tmp_path / "twilio.md").write_text("Twilio")
