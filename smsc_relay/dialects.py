@@ -12,6 +12,7 @@ from smsc_relay.protocol import Dialect
 # code -> (module of DIALECT, module:class of its config)
 _TYPES: Final[dict[str, tuple[str, str]]] = {
     "SMPP": ("smsc_relay.smpp.dialect", "smsc_relay.smpp.config:SmppConfig"),
+    "UCP": ("smsc_relay.ucp.dialect", "smsc_relay.ucp.config:UcpConfig"),
 }
 
 CODES: Final[tuple[str, ...]] = tuple(_TYPES)

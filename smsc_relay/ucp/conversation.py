@@ -1,0 +1,352 @@
+"""One connection to an SMSC in the relay's words: a Session whose operations are messages, statuses, their answers."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+from typing import Any, Final
+
+from chalicelib import gsm7
+from chalicelib.messages import Incoming, StatusUpdate
+from chalicelib.records import MoEvent, ReceiptEvent
+from smsc_relay.numbers import is_phone
+from smsc_relay.protocol import (
+    Accepted,
+    Arrived,
+    Ended,
+    Fault,
+    Happening,
+    Ready,
+    Refused,
+    Rejected,
+    Role,
+    Segment,
+    Surroundings,
+    Unanswered,
+    Verdict,
+)
+from smsc_relay.ucp import address, receipts, texts, times
+from smsc_relay.ucp.config import UcpConfig
+from smsc_relay.ucp.constants import Ec, EcClass, Ot, error_class, error_name
+from smsc_relay.ucp.errors import LocalProtocolError, UcpEncodeError
+from smsc_relay.ucp.events import (
+    Closed,
+    Event,
+    LoggedIn,
+    LoginRefused,
+    OperationReceived,
+    ProtocolFault,
+    Response,
+    ResponseTimeout,
+    Token,
+)
+from smsc_relay.ucp.operations import Ack, Alert, CallInput, Message, Nack, Result, SessionManagement, Transfer
+from smsc_relay.ucp.session import Session, SessionConfig
+from smsc_relay.ucp.spacing import Spacing
+
+_VERDICTS: Final = {
+    EcClass.PERMANENT: Verdict.PERMANENT,
+    EcClass.TEMPORARY: Verdict.TEMPORARY,
+    EcClass.THROTTLED: Verdict.THROTTLED,
+    EcClass.ACCOUNT: Verdict.ACCOUNT,
+}
+_CREDENTIALS: Final = frozenset({Ec.AUTHENTICATION, Ec.NOT_ALLOWED, Ec.ADC_INVALID})
+_BUSY: Final = frozenset({Ec.LOW_NETWORK_STATUS, Ec.NOT_SUCCESSFUL, Ec.SYSTEM_ERROR})
+_REMEMBERED: Final = 1000  # keys of submits, to notice those that come twice
+Submit = CallInput | Transfer | Message
+
+
+class UcpConversation:
+    """`smsc_relay.protocol.Conversation` over UCP; a token is the session's."""
+
+    def __init__(self, config: UcpConfig, role: Role, now: float, surroundings: Surroundings) -> None:
+        self._config = config
+        self._role = role
+        self._around = surroundings
+        self._session = Session(_session(config), now)
+        self._spacing = Spacing(config.recipient_gap)
+        self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
+        self._pending_since = now
+        self._acks: dict[Token, Ack] = {}  # of what has arrived and waits for `acknowledge`
+        self._keys: OrderedDict[str, None] = OrderedDict()
+        self._throttled = re.compile(config.throttled_text, re.IGNORECASE) if config.throttled_text else None
+        self._name = surroundings.new_id()
+        self._since = 0
+
+    # --- what it is like now ------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Logged in, where the account has a login."""
+        return self._session.ready
+
+    @property
+    def in_flight(self) -> int:
+        """Submits without an answer so far."""
+        return self._session.in_flight + self._spacing.held
+
+    # --- what the owner does ------------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Log in."""
+        config = self._config
+        request = None
+        if config.username:
+            request = SessionManagement(
+                oadc=config.username,
+                oton=config.login_ton,
+                onpi=config.login_npi,
+                styp=config.login_type,
+                pwd=_password(config),
+                vers=config.login_version,
+                ladc=config.login_list_address,
+                lton=config.login_list_ton,
+                lnpi=config.login_list_npi,
+                opid=config.login_opid,
+            )
+        self._session.login(request, now)
+        if request is None:
+            self._since = self._around.wall_ms()
+            self._later([Ready()], now)
+
+    def submit(self, segment: Segment, context: Any, now: float) -> None:
+        """Send a segment of `UcpDialect.plan`.
+
+        Raises:
+            RuntimeError: not logged in, or a receiver.
+        """
+        if not self._role.submits or not self._session.ready:
+            raise RuntimeError("not logged in for submitting")
+        body: Submit = segment.body
+        if self._spacing.begin(body.adc, (body, context)):
+            self._send(body, context, now)
+
+    def _send(self, body: Submit, context: Any, now: float) -> None:
+        try:
+            self._session.send(self._dated(body), now, (context, body.adc))
+        except UcpEncodeError as error:  # a plan made with another config
+            self._spacing.answered(body.adc, now)
+            self._later([Rejected(context, Verdict.PERMANENT, str(error), "", 0.0)], now)
+
+    def _dated(self, body: Submit) -> Submit:
+        """With times, which are the SMSC's local ones, counted from now."""
+        config = self._config
+        if isinstance(body, CallInput) or not (config.validity or config.deferral):
+            return body
+        wall, zone = self._around.wall_ms(), config.zone
+        if config.deferral:
+            body = replace(body, dd="1", ddt=times.minute_after(config.deferral, wall, zone))
+        if config.validity:
+            body = replace(body, vp=times.minute_after(config.validity + (config.deferral or 0), wall, zone))
+        return body
+
+    def acknowledge(self, token: Any, now: float) -> None:
+        """A positive result."""
+        self._answer(token, self._acks.pop(token, Ack()))
+
+    def decline(self, token: Any, now: float) -> None:
+        """A negative result, or none, so that the SMSC tries again later."""
+        self._acks.pop(token, None)
+        code = self._config.decline_error
+        self._answer(token, Nack(code, error_name(code)) if code else None)
+
+    def _answer(self, token: Token, result: Result | None) -> None:
+        try:
+            if result is None:
+                self._session.forgo(token)
+            else:
+                self._session.respond(token, result)
+        except LocalProtocolError:  # closed meanwhile: the SMSC gives it again
+            return
+
+    def leave(self, now: float) -> None:
+        """End the session: UCP has no logout, the connection is just closed."""
+        self._later(self._told(self._session.leave(now), now), now)
+
+    def data_to_send(self) -> bytes:
+        """Octets for the SMSC since the last call."""
+        return self._session.data_to_send()
+
+    # --- what happens -------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
+        """Octets from the SMSC."""
+        return self._happened(self._session.receive_data(data, now), now)
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is due at the latest."""
+        if self._pending:
+            return self._pending_since
+        session = self._session.next_deadline()
+        deadline = min(inf if session is None else session, self._spacing.next_deadline())
+        return None if deadline == inf else deadline
+
+    def tick(self, now: float) -> Sequence[Happening]:
+        """Time has passed."""
+        events = self._session.tick(now)
+        if self._session.ready:
+            for body, context in self._spacing.due(now):
+                self._send(body, context, now)
+        return self._happened(events, now)
+
+    def connection_lost(self, now: float) -> Sequence[Happening]:
+        """The connection is gone."""
+        return self._happened(self._session.connection_lost(now), now)
+
+    def _later(self, happenings: list[Happening], now: float) -> None:
+        self._pending += happenings
+        self._pending_since = now
+
+    def _happened(self, events: list[Event], now: float) -> list[Happening]:
+        found = self._told(events, now)
+        pending, self._pending = self._pending, []
+        return pending + found
+
+    def _told(self, events: list[Event], now: float) -> list[Happening]:
+        found: list[Happening] = []
+        for event in events:
+            match event:
+                case Response():
+                    self._on_response(event, now, found)
+                case OperationReceived():
+                    self._on_operation(event, found)
+                case ResponseTimeout():
+                    context, recipient = event.context
+                    self._spacing.answered(recipient, now)
+                    found.append(Unanswered(context, event.waited))
+                case LoggedIn():
+                    self._since = self._around.wall_ms()
+                    found.append(Ready(event.text))
+                case LoginRefused():
+                    found.append(_refused(event))
+                case Closed():
+                    self._on_closed(event, found)
+                case ProtocolFault():
+                    found.append(Fault(event.reason))
+        return found
+
+    def _on_closed(self, event: Closed, found: list[Happening]) -> None:
+        unsent = [context for context, _ in event.unsent] + [context for _, context in self._spacing.abandon()]
+        found += [Rejected(context, Verdict.TEMPORARY, "the session ended before", "", 0.0) for context in unsent]
+        found.append(Ended(event.reason.value, tuple(context for context, _ in event.lost)))
+
+    # --- answers to submits -------------------------------------------------------------------------------------------
+
+    def _on_response(self, event: Response, now: float, found: list[Happening]) -> None:
+        context, recipient = event.context
+        result = event.result
+        if not event.late:
+            self._spacing.answered(recipient, now)
+        if isinstance(result, Nack) and result.ec != Ec.PARTIALLY_SUCCESSFUL:
+            verdict = self._verdict(result)
+            found.append(Rejected(context, verdict, error_name(result.ec), f"{result.ec:02d}", event.rtt, event.late))
+            return
+        key = receipts.result_id(result.sm, recipient, self._config)
+        if key and self._config.receipts != "none" and self._twice(key):
+            found.append(Fault("two messages to one recipient have the same time stamp: set recipient_gap"))
+        found.append(Accepted(context, key, event.rtt, event.late))
+
+    def _verdict(self, result: Nack) -> Verdict:
+        own = self._config.error_classes.get(result.ec)
+        if own:
+            return Verdict(own)
+        if self._throttled is not None and self._throttled.search(result.sm):
+            return Verdict.THROTTLED
+        return _VERDICTS[error_class(result.ec)]
+
+    def _twice(self, key: str) -> bool:
+        if key in self._keys:
+            return True
+        self._keys[key] = None
+        if len(self._keys) > _REMEMBERED:
+            self._keys.popitem(last=False)
+        return False
+
+    # --- MOs and notifications ----------------------------------------------------------------------------------------
+
+    def _on_operation(self, event: OperationReceived, found: list[Happening]) -> None:
+        operation = event.operation
+        arrived: MoEvent | ReceiptEvent | None
+        if isinstance(operation, Message) and operation.ot != Ot.DELIVER:
+            receipt = receipts.read(operation, self._config)
+            fault, arrived = receipt.fault, self._receipt(receipt)
+            self._acks[event.token] = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
+        elif isinstance(operation, CallInput | Transfer | Message):
+            fault, arrived = self._incoming(operation)
+            self._acks[event.token] = _ack(operation)
+        else:  # nothing else is let through by the session
+            raise AssertionError(type(operation).__name__)
+        if fault:
+            found.append(Fault(fault))
+        found.append(Arrived(event.token, () if arrived is None else (arrived,)))
+
+    def _incoming(self, operation: CallInput | Transfer | Message) -> tuple[str, MoEvent]:
+        config, around = self._config, self._around
+        text = texts.read(operation, config)
+        otoa = operation.otoa if isinstance(operation, Message) else ""
+        event = MoEvent(
+            event_id=around.new_id(),
+            message=Incoming(channel="", sender=address.phone(operation.oadc, otoa, config), text=text.text),
+            aggregator=around.aggregator,
+            to=config.mo_address or address.own(operation.adc),
+            piece=text.piece,
+            session=self._name,
+            session_since=self._since,
+            at=around.wall_ms(),
+            octets=text.octets,
+        )
+        return text.fault, event
+
+    def _receipt(self, receipt: receipts.Receipt) -> ReceiptEvent | None:
+        if receipt.status is None or not receipt.external_id:
+            return None
+        around = self._around
+        update = StatusUpdate(
+            channel="",
+            status=receipt.status,
+            external_id=receipt.external_id,
+            at=receipt.at,
+            code=receipt.code,
+            reason=receipt.reason,
+            destination=receipt.phone if is_phone(receipt.phone) else "",
+        )
+        return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
+
+
+def _session(config: UcpConfig) -> SessionConfig:
+    alert = Alert(config.alert_address, config.keepalive_pid) if config.alert_address else None
+    return SessionConfig(
+        alert=alert,
+        alert_interval=config.keepalive or None,
+        alert_fixed=config.keepalive_fixed,
+        alert_misses=config.keepalive_misses,
+        stop_and_wait=config.window == 1,
+        login_timeout=config.login_timeout,
+        response_timeout=config.response_timeout,
+        close_after_timeout=config.after_timeout == "reconnect",
+        inactivity_timeout=config.inactivity,
+        lenient=config.lenient,
+    )
+
+
+def _password(config: UcpConfig) -> str:
+    password = str(config.password or "")
+    if config.login_encoding == "plain":
+        return password
+    septets = gsm7.encode(password)
+    return (gsm7.pack(septets) if config.login_encoding == "packed" else septets).hex().upper()
+
+
+def _ack(operation: CallInput | Transfer | Message) -> Ack:
+    """AdC and the SMSC's own time stamp again, where it has given one."""
+    stamp = operation.scts if isinstance(operation, Message) else ""
+    return Ack(f"{operation.adc}:{stamp}" if stamp else "")
+
+
+def _refused(event: LoginRefused) -> Refused:
+    """04 and 06 are what SMSCs say to accounts, addresses and passwords that they do not know."""
+    credentials = event.ec in _CREDENTIALS
+    return Refused(error_name(event.ec), f"{event.ec:02d}", credentials, busy=event.ec in _BUSY)
