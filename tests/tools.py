@@ -18,6 +18,8 @@ import pytest
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
 STATUS = Path("/var/lib/dpkg/status")  # which packages the machine has
 _MINUTES = 5 * 60
+_PROGRAMS = ("usr/bin", "usr/sbin", "bin", "sbin")
+_DAEMONS = ":/usr/sbin:/sbin"  # not in everybody's PATH
 
 
 @dataclass(frozen=True)
@@ -27,28 +29,31 @@ class Tool:
     path: Path
     libraries: str = ""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it must be run in."""
+        return {**os.environ, "LD_LIBRARY_PATH": self.libraries} if self.libraries else dict(os.environ)
+
     def run(self, *arguments: str | Path) -> str:
         """What it prints.
 
         Raises:
             AssertionError: it failed; with what it said.
         """
-        environment = dict(os.environ)
-        if self.libraries:
-            environment["LD_LIBRARY_PATH"] = self.libraries
         done = subprocess.run(
-            [self.path, *arguments], env=environment, capture_output=True, text=True, timeout=_MINUTES, check=False
+            [self.path, *arguments], env=self.environment, capture_output=True, text=True, timeout=_MINUTES, check=False
         )
         assert done.returncode == 0, f"{self.path} exited with {done.returncode}: {done.stderr.strip()}"
         return done.stdout
 
 
-def tool(name: str) -> Tool:
-    """The program of the Debian package of the same name."""
-    own = shutil.which(name)
+def tool(name: str, package: str = "") -> Tool:
+    """A program of a Debian package, unless told of the one that has its name."""
+    package = package or name
+    own = shutil.which(name, path=os.environ.get("PATH", os.defpath) + _DAEMONS)
     if own:
         return Tool(Path(own))
-    home = CACHE / name
+    home = CACHE / package
     home.mkdir(parents=True, exist_ok=True)
     # One process fetches, those that run beside it wait.
     with (home / "lock").open("w") as lock:
@@ -56,16 +61,20 @@ def tool(name: str) -> Tool:
         root, ready = home / "root", home / "ready"
         if not ready.exists():
             try:
-                _fetch(name, home, root)
+                _fetch(package, home, root)
             except (OSError, subprocess.SubprocessError) as error:
                 said = getattr(error, "stderr", "") or error
-                pytest.fail(f"{name} is needed: apt-get install -y {name} (fetching it failed: {said})", pytrace=False)
+                told = f"{name} is needed: apt-get install -y {package} (fetching it failed: {said})"
+                pytest.fail(told, pytrace=False)
             ready.touch()
+    found = next((root / folder / name for folder in _PROGRAMS if (root / folder / name).exists()), None)
+    if found is None:
+        pytest.fail(f"package {package} brings no program {name}: {root}", pytrace=False)
     libraries = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), *(root / "lib").glob("*-linux-gnu*")]
-    return Tool(root / "usr/bin" / name, ":".join(map(str, libraries)))
+    return Tool(found, ":".join(map(str, libraries)))
 
 
-def _fetch(name: str, home: Path, root: Path) -> None:
+def _fetch(package: str, home: Path, root: Path) -> None:
     """Download a package with all that the machine lacks for it, and unpack everything into `root`."""
     shutil.rmtree(root, ignore_errors=True)
     for folder in ("state/lists/partial", "cache/archives/partial", "root"):
@@ -79,12 +88,10 @@ def _fetch(name: str, home: Path, root: Path) -> None:
     )
     apt = ("apt-get", "-q", *(f"-o{option}" for option in options))
     _call((*apt, "update"))
-    _call((*apt, "--yes", "--no-install-recommends", "--download-only", "install", name))
-    for package in sorted((home / "cache/archives").glob("*.deb")):
-        _call(("dpkg-deb", "--extract", str(package), str(root)))
+    _call((*apt, "--yes", "--no-install-recommends", "--download-only", "install", package))
+    for archive in sorted((home / "cache/archives").glob("*.deb")):
+        _call(("dpkg-deb", "--extract", str(archive), str(root)))
     shutil.rmtree(home / "cache")
-    if not (root / "usr/bin" / name).exists():
-        raise FileNotFoundError(f"package {name} brings no usr/bin/{name}")
 
 
 def _call(command: Sequence[str]) -> None:

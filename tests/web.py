@@ -19,6 +19,7 @@ class Asked:
     form: dict[str, str]
     headers: dict[str, str]
     body: str
+    query: str = ""  # as it was written
 
 
 Answering = Callable[[Asked], tuple[int, str]]
@@ -51,7 +52,7 @@ def serve(answer: Answering | None = None) -> Iterator[Site]:
             body = octets.decode()
             url = urlsplit(self.path)
             form = dict(parse_qsl(url.query)) | dict(parse_qsl(body))
-            asked = Asked(self.command, url.path, form, dict(self.headers), body)
+            asked = Asked(self.command, url.path, form, dict(self.headers), body, url.query)
             site.asked.append(asked)
             status, text = site.answer(asked)
             self.send_response(status)

@@ -1,0 +1,145 @@
+"""Kannel, which knows nothing of us, is a client of the simulated SMSC: both ways, over every protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from smsc_relay.simulator import Simulator
+from tests.peers.kannel import Kannel
+from tests.web import Asked, Site, serve
+
+PHONE = "250788123123"
+SHORT_CODE = "8080"
+GSM = "Muraho! {€} @ £ [1|2] ñ"
+ARABIC = "رسالة قصيرة"
+LONG = "Ijambo rirerire cyane, ryandikwa mu bice byinshi kandi rigasomwa nk'ubutumwa bumwe. " * 4
+LONG_ARABIC = "رسالة طويلة جدا تصل على عدة أجزاء وتقرأ كرسالة واحدة فقط. " * 3
+DELIVERED, UNDELIVERED, ACCEPTED, REFUSED = "1", "2", "8", "16"  # what Kannel calls them in a dlr-url's %d
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How Kannel is told of the simulator, and what the simulator is told of Kannel."""
+
+    options: dict[str, Any]  # of the simulator
+    port: Callable[[Simulator], int]
+    smsc: dict[str, object]  # lines of Kannel's group `smsc`
+    long: tuple[str, ...] = ("udh8",)  # how long MOs are sent
+
+
+SMPP = Protocol(
+    {},
+    lambda simulator: simulator.smpp_port,
+    {
+        "smsc": "smpp", "smsc-username": "palma", "smsc-password": "secret", "system-type": "VMA",
+        "transceiver-mode": "true", "interface-version": 34, "enquire-link-interval": 10,
+        "source-addr-autodetect": "true", "msg-id-type": 0,
+    },
+    ("udh8", "udh16", "sar", "payload"),
+)  # fmt: skip
+PROTOCOLS = [pytest.param(SMPP, id="smpp")]
+every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
+SCRIPT = {"accounts": {"palma": {"password": "secret"}}, "behaviour": {"receipts": {"delay": 0.05}}}
+
+
+@dataclass
+class Both:
+    """The two ends, and the site that Kannel calls."""
+
+    smsc: Simulator
+    kannel: Kannel
+    site: Site
+
+    def receipts(self) -> list[tuple[int, str]]:
+        """(number of the message, state) in order."""
+        told = [asked.form for asked in list(self.site.asked) if asked.path == "/dlr"]
+        return [(int(form["number"]), form["state"]) for form in told]
+
+    def mos(self) -> list[tuple[str, str, str]]:
+        """(from, to, text) in order."""
+        return [_mo(asked) for asked in list(self.site.asked) if asked.path == "/mo"]
+
+    async def until(self, what: Callable[[], object], seconds: float = 20.0) -> None:
+        """Wait for what the site has been told."""
+        async with asyncio.timeout(seconds):
+            while not what():
+                await asyncio.sleep(0.02)
+
+
+def _mo(asked: Asked) -> tuple[str, str, str]:
+    """Kannel writes the octets of UCS-2 as they are, and everything else in UTF-8."""
+    fields = dict(parse_qsl(asked.query, encoding="latin-1"))
+    text = fields["text"].encode("latin-1").decode("utf-16-be" if fields["coding"] == "2" else "utf-8")
+    return fields["from"].removeprefix("+"), fields["to"], text
+
+
+@asynccontextmanager
+async def both_ends(work: Path, protocol: Protocol) -> AsyncIterator[Both]:
+    """Kannel, bound to a simulator."""
+    with serve() as site:
+        async with (
+            Simulator(SCRIPT, control_port=None, **protocol.options) as smsc,
+            Kannel(work, {**protocol.smsc, "port": protocol.port(smsc)}, site.url) as kannel,
+        ):
+            yield Both(smsc, kannel, site)
+
+
+@every_protocol
+async def test_messages_of_every_kind_arrive_and_are_receipted(tmp_path: Path, protocol: Protocol) -> None:
+    texts = {1: (GSM, 0), 2: (ARABIC, 2), 3: (LONG.strip(), 0), 4: (LONG_ARABIC.strip(), 2)}
+    async with both_ends(tmp_path, protocol) as it:
+        for number, (text, coding) in texts.items():
+            await it.kannel.send(text, PHONE, number=number, coding=coding)
+        await it.smsc.wait_for(lambda smsc: sum(one.complete for one in smsc.messages) == len(texts))
+        arrived = {one.text for one in it.smsc.messages}
+        await it.until(lambda: {number for number, state in it.receipts() if state == DELIVERED} == set(texts))
+        assert arrived == {text for text, _ in texts.values()}
+        assert {(one.source, one.to) for one in it.smsc.messages} == {(SHORT_CODE, PHONE)}
+        assert {number for number, state in it.receipts() if state == ACCEPTED} == set(texts)
+
+
+@every_protocol
+async def test_what_is_refused_or_not_delivered_is_told(tmp_path: Path, protocol: Protocol) -> None:
+    """By the simulator's suffixes: 0011 no such destination, 0105 not delivered, 0014 queue full the first time."""
+    async with both_ends(tmp_path, protocol) as it:
+        for number, suffix in enumerate(("0011", "0105", "0014"), 1):
+            await it.kannel.send("hello", f"25078812{suffix}", number=number)
+        final = {(1, REFUSED), (2, UNDELIVERED), (3, DELIVERED)}
+        await it.until(lambda: final <= set(it.receipts()))
+        assert {number for number, state in it.receipts() if state == ACCEPTED} == {2, 3}
+
+
+@every_protocol
+async def test_mos_of_every_kind_arrive(tmp_path: Path, protocol: Protocol) -> None:
+    short = [GSM, ARABIC, "1", "1"]
+    long = [(how, text.strip()) for how in protocol.long for text in (LONG, LONG_ARABIC)]
+    texts = [*short, *(text for _, text in long)]
+    async with both_ends(tmp_path, protocol) as it:
+        for text in short:
+            it.smsc.inject(source=PHONE, to=SHORT_CODE, text=text)
+        for how, text in long:
+            it.smsc.inject(source=PHONE, to=SHORT_CODE, text=text, long=how)
+        await it.smsc.wait_for(lambda smsc: all(mo.state == "acknowledged" for mo in smsc.mos))
+        await it.until(lambda: len(it.mos()) == len(texts))
+        assert sorted(it.mos()) == sorted((PHONE, SHORT_CODE, text) for text in texts)
+
+
+@every_protocol
+async def test_the_connection_drops_and_nothing_is_lost(tmp_path: Path, protocol: Protocol) -> None:
+    async with both_ends(tmp_path, protocol) as it:
+        await it.kannel.send("1", PHONE, number=1)
+        await it.smsc.wait_for(lambda smsc: len(smsc.messages) == 1)
+        it.smsc.disconnect("reset")
+        it.smsc.inject(source=PHONE, to=SHORT_CODE, text="while you were away", account="palma")
+        await it.kannel.send("2", PHONE, number=2)
+        await it.smsc.wait_for(lambda smsc: len(smsc.messages) == 2, 20)
+        await it.until(lambda: len(it.mos()) == 1 and (2, DELIVERED) in it.receipts())
+        assert [one.text for one in it.smsc.messages] == ["1", "2"]
