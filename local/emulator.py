@@ -155,7 +155,7 @@ def create_resources(
         _queue(sqs, name, fifo=True, receives=receives, visibility=visibility)
     _queue(sqs, "later", fifo=False, receives=RECEIVES, visibility=visibility)
     existing = set(dynamodb.list_tables()["TableNames"])
-    for table, keys in (("registry", ("pk", "sk")), ("ledger", ("pk",)), ("trace", ("pk", "sk"))):
+    for table, keys in (("registry", ("pk", "sk")), ("ledger", ("pk",)), ("trace", ("pk", "sk")), ("leases", ("pk",))):
         if PREFIX + table not in existing:
             _table(dynamodb, PREFIX + table, keys, parked=table == "ledger")
 

@@ -18,6 +18,7 @@ from local.processes import Child
 
 SHARED_QUEUES: Final = ("outbound.fifo=2", "outbound-bulk.fifo", "lane-shared.fifo=2", "lane-shared-bulk.fifo",
                         "events.fifo=2", "later")  # fmt: skip
+LEASE: Final = 4  # seconds: a relay that a test has killed is soon replaced
 
 
 class Gateway:
@@ -71,7 +72,7 @@ class Gateway:
         )
         self.relay = self._child(
             "relay",
-            ["local.relay", "--health-port", str(self.health_port)],
+            ["local.relay", "--health-port", str(self.health_port), "--lease-ttl", str(LEASE)],
             url=f"http://127.0.0.1:{self.health_port}/",
         )
         with ThreadPoolExecutor(3) as pool:

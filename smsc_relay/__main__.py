@@ -9,8 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from chalicelib import telemetry
-from smsc_relay import health
+from smsc_relay import health, heartbeat
+from smsc_relay.lease import Leases
 from smsc_relay.relay import Relay
+from smsc_relay.terms import Terms, add_options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,20 +21,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="an aggregator; may be repeated")
     parser.add_argument("--health-port", type=int, metavar="PORT", help="answer GET / with the state of the links")
     parser.add_argument("--health-host", default="127.0.0.1", metavar="HOST", help="where (default: %(default)s)")
+    add_options(parser)
     options = parser.parse_args(arguments)
-    return asyncio.run(serve(Relay(options.only), options.health_port, options.health_host))
+    terms = Terms(options.lease_ttl)
+    relay = Relay(options.only, permits=None if options.no_leases else Leases(terms))
+    return asyncio.run(serve(relay, options.health_port, options.health_host, beat=terms.beat))
 
 
-async def serve(relay: Relay, health_port: int | None = None, health_host: str = "127.0.0.1") -> int:
-    """Run `relay` until it is told to stop; answers the exit status."""
+async def serve(
+    relay: Relay, health_port: int | None = None, health_host: str = "127.0.0.1", *, beat: float = 1.0
+) -> int:
+    """Run `relay` until it is told to stop; answers the exit status. `beat`: s between two signs of life."""
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_fault)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.stop)
+    beating = loop.create_task(heartbeat.beat(beat, relay.stop), name="heartbeat")
     server = await health.serve(health_port, health_host, relay.report) if health_port is not None else None
     telemetry.logger().info("relay_started")
     clean = await relay.run()
     telemetry.logger().log(20 if clean else 40, "relay_stopped", extra={"clean": clean})
+    beating.cancel()
     if server is not None:
         server.close()
     return 0 if clean else 1

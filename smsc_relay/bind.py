@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import queues, telemetry
@@ -14,6 +14,7 @@ from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
 from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
+from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
 
 if TYPE_CHECKING:
@@ -21,22 +22,8 @@ if TYPE_CHECKING:
 
 UNRECORDED: Final = 50  # outcomes on their way to SQS that a bind with a small window may have
 STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMSCs log in and drop
+GIVE_UP: Final = 30.0  # s that both sides have to answer what is open before a bind is given to another task
 REFUSED_STEPS: Final = (1, 5, 15)  # times `refused_delay`, from refusal to refusal: hammering locks accounts
-
-
-class Permits(Protocol):
-    """Who may hold a bind: one process at a time, where several run."""
-
-    def hold(self, bind: str, revoked: Callable[[], None]) -> AbstractAsyncContextManager[Any]:
-        """Entered when the bind may be opened; `revoked` is called when its socket must close at once."""
-
-
-class Free:
-    """The only process there is needs no permission."""
-
-    def hold(self, bind: str, revoked: Callable[[], None]) -> AbstractAsyncContextManager[Any]:
-        """At once."""
-        return nullcontext()
 
 
 class Owner(Protocol):
@@ -48,25 +35,35 @@ class Owner(Protocol):
     def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
         """What came over it."""
 
+    def retire(self, bind: Bind) -> None:
+        """Nothing more may be submitted over it; answers may come."""
+
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """It has ended; no answer can come for the submits `lost`."""
 
+    def shared(self, bind: Bind, part: float) -> None:
+        """Of all binds like it that are open, this process has that part."""
+
 
 class Bind:
-    """One connection of a link, with the segments that wait for it."""
+    """One connection of a link, with the segments that wait for it. `number`: of those of its role, from 1."""
 
-    def __init__(self, name: str, role: Role, account: Account, owner: Owner, permits: Permits) -> None:
-        self.name, self.role = name, role
+    def __init__(self, number: int, role: Role, account: Account, owner: Owner, permits: Permits) -> None:
+        self.role = role
+        self._claim = Claim(account.name, role.value, number, account.config.binds)
+        self.name = self._claim.bind
         self._account, self._owner, self._permits = account, owner, permits
         self._tls = account.tls
         self.connection: Connection | None = None
-        self.state = "down"  # for people: down, connecting, logging in, up, waiting, refused
+        self.state = "down"  # for people: down, standby, connecting, logging in, up, waiting, refused
         self.since = now_ms()
         self.reason = ""  # of the last end
         self._failures = 0
         self._refusals = 0
         self._refused: Refused | None = None
         self._up_at = 0.0
+        self._must_go = asyncio.Event()  # the bind is to be another's
+        self._connecting: asyncio.Timeout | None = None
         self._address = 0  # of the account's, the one to try first
         # What the link's traffic has on it:
         self.window = account.config.window
@@ -80,7 +77,9 @@ class Bind:
     def ready(self) -> bool:
         """Segments may be submitted over it."""
         connection = self.connection
-        return self.role.submits and connection is not None and connection.open and connection.conversation.ready
+        if connection is None or self._must_go.is_set() or not self.role.submits:
+            return False
+        return connection.open and connection.conversation.ready
 
     @property
     def in_flight(self) -> int:
@@ -100,30 +99,54 @@ class Bind:
     async def run(self) -> None:
         """Keep it up until cancelled. Cancelled while it is up, it drops the connection: let it `leave` before."""
         while True:
+            self._must_go.clear()
+            self._become("standby", self.reason)
             try:
-                async with self._permits.hold(self.name, self.drop):
+                async with self._permits.hold(self._claim, self, self._failures):
                     delay = await self._once()
+                    if self._refused is not None:  # by an SMSC that was reached: another task's try would be one more
+                        delay = await self._sit_out(delay)
             except Exception:
                 telemetry.logger().exception("relay_fault", extra={"aggregator": self._account.name})
                 delay = self._account.config.reconnect_max
             await asyncio.sleep(delay)
 
+    async def _sit_out(self, delay: float) -> float:
+        """Keep the bind from others meanwhile, unless it must go; answers what is left to wait."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + delay
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._must_go.wait()
+        return max(0.0, end - loop.time())
+
     async def _once(self) -> float:
         """One connection from beginning to end; answers how long to wait before the next."""
-        self._become("connecting")
         self._refused = None
+        if self._must_go.is_set():
+            return 0.0
+        self._become("connecting", self.reason)
         try:
-            connection = await self._connect()
+            async with asyncio.timeout(None) as self._connecting:
+                connection = await self._connect()
         except Exception as error:  # no address, no route, no answer, no common TLS: whatever it is, it is tried again
+            if self._must_go.is_set():
+                return 0.0
             self._failures += 1
             return self._wait(f"no connection: {type(error).__name__}")
+        finally:
+            self._connecting = None
         self._up_at = 0.0
         try:
             ended = await asyncio.shield(connection.over)
+            await connection.gone.wait()  # while the socket is there, the bind is ours
         except asyncio.CancelledError:
             connection.drop()
-            await connection.over
+            await connection.gone.wait()
             raise
+        if self._must_go.is_set():
+            telemetry.logger().info("bind_given_up", extra={"aggregator": self._account.name, "bind": self.name})
+            return 0.0
         lived = asyncio.get_running_loop().time() - self._up_at if self._up_at else 0.0
         self._failures = 0 if lived >= STEADY else self._failures + 1
         return self._wait(ended.reason)
@@ -188,10 +211,32 @@ class Bind:
         if self.connection is not None:
             self.connection.leave()
 
+    # --- what its permit says -----------------------------------------------------------------------------------------
+
     def drop(self) -> None:
-        """Close the socket at once."""
-        if self.connection is not None:
+        """Close the socket at once: the bind may be another's any moment."""
+        self._must_go.set()
+        if not self._stop_connecting() and self.connection is not None:
             self.connection.drop()
+
+    def give_up(self) -> None:
+        """Submit nothing more, and log out when everything is answered: the bind is to be another's."""
+        self._must_go.set()
+        if not self._stop_connecting() and self.connection is not None:
+            self._owner.retire(self)
+            self.connection.leave_when_done(GIVE_UP)
+
+    def shared(self, part: float) -> None:
+        """Of all binds like it that are open, this process has that part."""
+        self._owner.shared(self, part)
+
+    def _stop_connecting(self) -> bool:
+        if self._connecting is None:
+            return False
+        self._connecting.reschedule(asyncio.get_running_loop().time())
+        return True
+
+    # --- for its link -------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Write what has been submitted."""

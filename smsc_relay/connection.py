@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chalicelib import telemetry
 from smsc_relay.alarm import Alarm
-from smsc_relay.protocol import Conversation, Ended, Happening
+from smsc_relay.protocol import Arrived, Conversation, Ended, Happening
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
 
@@ -17,17 +17,21 @@ Listener = Callable[[Sequence[Happening]], None]
 
 
 class Connection(asyncio.Protocol):
-    """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once."""
+    """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once; `gone` is set
+    when the socket is closed."""
 
     def __init__(self, conversation: Conversation, listener: Listener) -> None:
         self.conversation = conversation
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[Ended] = self._loop.create_future()
+        self.gone = asyncio.Event()
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
         self._flush_due = False
+        self._owed = 0  # answers to what has arrived
+        self._leaving = False
 
     @property
     def open(self) -> bool:
@@ -55,6 +59,7 @@ class Connection(asyncio.Protocol):
         if self.open:
             self._tell(self.conversation.connection_lost(self._loop.time()))
         self._alarm.stop()
+        self.gone.set()
 
     def pause_writing(self) -> None:
         """The SMSC does not read."""
@@ -86,19 +91,34 @@ class Connection(asyncio.Protocol):
         """What arrived is safe."""
         if self.open:
             self.conversation.acknowledge(token, self._loop.time())
-            self.flush_soon()
+            self._answered()
 
     def decline(self, token: Any) -> None:
         """What arrived could not be kept."""
         if self.open:
             self.conversation.decline(token, self._loop.time())
-            self.flush_soon()
+            self._answered()
+
+    def _answered(self) -> None:
+        self._owed -= 1
+        self.flush_soon()
+        self._leave_if_done()
 
     def leave(self) -> None:
         """Log out."""
         if self.open:
             self.conversation.leave(self._loop.time())
             self.flush()
+
+    def leave_when_done(self, seconds: float) -> None:
+        """Log out when neither side owes the other an answer, or after so long."""
+        self._leaving = True
+        self._loop.call_later(seconds, self.leave)
+        self._leave_if_done()
+
+    def _leave_if_done(self) -> None:
+        if self._leaving and self.open and not self._owed and not self.conversation.in_flight:
+            self._loop.call_soon(self.leave)  # after what is still to be written
 
     def drop(self) -> None:
         """Give up the connection at once; `Ended` comes."""
@@ -107,12 +127,14 @@ class Connection(asyncio.Protocol):
 
     def _tell(self, happenings: Sequence[Happening]) -> None:
         ended = next((one for one in happenings if isinstance(one, Ended)), None)
+        self._owed += sum(isinstance(one, Arrived) for one in happenings)
         if happenings:
             self._guarded(self._listener, happenings)
         self.flush()
         if ended is not None and self.open:
             self.over.set_result(ended)
             self._close()
+        self._leave_if_done()
 
     def _close(self) -> None:
         self._alarm.stop()

@@ -11,12 +11,13 @@ from typing import Any, Final
 from chalicelib import telemetry
 from smsc_relay.accounts import Account
 from smsc_relay.arrivals import Arrivals
-from smsc_relay.bind import Bind, Permits
+from smsc_relay.bind import Bind
 from smsc_relay.intake import Intake
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import Lanes
 from smsc_relay.order import Order
 from smsc_relay.outbox import Outbox
+from smsc_relay.permits import Permits
 from smsc_relay.protocol import Accepted, Arrived, Congested, Fault, Happening, Rejected, Unanswered
 from smsc_relay.queue_client import Queues
 from smsc_relay.returns import Hold, Returns
@@ -78,7 +79,7 @@ class Link:
         self._arrivals = Arrivals(account.name, shared.outbox)
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, intake.take)
         self._binds = [
-            Bind(f"{number}-{role.value}", role, account, self, shared.permits)
+            Bind(number, role, account, self, shared.permits)
             for number in range(1, account.config.binds + 1)
             for role in account.dialect.roles(account.config)
         ]
@@ -99,9 +100,18 @@ class Link:
         """A bind has logged in."""
         self._traffic.up(bind)
 
+    def retire(self, bind: Bind) -> None:
+        """A bind is about to end."""
+        self._traffic.retire(bind)
+
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended."""
         self._traffic.down(bind, lost)
+
+    def shared(self, bind: Bind, part: float) -> None:
+        """The rate is the account's: what the binds of other processes send is part of it."""
+        if bind.role.submits and self.account.config.max_tps is not None:
+            self._traffic.pace.limit_to(self.account.config.max_tps * part, self._traffic.now())
 
     def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
         """What came over a bind."""
@@ -131,6 +141,7 @@ class Link:
     async def stop(self) -> bool:
         """Stop receiving, finish the window, record it, log out. Answers whether all that came of it is safe."""
         timing = self._shared.timing
+        self._shared.permits.close(self.account.name)
         self._lanes.stop()
         self._traffic.close()
         await _until(lambda: not self._traffic.flying, timing.drain)

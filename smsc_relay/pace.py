@@ -36,6 +36,12 @@ class Pace:
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
 
+    def limit_to(self, limit: float, now: float) -> None:
+        """The configured rate, which there must have been before, is another now; what was below it stays so."""
+        self.rate = limit if self.rate == self._limit else self.rate * limit / self._limit
+        self._limit = limit
+        self._next = min(self._next, now + 1 / self.rate)
+
     def wait(self, now: float) -> float:
         """Seconds until a submit may go, 0 for now."""
         return max(0.0, self._next - TOLERANCE - now) if self._next > now else 0.0

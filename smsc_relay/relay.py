@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from chalicelib import telemetry
 from smsc_relay.accounts import Account, Found, Kind, kind_of, load
-from smsc_relay.bind import Free, Permits
 from smsc_relay.journal import Journal
 from smsc_relay.link import Link, Shared, Timing
 from smsc_relay.outbox import Outbox
+from smsc_relay.permits import Free, Permits
 from smsc_relay.queue_client import Queues, describe
 
 THREADS: Final = 8  # for look-ups: what is rare
@@ -46,7 +46,7 @@ class Relay:
     async def run(self) -> bool:
         """Run until `stop`; answers whether all that was under way is safe."""
         threads = ThreadPoolExecutor(THREADS, "relay")
-        async with Queues() as sqs:
+        async with Queues() as sqs, self._permits:
             journal = Journal()
             shared = Shared(sqs, Outbox(sqs), journal, threads, self._permits, self._timing)
             flushing = asyncio.create_task(journal.run())
@@ -132,6 +132,7 @@ class Relay:
             "status": "stopping" if self._stop.is_set() else "running",
             "links": {name: link.report() for name, link in sorted(self._links.items())},
             "unusable": self._unusable,
+            "leases": self._permits.report(),
         }
 
 

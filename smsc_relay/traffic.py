@@ -94,11 +94,15 @@ class Traffic:
 
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended: its open window is in doubt, and what waited for it goes another way."""
-        if bind in self.binds:
-            self.binds.remove(bind)
         flying = (part for job in bind.jobs for part in job.parts)
         for part in [part for part in dict.fromkeys((*lost, *flying)) if part.flying]:
             self._in_doubt(part, "the connection ended")
+        self.retire(bind)
+
+    def retire(self, bind: Bind) -> None:
+        """Nothing more goes over a bind: what waited for it goes another way, and answers are welcome."""
+        if bind in self.binds:
+            self.binds.remove(bind)
         for job in list(bind.jobs):
             if self.open and not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
                 self._unbegin(job)
