@@ -98,6 +98,8 @@ def named(oadc: str) -> str:
     if not _ALPHANUMERIC.fullmatch(oadc) or len(oadc) < 4:
         return ""
     length, *octets = bytes.fromhex(oadc)
+    if length > 2 * len(octets):
+        return ""
     count = 4 * length // 7
     septets = gsm7.unpack(bytes(octets), count)
     if length == 14 and septets[7:8] == b"\0":  # seven characters by who counts the digits written
