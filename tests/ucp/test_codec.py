@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -247,6 +248,7 @@ FIELD = st.text(st.characters(max_codepoint=255, exclude_characters="/\x02\x03")
 TRN = st.integers(0, 99)
 
 
+@hypothesis.settings(deadline=None)
 @given(TRN, st.booleans(), TRN, st.lists(FIELD, min_size=1, max_size=40))
 def test_decode_of_encode(trn: int, result: bool, ot: int, fields: list[str]) -> None:
     made = Frame(trn, result, ot, tuple(fields))
@@ -269,6 +271,7 @@ OTHERS = st.one_of(
 )
 
 
+@hypothesis.settings(deadline=None)
 @given(st.one_of(MESSAGES, OTHERS), TRN)
 def test_operations_both_ways(operation: Operation, trn: int) -> None:
     assert read_operation(decode(encode(operation_frame(operation, trn))[1:-1])) == operation
@@ -277,11 +280,13 @@ def test_operations_both_ways(operation: Operation, trn: int) -> None:
 SM = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="/"), max_size=60)
 
 
+@hypothesis.settings(deadline=None)
 @given(st.one_of(st.builds(Ack, SM, FIELD), st.builds(Nack, TRN, SM)), TRN)
 def test_results_both_ways(result: Any, trn: int) -> None:
     assert read_result(decode(encode(result_frame(result, trn, 51))[1:-1])) == result
 
 
+@hypothesis.settings(deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=60), st.sampled_from(list(FRAMES)).map(octets), st.just(b"\x02"),
                           st.binary(max_size=40).map(lambda body: b"\x02" + body + b"\x03")), max_size=12))  # fmt: skip
 def test_any_octets_are_frames_or_errors(pieces: list[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,6 +228,7 @@ def test_a_transfer_asks_for_notifications() -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd\x1b"), max_size=400)
 
 
+@hypothesis.settings(deadline=None)
 @given(TEXT, st.sampled_from(["udh8", "udh16", "smsc", "separate"]), st.integers(0, 65_535))
 def test_what_is_sent_can_be_read(text: str, long_messages: str, reference: int) -> None:
     """Every part is a frame that our own reader understands; together they are the text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -384,6 +385,7 @@ def test_the_end_comes_once() -> None:
         pair.client.send(SUBMIT, pair.now)
 
 
+@hypothesis.settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
