@@ -12,6 +12,7 @@ from smsc_relay.protocol import Dialect
 # code -> (module of DIALECT, module:class of its config)
 _TYPES: Final[dict[str, tuple[str, str]]] = {
     "SMPP": ("smsc_relay.smpp.dialect", "smsc_relay.smpp.config:SmppConfig"),
+    "CIMD2": ("smsc_relay.cimd2.dialect", "smsc_relay.cimd2.config:Cimd2Config"),
     "UCP": ("smsc_relay.ucp.dialect", "smsc_relay.ucp.config:UcpConfig"),
 }
 

@@ -41,7 +41,13 @@ class Tool:
             AssertionError: it failed; with what it said.
         """
         done = subprocess.run(
-            [self.path, *arguments], env=self.environment, capture_output=True, text=True, timeout=_MINUTES, check=False
+            [self.path, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            errors="replace",  # a dissector may print what it does not understand as it came
+            timeout=_MINUTES,
+            check=False,
         )
         assert done.returncode == 0, f"{self.path} exited with {done.returncode}: {done.stderr.strip()}"
         return done.stdout

@@ -1,4 +1,4 @@
-"""Numbers of CIMD2 (Nokia SMS Center, CIMD Interface Specification, chapters 3 to 7)."""
+"""Numbers of CIMD2 (Nokia SMS Center, CIMD Interface Specification)."""
 
 from __future__ import annotations
 

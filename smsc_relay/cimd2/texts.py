@@ -1,0 +1,145 @@
+"""Texts: what we write -> the parameters of a submit, and those of an MO -> text (CIMD Interface Specification,
+3GPP TS 23.038 and 23.040)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from chalicelib import gsm7, gsm7_national
+from chalicelib.records import Piece
+from chalicelib.text import clean, segments, substitute_gsm7
+from smsc_relay import air
+from smsc_relay.cimd2 import alphabet
+from smsc_relay.cimd2.codec import Packet, parameters
+from smsc_relay.cimd2.config import Cimd2Config
+from smsc_relay.cimd2.constants import Tag
+
+# --- text -> parameters ---------------------------------------------------------------------------------------------
+
+
+class Cut(NamedTuple):
+    """A text for the air: septets or UTF-16 of each part, without its header."""
+
+    parts: tuple[bytes, ...]
+    encoding: str  # gsm7, ucs2; gsm7:1:0 with Turkish as single, and no locking shift
+    elements: bytes = b""  # of the header of each part, beside the concatenation's
+
+    @property
+    def ucs2(self) -> bool:
+        """Parts are UTF-16."""
+        return self.encoding == "ucs2"
+
+
+def cut(text: str, config: Cimd2Config) -> Cut:
+    """Encode a text, in GSM 7-bit where all of it fits and in UCS-2 otherwise, and cut it into parts. National language
+    tables are used where they save a part."""
+    if config.encoding == "smart":
+        text = substitute_gsm7(text)
+    bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
+    # The default alphabet makes a capital of ç, which national tables have.
+    plain = config.encoding != "ucs2" and gsm7.is_gsm7(text) and not (config.national_languages and "ç" in text)
+    found = segments(text, reference_bits=bits, encoding="gsm7" if plain else "ucs2").parts
+    if plain:
+        return Cut(tuple(gsm7.encode(part) for part in found), "gsm7")
+    if config.national_languages:
+        shift, parts = air.national(text, config.national_languages, bits, len(found))
+        if parts:
+            septets = tuple(gsm7_national.encode(part, shift) for part in parts)
+            return Cut(septets, f"gsm7:{shift.single}:{shift.locking}", shift.elements)
+    return Cut(tuple(part.encode("utf-16-be") for part in found), "ucs2")
+
+
+def written(found: Cut, config: Cimd2Config, reference: int, index: int) -> tuple[tuple[int, str], ...]:
+    """What a part says: 030, 032, and 033 or 034. `reference`: names a long message; `index` counts from 0."""
+    total = len(found.parts)
+    elements = found.elements
+    if total > 1:
+        wide = config.long_messages == "udh16"
+        elements = air.concatenation(reference, total, index + 1, wide=wide) + elements
+    header = air.header(elements).hex().upper() if elements else None
+    part = found.parts[index]
+    if found.ucs2:
+        return parameters((Tag.DCS, config.ucs2_data_coding), (Tag.UDH, header), (Tag.BINARY, part.hex().upper()))
+    coding = config.data_coding if config.data_coding or header else None
+    data = alphabet.encode(part, latin=config.characters == "latin1")
+    return parameters((Tag.DCS, coding), (Tag.UDH, header), (Tag.USER_DATA, data))
+
+
+# --- parameters -> text ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The text of an MO."""
+
+    text: str
+    octets: str = ""  # Base64 of what could not be decoded for sure
+    piece: Piece | None = None
+    fault: str = ""  # the rule that the peer broke, for the log
+
+
+Charset = Literal["gsm7", "ucs2", "binary"]
+_CLASSES: Final[dict[int, Charset]] = {0: "gsm7", 1: "binary", 2: "ucs2", 3: "gsm7"}
+
+
+def charset(coding: int) -> Charset:
+    """What a data coding scheme says of the octets (3GPP TS 23.038 chapter 4). Compressed text is binary to us."""
+    group = coding >> 4
+    if group < 8:
+        return "binary" if group & 2 else _CLASSES[coding >> 2 & 3]
+    if group in (0xC, 0xD):
+        return "gsm7"
+    if group == 0xE:
+        return "ucs2"
+    if group == 0xF:
+        return "binary" if coding & 4 else "gsm7"
+    return "binary"
+
+
+def read(packet: Packet, config: Cimd2Config) -> Read:
+    """The text of a deliver message. Never fails."""
+    about, fault = _header(packet.get(Tag.UDH))
+    binary = packet.get(Tag.BINARY)
+    if binary is None:
+        value = packet.get(Tag.USER_DATA) or ""
+        text, sure = alphabet.decode(value, about.shift)
+        return Read(clean(text), "" if sure else _base64(value.encode("latin-1")), about.piece,
+                    fault or ("" if sure else "user data with an unknown escape"))  # fmt: skip
+    try:
+        octets = bytes.fromhex(binary)
+    except ValueError:
+        return Read(clean(binary), _base64(binary.encode("latin-1")), about.piece, "binary user data that is not hex")
+    text, sure = _decoded(octets, charset(packet.integer(Tag.DCS) or 0), about, config)
+    return Read(clean(text), "" if sure else _base64(octets), about.piece, fault)
+
+
+def _header(value: str | None) -> tuple[air.Header, str]:
+    if not value:
+        return air.NO_HEADER, ""
+    try:
+        found = air.header_of(bytes.fromhex(value))
+    except ValueError:
+        return air.NO_HEADER, "a user data header that is not hex"
+    if found is None:
+        return air.NO_HEADER, "a user data header of a wrong length"
+    return found, ""
+
+
+def _decoded(octets: bytes, how: Charset, about: air.Header, config: Cimd2Config) -> tuple[str, bool]:
+    if how == "ucs2":
+        whole = octets[: len(octets) & ~1]
+        try:
+            return whole.decode("utf-16-be"), len(whole) == len(octets)
+        except UnicodeDecodeError:
+            return whole.decode("utf-16-be", "replace"), False
+    if how == "gsm7":
+        if config.mo_septets == "packed":
+            octets = gsm7.unpack(octets, fill_bits=air.fill_bits(about.length))
+        return air.text_of(octets, about.shift), max(octets, default=0) <= 0x7F
+    return octets.decode("ascii", "replace"), False
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")
