@@ -49,8 +49,10 @@ class RefusedBySqs(Exception):  # noqa: N818 - named for who refused
 
 def digest(*parts: str) -> str:
     """First 40 hex digits of SHA-256 over `parts`, unambiguous for any text, broken surrogates included."""
-    text = json.dumps(parts, separators=(",", ":"))  # ASCII escapes: any str has one form, and only one
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:40]
+    return hashlib.sha256(_plainly(parts).encode("ascii")).hexdigest()[:40]
+
+
+_plainly = json.JSONEncoder(separators=(",", ":")).encode  # ASCII escapes: any str has one form, and only one
 
 
 def lane_queue(lane: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from chalicelib import jobs, queues
+from chalicelib import jobs
 from chalicelib.attempts import Standing
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, MessageKey
@@ -147,4 +148,5 @@ class Job:
 
 def reference(key: MessageKey) -> int:
     """Names a long message on the air, 0 to 65535: the same at every try, whoever makes it."""
-    return int(queues.digest("reference", key.channel, key.id, str(key.generation))[:4], 16)
+    name = f"{key.channel}/{key.id}/{key.generation}"
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:2], "big")

@@ -16,7 +16,7 @@ from smsc_relay.jobs import Job
 
 EVERY: Final = 0.5  # s between two flushes of the trace
 COUNTED: Final = 20  # flushes between two lines of a metric
-MOST_HOPS: Final = 5_000  # that wait for a flush: more are dropped rather than kept
+MOST_HOPS: Final = 1_000  # of one flush: a trace costs more than a message, and must not slow the messages down
 FAULTS_EVERY: Final = 60.0  # s between two log lines on the same fault of the same peer
 
 

@@ -15,6 +15,7 @@ from smsc_relay.returns import Hold
 AHEAD: Final = 10  # records beyond the free window
 SHARE: Final = 10  # one place in that many is kept for bulk, whatever the replies
 FEW: Final = 5  # a poll for fewer costs more than waiting for the next answers
+SIDE_BY_SIDE: Final = 4  # polls of one lane, while each finds all that it asks for
 SETBACK: Final = 5.0  # s until SQS is asked again after it failed
 
 
@@ -30,6 +31,8 @@ class Places:
         self._taken = [0, 0]  # replies, bulk
         self._asked = [0, 0]  # by polls under way
         self._quiet = True  # the last poll for replies found none
+        self._polls = [0, 0]  # under way
+        self._plenty = [False, False]  # the last poll found all that it asked for
         self.changed = asyncio.Event()
 
     @property
@@ -51,7 +54,7 @@ class Places:
     def may_ask(self, *, bulk: bool) -> int:
         """How many records may be asked for now, 0 for none."""
         total = self._capacity()
-        if total <= 0:
+        if total <= 0 or (self._polls[bulk] and not self._plenty[bulk]):
             return 0
         used = [taken + asked for taken, asked in zip(self._taken, self._asked, strict=True)]
         tenth = max(1, total // SHARE)
@@ -63,13 +66,18 @@ class Places:
         wanted = min(once, most - used[bulk], total - sum(used))
         return wanted if wanted >= min(FEW, once, most) else 0
 
-    def asking(self, count: int, *, bulk: bool) -> None:
-        """A poll for `count` is under way."""
-        self._asked[bulk] = count
+    def asking(self, count: int, *, bulk: bool) -> bool:
+        """A poll for `count` begins; True where it is the only one of its lane, and may wait for records to come: the
+        others must not keep places from the other lane."""
+        self._asked[bulk] += count
+        self._polls[bulk] += 1
+        return self._polls[bulk] == 1
 
-    def answered(self, found: int, *, bulk: bool) -> None:
+    def answered(self, asked: int, found: int, *, bulk: bool) -> None:
         """It is over."""
-        self._asked[bulk] = 0
+        self._asked[bulk] -= asked
+        self._polls[bulk] -= 1
+        self._plenty[bulk] = found >= asked
         if not bulk:
             self._quiet = not found
         self.changed.set()
@@ -94,7 +102,8 @@ class Lanes:
         """Until `stop`; a poll under way is waited for, since its records would be lost to everybody for a while."""
         async with asyncio.TaskGroup() as tasks:
             for bulk, lane in enumerate(self._lanes):
-                tasks.create_task(self._run(lane, bulk=bool(bulk)))
+                for _ in range(SIDE_BY_SIDE):
+                    tasks.create_task(self._run(lane, bulk=bool(bulk)))
 
     def stop(self) -> None:
         """No further poll."""
@@ -110,11 +119,11 @@ class Lanes:
                 self._places.changed.clear()
                 await self._places.changed.wait()
                 continue
-            self._places.asking(count, bulk=bulk)
+            wait = self._poll if self._places.asking(count, bulk=bulk) else 0
             began, found = loop.time(), list[Received]()
             try:
                 found = await self._sqs.receive(
-                    lane, count, wait=self._poll, visibility=self._hold.visibility, attempt=attempt
+                    lane, count, wait=wait, visibility=self._hold.visibility, attempt=attempt
                 )
                 attempt = queues.new_id()
             except Exception as error:
@@ -123,7 +132,7 @@ class Lanes:
                     attempt = queues.new_id()
                 await asyncio.sleep(SETBACK)
             finally:
-                self._places.answered(len(found), bulk=bulk)
+                self._places.answered(count, len(found), bulk=bulk)
             if found:
                 self._hand_over(found, began + self._hold.visibility, bulk=bulk)
 

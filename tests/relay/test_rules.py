@@ -196,24 +196,22 @@ def test_no_more_is_asked_for_than_there_is_room() -> None:
         capacity = window + 10
         places = Places(lambda capacity=capacity: capacity)  # type: ignore[misc]
         held: list[Job] = []
-        polls: dict[bool, int] = {}
+        polls: list[tuple[bool, int]] = []
         received = {False: 0, True: 0}
         for step in range(2000):
             bulk = dice.random() < 0.5
-            if bulk in polls and dice.random() < 0.7:
-                count = dice.randint(0, polls.pop(bulk))
-                places.answered(count, bulk=bulk)
-                for number in range(count):
-                    held.append(job(step * 10 + number, bulk=bulk))
+            if polls and dice.random() < 0.5:
+                was_bulk, asked = polls.pop(dice.randrange(len(polls)))
+                found = dice.choice((0, asked, dice.randint(0, asked)))
+                places.answered(asked, found, bulk=was_bulk)
+                for number in range(found):
+                    held.append(job(step * 10 + number, bulk=was_bulk))
                     places.enter(held[-1])
-                received[bulk] += count
-            elif bulk not in polls:
-                polls[bulk] = places.may_ask(bulk=bulk)
-                if polls[bulk]:
-                    places.asking(polls[bulk], bulk=bulk)
-                else:
-                    del polls[bulk]
-            assert len(held) + sum(polls.values()) <= capacity
+                received[was_bulk] += found
+            elif count := places.may_ask(bulk=bulk):
+                places.asking(count, bulk=bulk)
+                polls.append((bulk, count))
+            assert len(held) + sum(count for _, count in polls) <= capacity
             while held and dice.random() < 0.5:
                 places.weigh(held.pop(dice.randrange(len(held))), 0)
         assert min(received.values()) > 50
@@ -224,12 +222,24 @@ def test_neither_lane_shuts_out_the_other(capacity: int) -> None:
     """One lane takes all that it may have: the other may still ask."""
     for greedy in (False, True):
         places = Places(lambda: capacity)
-        places.answered(0 if greedy else 5, bulk=False)  # replies are quiet, or not
+        places.asking(0, bulk=False)
+        places.answered(0, 0 if greedy else 5, bulk=False)  # replies are quiet, or not
         while count := places.may_ask(bulk=greedy):
-            places.asking(0, bulk=greedy)
             for number in range(count):
                 places.enter(job(number, bulk=greedy))
         assert places.may_ask(bulk=not greedy) >= 1
+
+
+def test_polls_go_side_by_side_while_they_find_enough() -> None:
+    places = Places(lambda: 110)
+    places.asking(10, bulk=True)
+    assert places.may_ask(bulk=True) == 0, "nobody knows yet whether there is more"
+    places.answered(10, 10, bulk=True)
+    for _ in range(3):
+        assert places.may_ask(bulk=True) == 10
+        places.asking(10, bulk=True)
+    places.answered(10, 3, bulk=True)
+    assert places.may_ask(bulk=True) == 0
 
 
 def test_without_a_bind_nothing_is_asked_for() -> None:
