@@ -10,7 +10,7 @@ import re
 from string import Formatter
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from smsc_relay.simulator.content import ALPHABETS
 from smsc_relay.smpp.config import StatusCode, VendorTlv
@@ -260,6 +260,52 @@ class Link(Model):
     gather: float = Field(0, ge=0, description="collect what is to be sent for so long, then write all of it")
 
 
+class Ucp(Model):
+    """What only UCP has."""
+
+    trusts: str | None = Field(None, description="account of who does not log in; unset: a login is needed")
+    names: bool = Field(True, description="false: answers to submits have no AdC:SCTS")
+    same_stamps: bool = Field(False, description="two messages to one recipient in one second get one time stamp")
+    scts: bool = Field(True, description="false: notifications have the time stamp in their text alone")
+    dscts: bool = Field(True, description="false: notifications have no DSCTS")
+    mo_operation: Literal["52", "01", "30"] = Field("52", description="what MOs come with")
+    crlf: bool = Field(False, description="CR LF after every frame")
+    wrong_checksum_every: Count | None = Field(None, description="every so many frames one has a wrong checksum")
+    wrong_length_every: Count | None = Field(None, description="every so many frames one has a LEN one too large")
+
+
+class Cimd2(Model):
+    """What only CIMD2 has."""
+
+    greeting: Latin = Field(
+        "CIMD2-A ConnectionInfo: SessionId = {session} PortId = 1 Time = {time} AccessType = TCPIP_SOCKET PIN = 1",
+        description="line sent on connection, with {session} and {time}; empty: none",
+    )
+    checksum: Literal["auto", "upper", "lower", "none"] = Field("upper", description="auto: as the client writes it")
+    characters: Literal["escapes", "latin1"] = Field("escapes", description="how letters are written in MOs (033)")
+    timestamps: Literal["unique", "second"] = Field(
+        "unique", description="second: messages of one second to one destination have the same (060), as of old"
+    )
+    window_max: int | None = Field(
+        128, ge=1, le=128, description="largest window that a login may ask for (019); null: none"
+    )
+    subaddresses: bool = Field(True, description="sessions of one user must have different ones (012)")
+    prohibited: tuple[Literal[23, 27, 44, 50, 51, 52, 53, 54, 55, 56, 58, 64, 65, 67], ...] = Field(
+        (), description="parameters that a submit may not have"
+    )
+    report_originator: bool = Field(False, description="status reports have the message's originator (023)")
+    noise: Latin = Field("", max_length=1000, description="text sent after every answer, outside of packets")
+
+    @field_validator("greeting")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        try:
+            _ = value.format_map({"session": 1, "time": ""})
+        except (LookupError, ValueError, AttributeError):
+            raise ValueError("knows only {session} and {time}") from None
+        return value
+
+
 class Rule(Model):
     """What happens to submits to numbers that end in certain digits."""
 
@@ -293,6 +339,8 @@ class Behaviour(Model):
     receipts: Receipts = Receipts()
     mo: Mo = Mo()
     link: Link = Link()
+    cimd2: Cimd2 = Cimd2()
+    ucp: Ucp = Ucp()
 
 
 DEFAULT_RULES: Final[dict[str, Rule]] = {

@@ -14,6 +14,7 @@ from smsc_relay.simulator.deliveries import Mo, MoRequest
 from smsc_relay.simulator.phones import Message, Segment
 from smsc_relay.simulator.script import Script, parse
 from smsc_relay.simulator.smpp_server import SmppServer
+from smsc_relay.simulator.ucp_server import UcpServer
 
 
 class Simulator:
@@ -34,21 +35,26 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         smpp_port: int = 0,
+        ucp_port: int = 0,
         control_port: int | None = 0,
     ) -> None:
         self._script = script if isinstance(script, Script) else parse(script or {})
         self.host = host
         self.smpp_port = smpp_port
+        self.ucp_port = ucp_port
         self.control_port = control_port
         self._centre: Centre
         self._smpp: SmppServer
+        self._ucp: UcpServer
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         self._centre = Centre(self._script)
         self._smpp = SmppServer(self._centre)
+        self._ucp = UcpServer(self._centre)
         self.smpp_port = await self._smpp.start(self.host, self.smpp_port)
         try:
+            self.ucp_port = await self._ucp.start(self.host, self.ucp_port)
             if self.control_port is not None:
                 application = Control(self._centre, self._smpp).application()
                 self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -63,6 +69,7 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._ucp.stop()
         await self._smpp.stop()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -139,4 +146,5 @@ class Simulator:
 
     def send_raw(self, session: int, data: bytes) -> None:
         """Octets over a session, whatever they are (raises as `disconnect`)."""
-        self._smpp.send_raw(session, data)
+        if not self._ucp.send_raw(session, data):
+            self._smpp.send_raw(session, data)

@@ -91,7 +91,6 @@ class SessionConfig:
     inactivity_timeout: float | None = None
     late_memory: float = 3600.0
     lenient: bool = False  # read frames with a wrong length or checksum
-    answer_alerts: bool = True  # false: leave the peer's alerts without an answer
 
 
 class Session:
@@ -114,6 +113,7 @@ class Session:
         )
         self._active_at = now
         self._automatic = 0  # of those in flight
+        self.answer_alerts = True  # false: leave the peer's alerts without an answer
         self.state = State.READY if config.role is Role.SMSC else State.OPEN
         self._login_deadline = inf if config.role is Role.SMSC else now + config.login_timeout
 
@@ -311,7 +311,7 @@ class Session:
             raise UcpDecodeError(Ec.UNSUPPORTED, reason, frame.trn, frame.ot)
         operation = read_operation(frame)
         if isinstance(operation, Alert):
-            if self._config.answer_alerts:
+            if self.answer_alerts:
                 self._out.append(encode(result_frame(_NO_MESSAGES, frame.trn, frame.ot)))
             return
         self._active_at = now

@@ -38,18 +38,18 @@ def command(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 def ports(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The SMPP port, and the URL of the control port: what it prints until it is ready."""
     assert process.stdout is not None
-    smpp, control, ready = (process.stdout.readline().rstrip() for _ in range(3))
-    found = re.fullmatch(r"SMPP on 127\.0\.0\.1:(\d+)", smpp)
-    url = re.fullmatch(r"control on (http://127\.0\.0\.1:\d+)", control)
-    assert found is not None
-    assert url is not None
-    assert ready == "ready"
-    return int(found[1]), url[1]
+    told = {}
+    while " on " in (line := process.stdout.readline().rstrip()):
+        what, _, where = line.partition(" on ")
+        told[what] = where
+    assert line == "ready"
+    assert all(re.fullmatch(r"(?:http://)?127\.0\.0\.1:\d+", where) for where in told.values())
+    return int(told["SMPP"].rpartition(":")[2]), told["control"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_starts_serves_and_stops(number: signal.Signals) -> None:
-    with command("--smpp-port", "0", "--control-port", "0", "--account", "ilha:secret") as process:
+    with command("--smpp-port", "0", "--ucp-port", "0", "--control-port", "0", "--account", "ilha:secret") as process:
         port, url = ports(process)
         esme = smpplib.client.Client("127.0.0.1", port, timeout=10, allow_unknown_opt_params=True)
         esme.connect()
@@ -77,7 +77,7 @@ def test_a_bad_script_is_one_line() -> None:
 def test_a_port_that_is_taken() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        command("--smpp-port", str(taken.getsockname()[1]), "--control-port", "0") as process,
+        command("--smpp-port", str(taken.getsockname()[1]), "--ucp-port", "0", "--control-port", "0") as process,
     ):
         assert process.wait(20) == 1
         assert process.stderr is not None
