@@ -37,7 +37,10 @@ def run(port: int, api_port: int, work: Path, *, smoke_test: bool) -> int:
             where = {
                 "page: phone, platform, every hop": f"http://localhost:{port}",
                 "API: webhooks and /send": gateway.api,
-                "SMSC simulator": f"SMPP on 127.0.0.1:{gateway.smpp_port}, control on {gateway.control}",
+                "SMSC simulator's control": gateway.control,
+                **{
+                    f"{name.upper()} of the simulator": f"127.0.0.1:{port}" for name, port in gateway.smsc_ports.items()
+                },
                 "relay's health": f"http://127.0.0.1:{gateway.health_port}",
                 "emulated AWS": gateway.emulator.endpoint,
                 "logs": str(work),

@@ -21,6 +21,10 @@ SHARED_QUEUES: Final = ("outbound.fifo=2", "outbound-bulk.fifo", "lane-shared.fi
 LEASE: Final = 4  # seconds: a relay that a test has killed is soon replaced
 
 
+# Protocol -> the port that files of demo accounts name, and the simulator's option is named after.
+SMSC_PORTS: Final = {"smpp": 2775, "ucp": 5000}
+
+
 class Gateway:
     """Started on entry, stopped on exit; each process may be killed and started again meanwhile.
 
@@ -39,11 +43,13 @@ class Gateway:
     ) -> None:
         self.api_port = api_port or free_port()
         self.api = f"http://127.0.0.1:{self.api_port}"
-        self.smpp_port, self.control_port, self.health_port = free_port(), free_port(), free_port()
+        self.smsc_ports = {protocol: free_port() for protocol in SMSC_PORTS}
+        self.control_port, self.health_port = free_port(), free_port()
         self.control = f"http://127.0.0.1:{self.control_port}"
         self.emulator = Emulator(log=work / "emulator.log")
         self._work, self._files, self._secrets, self._visibility = work, files, secrets, visibility
-        self._replace = {**replace, "port: 2775": f"port: {self.smpp_port}"}
+        ports = {f"port: {SMSC_PORTS[protocol]}": f"port: {port}" for protocol, port in self.smsc_ports.items()}
+        self._replace = {**replace, **ports}
         self.has_smsc = False  # without one there is neither relay nor simulator
         self.functions: Child
         self.relay: Child
@@ -65,9 +71,10 @@ class Gateway:
         queues += [f"deliver-{name}.fifo=2" for name in platforms]
         mappings = [argument for queue in queues for argument in ("--queue", queue)]
         self.functions = self._child("functions", ["local.functions", "--port", str(self.api_port), *mappings])
+        ports = [part for protocol, port in self.smsc_ports.items() for part in (f"--{protocol}-port", str(port))]
         self.simulator = self._child(
             "simulator",
-            ["smsc_relay.simulator", "--smpp-port", str(self.smpp_port), "--control-port", str(self.control_port)],
+            ["smsc_relay.simulator", "--control-port", str(self.control_port), *ports],
             url=f"{self.control}/sessions",
         )
         self.relay = self._child(

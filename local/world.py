@@ -13,6 +13,7 @@ from typing import Any, Final
 from chalicelib import queues
 from chalicelib.clock import iso, now_ms
 from chalicelib.messages import Outgoing
+from chalicelib.registry import SMSC_TYPES
 
 PHONE: Final = "+250788123123"
 
@@ -31,11 +32,13 @@ LINES: Final = (
     Line("EX", "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4", "8080", "External API (HTTP)"),
     Line("AT", "2b7c6f0e-51d3-4c1a-9a3e-0d4c8f6b7a21", "20880", "Africa's Talking (HTTP)"),
     Line("SMPP", "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42", "8090", "SMSC (SMPP)"),
+    Line("UCP", "4e8b1d7a-3c62-4f95-b0d1-7a2e6c9f8b30", "8095", "SMSC (UCP/EMI)"),
 )
 SECRETS: Final = {
     "demo-ex": {"send_authorization": "Token demo"},
     "demo-at": {"api_key": "demo"},
     "demo-smpp": {"password": "demo"},
+    "demo-ucp": {"password": "demo"},
 }
 
 
@@ -114,15 +117,16 @@ class World:
         """What the phone has got over every line, by time."""
         with self._lock:
             found = list(self._phones)
-        smsc = any(one.code == "SMPP" for one in self.lines)
-        for message in json.loads(ask(f"{self.control}/messages"))["messages"] if smsc else ():
-            found.append({"at": message["at"], "line": "SMPP", "to": message["to"], "text": message["text"]})
+        smscs = {one.address: one.code for one in self.lines if one.code in SMSC_TYPES}
+        for message in json.loads(ask(f"{self.control}/messages"))["messages"] if smscs else ():
+            code = smscs.get(message["from"], "")
+            found.append({"at": message["at"], "line": code, "to": message["to"], "text": message["text"]})
         return sorted(found, key=lambda one: int(one["at"]))
 
     def phone_sends(self, code: str, text: str, sender: str = PHONE) -> None:
         """The phone writes to the address of a line."""
         to = line(code).address
-        if code == "SMPP":
+        if code in SMSC_TYPES:
             body = json.dumps({"from": sender.removeprefix("+"), "to": to, "text": text}).encode()
             ask(f"{self.control}/mo", body, "application/json")
         elif code == "AT":
