@@ -10,6 +10,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cli import smsc_pages
 from cli.output import Problem
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     one.add_argument("directory", nargs="?", default=DIRECTORY, metavar="DIR", help=f"default: {DIRECTORY}")
     one.add_argument("--check", action="store_true", help="write nothing; exit status 1 where a page is not up to date")
     one.set_defaults(run=channels)
+    two = commands.add_parser("smsc", help="the reference of the SMPP keys")
+    two.add_argument("file", nargs="?", default=smsc_pages.PAGE, metavar="FILE", help=f"default: {smsc_pages.PAGE}")
+    two.add_argument("--check", action="store_true", help="write nothing; exit status 1 where it is not up to date")
+    two.set_defaults(run=smsc_pages.run)
 
 
 def channels(options: argparse.Namespace) -> None:

@@ -20,11 +20,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("why", "what has become of a message, hop by hop"),
     "lane": ("lanes", "depth and age of the lanes; which are paused and why; resume one"),
     "dlq": ("dlq", "list, explain and redrive what needs a human"),
+    "smsc": ("smsc", "SMSC accounts: import them from a Kannel configuration"),
     "unmatched": ("misc", "receipts that fit no message so far"),
     "types": ("misc", "aggregator types and their config keys"),
     "segments": ("misc", "how a text is cut into short messages, and what makes it dear"),
     "schemas": ("schemas", "export the JSON Schemas of messages and aggregator files"),
-    "docs": ("channel_pages", "write the pages of docs/channels from the code"),
+    "docs": ("channel_pages", "write docs/channels and docs/smsc/smpp.md from the code"),
 }
 REQUIRED: Final = ("JANGADA_PREFIX", "JANGADA_QUEUE_BASE", "JANGADA_SSM_PREFIX")
 

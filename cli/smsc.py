@@ -1,0 +1,38 @@
+"""`jangada smsc`: SMSC accounts. `import` writes aggregator files from a Kannel configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from cli.output import Problem
+
+
+def arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """What the command takes."""
+    commands = parser.add_subparsers(metavar="WHAT", required=True)
+    one = commands.add_parser("import", help="aggregator files from the SMPP groups of a Kannel configuration")
+    one.add_argument("file", metavar="KANNEL.CONF")
+    one.add_argument("--out", default=".", metavar="DIR", help="where the files go (default: here)")
+    one.set_defaults(run=import_)
+
+
+def import_(options: argparse.Namespace) -> None:
+    """Write a file for each group; say what a person must look at. No file is written over."""
+    from cli import kannel
+
+    try:
+        found = kannel.imported(Path(options.file).read_text(encoding="utf-8"))
+    except (kannel.KannelError, UnicodeDecodeError) as error:
+        raise Problem(f"{options.file}: {error}") from None
+    directory = Path(options.out)
+    paths = [directory / f"{one.name}.yaml" for one in found]
+    there = [str(path) for path in paths if path.exists()]
+    if there or len(set(paths)) < len(paths):
+        raise Problem(f"{', '.join(there) or 'two groups of one smsc-id'}: there already; choose another --out")
+    directory.mkdir(parents=True, exist_ok=True)
+    for one, path in zip(found, paths, strict=True):
+        path.write_text(one.text, encoding="utf-8")
+        print(f"wrote {path}")
+        for remark in one.remarks:
+            print(f"  {remark}")
