@@ -125,12 +125,19 @@ def test_hostile_bodies(code: str, body: bytes) -> None:
             assert channel.receive(sample(code).sign(asked)).status < 500
 
 
-def test_receiving_needs_no_network(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sockets and names are refused; what `responses` answers never comes as far."""
+
     def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a webhook opened a socket")
+        raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_receiving_needs_no_network(code: str) -> None:
     channel = make(code)
     for action, (method, *_) in channel.routes().items():
         channel.receive(sample(code).sign(request(code, action, {"from": "+254700111222", "id": "1"}, method=method)))
@@ -182,6 +189,12 @@ def test_its_settings_have_a_json_schema(code: str) -> None:
 
 def test_accepted(code: str) -> None:
     assert offer(code).outcomes == [Accepted(sample(code).external_id)]
+
+
+@pytest.mark.usefixtures("no_network")
+def test_sending_makes_no_requests_but_those_of_the_sample(code: str) -> None:
+    for text in ("Hello", LONG):
+        assert {type(one) for one in offer(code, text=text).outcomes} == {Accepted}
 
 
 @pytest.mark.parametrize("status", STATUSES)
