@@ -19,6 +19,7 @@ from chalicelib.settings import settings
 
 KEEP: Final = 7 * 86_400  # seconds
 MAX_OCTETS: Final = 16_384
+MAX_SUBJECT: Final = 500  # characters: DynamoDB's keys have 2,048 octets, and one that is too long loses its batch
 _BATCH: Final = 25  # items of a BatchWriteItem
 
 _lock = threading.Lock()
@@ -29,7 +30,7 @@ def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
     """Note that the message `subject` has made the hop `name`; kept until `flush`. `fields` must be JSON."""
     at = now_ms()
     item = {
-        "pk": subject,
+        "pk": subject[:MAX_SUBJECT],
         "at": at,
         "hop": name,
         "channel": channel,
@@ -41,7 +42,7 @@ def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
 
 def external(aggregator: str, external_id: str) -> str:
     """The subject that lists the MOs which an aggregator gave this id: their event ids are ours, and nobody knows."""
-    return f"x#{aggregator}#{external_id[:500]}"
+    return f"x#{aggregator}#{external_id}"
 
 
 def flush() -> None:
@@ -121,7 +122,7 @@ def read(subject: str) -> list[dict[str, Any]]:
         .paginate(
             TableName=settings().table("trace"),
             KeyConditionExpression="pk = :subject",
-            ExpressionAttributeValues={":subject": {"S": subject}},
+            ExpressionAttributeValues={":subject": {"S": subject[:MAX_SUBJECT]}},
         )
     )
     hops = [hop for page in pages for row in page["Items"] for hop in json.loads(gzip.decompress(row["d"]["B"]))]
