@@ -129,6 +129,8 @@ def test_an_older_generation_changes_nothing() -> None:
     claim(0, total=1)
     new = opened(resend=True).key
     assert claim(0).kind == "stale"
+    claim(0, key=new, owner="a", total=1)
+    claimed = state().parts
     with pytest.raises(LostClaim):
         ledger.accept(KEY, 0, 1, "a", "x", NOW)
     ledger.mark_forwarded(KEY)
@@ -136,7 +138,8 @@ def test_an_older_generation_changes_nothing() -> None:
     assert ledger.raise_status(KEY, None, Status.DELIVERED) is None
     assert ledger.conclude_unclaimed(KEY, 0, 1, PartState("failed", rank=5), NOW) is None
     found = state()
-    assert (found.key, found.parts, found.status, found.forwarded) == (new, {}, Status.QUEUED, False)
+    assert (found.key, found.parts, found.status, found.forwarded) == (new, claimed, Status.QUEUED, False)
+    assert claimed[0].kind == "claimed"
 
 
 # --- claims ---------------------------------------------------------------------------------------------------------
