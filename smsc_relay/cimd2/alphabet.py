@@ -63,3 +63,15 @@ def decode(value: str, shift: Shift = DEFAULT) -> tuple[str, bool]:
             pieces.append(token)
     flush()
     return "".join(pieces), sure
+
+
+def septets_of(value: str) -> bytes:
+    """The septets of user data.
+
+    Raises:
+        ValueError: it has an unknown escape, or a character that GSM does not have.
+    """
+    found = [_SEPTETS.get(token[1:]) if len(token) > 1 else _RAW.get(token) for token in _TOKEN.findall(value)]
+    if None in found:
+        raise ValueError("user data with an unknown escape or character")
+    return bytes(septet for septet in found if septet is not None)

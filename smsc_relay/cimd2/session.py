@@ -174,6 +174,11 @@ class Session:
         if self._last_request is not None and self._last_request.number == number:
             self._last_request = None
 
+    def nack(self, number: int) -> None:
+        """A `RequestReceived` has not been understood: the peer is to send it again."""
+        self.withhold(number)
+        self._out.append(self._encoded(Packet(Operation.NACK, number)))
+
     def accept_login(self, now: float) -> None:
         """SMSC: yes to a `LoginRequested`."""
         self._answer_login((), now)

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--smpp-port", type=int, default=2775, help="0: any (default: %(default)s)")
     parser.add_argument("--ucp-port", type=int, default=5000, help="0: any (default: %(default)s)")
+    parser.add_argument("--cimd2-port", type=int, default=9971, help="0: any (default: %(default)s)")
     parser.add_argument("--control-port", type=int, default=2780, help="HTTP; 0: any (default: %(default)s)")
     parser.add_argument(
         "--script", action="append", default=[], metavar="FILE", help="YAML or JSON; later ones change earlier ones"
@@ -62,11 +63,12 @@ async def _run(script: Script, options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    ports = {name: getattr(options, name) for name in ("smpp_port", "ucp_port", "control_port")}
+    ports = {name: getattr(options, name) for name in ("smpp_port", "ucp_port", "cimd2_port", "control_port")}
     smsc = Simulator(script, host=options.host, **ports)
     async with smsc:
         print(f"SMPP on {smsc.host}:{smsc.smpp_port}")
         print(f"UCP on {smsc.host}:{smsc.ucp_port}")
+        print(f"CIMD2 on {smsc.host}:{smsc.cimd2_port}")
         print(f"control on http://{smsc.host}:{smsc.control_port}")
         print("ready", flush=True)
         await stopped.wait()

@@ -7,7 +7,7 @@ application/json, which browsers do not send to another origin without asking it
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -32,9 +32,10 @@ class _BadRequest(ValueError):  # noqa: N818
 class Control:
     """The handlers."""
 
-    def __init__(self, centre: Centre, smpp: SmppServer) -> None:
+    def __init__(self, centre: Centre, smpp: SmppServer, send_raw: Callable[[int, bytes], None]) -> None:
         self._centre = centre
         self._smpp = smpp
+        self._send_raw = send_raw
 
     def application(self) -> web.Application:
         """For aiohttp."""
@@ -192,7 +193,7 @@ class Control:
             octets = bytes.fromhex(data["hex"])
         except (KeyError, TypeError, ValueError):
             raise _BadRequest("hex must be octets in hex") from None
-        self._smpp.send_raw(_integer(data, "session"), octets)
+        self._send_raw(_integer(data, "session"), octets)
         return web.json_response({}, status=202)
 
     # --- script -------------------------------------------------------------------------------------------------------

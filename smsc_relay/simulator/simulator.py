@@ -9,6 +9,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from smsc_relay.simulator.centre import Centre
+from smsc_relay.simulator.cimd2_server import Cimd2Server
 from smsc_relay.simulator.control import Control
 from smsc_relay.simulator.deliveries import Mo, MoRequest
 from smsc_relay.simulator.phones import Message, Segment
@@ -36,27 +37,32 @@ class Simulator:
         host: str = "127.0.0.1",
         smpp_port: int = 0,
         ucp_port: int = 0,
+        cimd2_port: int = 0,
         control_port: int | None = 0,
     ) -> None:
         self._script = script if isinstance(script, Script) else parse(script or {})
         self.host = host
         self.smpp_port = smpp_port
         self.ucp_port = ucp_port
+        self.cimd2_port = cimd2_port
         self.control_port = control_port
         self._centre: Centre
         self._smpp: SmppServer
         self._ucp: UcpServer
+        self._cimd2: Cimd2Server
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         self._centre = Centre(self._script)
         self._smpp = SmppServer(self._centre)
         self._ucp = UcpServer(self._centre)
+        self._cimd2 = Cimd2Server(self._centre)
         self.smpp_port = await self._smpp.start(self.host, self.smpp_port)
         try:
             self.ucp_port = await self._ucp.start(self.host, self.ucp_port)
+            self.cimd2_port = await self._cimd2.start(self.host, self.cimd2_port)
             if self.control_port is not None:
-                application = Control(self._centre, self._smpp).application()
+                application = Control(self._centre, self._smpp, self.send_raw).application()
                 self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
                 await self._runner.setup()
                 await web.TCPSite(self._runner, self.host, self.control_port).start()
@@ -69,6 +75,7 @@ class Simulator:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._cimd2.stop()
         await self._ucp.stop()
         await self._smpp.stop()
         if self._runner is not None:
@@ -146,5 +153,5 @@ class Simulator:
 
     def send_raw(self, session: int, data: bytes) -> None:
         """Octets over a session, whatever they are (raises as `disconnect`)."""
-        if not self._ucp.send_raw(session, data):
+        if not self._ucp.send_raw(session, data) and not self._cimd2.send_raw(session, data):
             self._smpp.send_raw(session, data)

@@ -118,9 +118,21 @@ def test_a_long_message_of_ucs_2_with_a_wide_reference() -> None:
 
 
 def test_everything_that_an_account_can_ask_for() -> None:
-    more: dict[str, Any] = {"data_coding": 16, "more_messages": True, "validity": 300, "protocol_id": 64,
-            "reply_path": True, "cancel_enabled": False, "tariff_class": 12, "service_description": 3, "priority": 1, "report_mask": 62,
-            "intermediate": True, "characters": "latin1", "international": "00"}  # fmt: skip
+    more: dict[str, Any] = {
+        "data_coding": 16,
+        "more_messages": True,
+        "validity": 300,
+        "protocol_id": 64,
+        "reply_path": True,
+        "cancel_enabled": False,
+        "tariff_class": 12,
+        "service_description": 3,
+        "priority": 1,
+        "report_mask": 62,
+        "intermediate": True,
+        "characters": "latin1",
+        "international": "00",
+    }
     assert written(plan("é", **more)) == [
         {21: "00447700900123", 23: "8080", 30: "16", 33: "é", 44: "0", 50: "0", 52: "64", 55: "1", 56: "63", 58: "0",
          64: "12", 65: "3", 67: "1"}
