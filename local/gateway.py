@@ -22,7 +22,7 @@ LEASE: Final = 4  # seconds: a relay that a test has killed is soon replaced
 
 
 # Protocol -> the port that files of demo accounts name, and the simulator's option is named after.
-SMSC_PORTS: Final = {"smpp": 2775, "ucp": 5000}
+SMSC_PORTS: Final = {"smpp": 2775, "ucp": 5000, "cimd2": 9971}
 
 
 class Gateway:

@@ -20,25 +20,28 @@ PHONE: Final = "+250788123123"
 
 @dataclass(frozen=True)
 class Line:
-    """A demo channel: its type's code, its UUID and its address."""
+    """A demo channel: its type's code, its UUID and its address. `account`: at the SMSC, where there is one."""
 
     code: str
     channel: str
     address: str
     label: str
+    account: str = ""
 
 
 LINES: Final = (
     Line("EX", "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4", "8080", "External API (HTTP)"),
     Line("AT", "2b7c6f0e-51d3-4c1a-9a3e-0d4c8f6b7a21", "20880", "Africa's Talking (HTTP)"),
-    Line("SMPP", "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42", "8090", "SMSC (SMPP)"),
-    Line("UCP", "4e8b1d7a-3c62-4f95-b0d1-7a2e6c9f8b30", "8095", "SMSC (UCP/EMI)"),
+    Line("SMPP", "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42", "8090", "SMSC (SMPP)", "jangada"),
+    Line("UCP", "4e8b1d7a-3c62-4f95-b0d1-7a2e6c9f8b30", "8095", "SMSC (UCP/EMI)", "1234"),
+    Line("CIMD2", "c7a2f6b4-18d9-4e03-9b5c-6d1e0f8a3b57", "8099", "SMSC (CIMD2)", "ilha"),
 )
 SECRETS: Final = {
     "demo-ex": {"send_authorization": "Token demo"},
     "demo-at": {"api_key": "demo"},
     "demo-smpp": {"password": "demo"},
     "demo-ucp": {"password": "demo"},
+    "demo-cimd2": {"password": "demo"},
 }
 
 
@@ -125,9 +128,10 @@ class World:
 
     def phone_sends(self, code: str, text: str, sender: str = PHONE) -> None:
         """The phone writes to the address of a line."""
-        to = line(code).address
-        if code in SMSC_TYPES:
-            body = json.dumps({"from": sender.removeprefix("+"), "to": to, "text": text}).encode()
+        to, account = line(code).address, line(code).account
+        if account:
+            message = {"from": sender.removeprefix("+"), "to": to, "text": text, "account": account}
+            body = json.dumps(message).encode()
             ask(f"{self.control}/mo", body, "application/json")
         elif code == "AT":
             fields = {"id": str(uuid.uuid4()), "from": sender, "to": to, "text": text, "date": iso(now_ms())}
