@@ -1,0 +1,39 @@
+output "vpc_id" {
+  description = "The VPC."
+  value       = aws_vpc.this.id
+}
+
+output "private_subnet_ids" {
+  description = "The relay's subnets, one a zone."
+  value       = [for key in sort(keys(aws_subnet.private)) : aws_subnet.private[key].id]
+}
+
+output "source_subnet_ids" {
+  description = "The subnets from which the SMSCs see us, one a zone."
+  value       = [for key in sort(keys(aws_subnet.source)) : aws_subnet.source[key].id]
+}
+
+output "source_route_table_id" {
+  description = "Their route table, which leads into the VPNs."
+  value       = aws_route_table.source.id
+}
+
+output "source_addresses" {
+  description = "The addresses from which the SMSCs see us: for the form that an operator wants filled in."
+  value       = [for key in sort(keys(aws_nat_gateway.source)) : aws_nat_gateway.source[key].private_ip]
+}
+
+output "public_addresses" {
+  description = "The addresses from which SMSCs on the internet see us; empty where there are none."
+  value       = [for key in sort(keys(aws_eip.this)) : aws_eip.this[key].public_ip]
+}
+
+output "endpoint_security_group_id" {
+  description = "Security group of the interface endpoints."
+  value       = aws_security_group.endpoints.id
+}
+
+output "gateway_prefix_list_ids" {
+  description = "Prefix lists of DynamoDB and S3, by service."
+  value       = { for key, endpoint in aws_vpc_endpoint.gateway : key => endpoint.prefix_list_id }
+}

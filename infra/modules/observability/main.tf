@@ -1,0 +1,297 @@
+data "aws_caller_identity" "this" {}
+data "aws_region" "this" {}
+
+################################################################################
+# Topics
+################################################################################
+
+resource "aws_sns_topic" "this" {
+  for_each = toset(["page", "warn"])
+
+  name              = "${var.name}-${each.key}"
+  kms_master_key_id = var.kms_key_arn
+}
+
+data "aws_iam_policy_document" "topic" {
+  for_each = aws_sns_topic.this
+
+  statement {
+    sid       = "Alarms"
+    actions   = ["sns:Publish"]
+    resources = [each.value.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "this" {
+  for_each = aws_sns_topic.this
+
+  arn    = each.value.arn
+  policy = data.aws_iam_policy_document.topic[each.key].json
+}
+
+resource "aws_sns_topic_subscription" "this" {
+  for_each = merge(
+    { for address in var.emails.page : "page ${address}" => { topic = "page", address = address } },
+    { for address in var.emails.warn : "warn ${address}" => { topic = "warn", address = address } },
+  )
+
+  topic_arn = aws_sns_topic.this[each.value.topic].arn
+  protocol  = "email"
+  endpoint  = each.value.address
+}
+
+################################################################################
+# The relay's links: what its log says, as a metric
+################################################################################
+
+resource "aws_cloudwatch_log_metric_filter" "links" {
+  count = var.relay == null ? 0 : 1
+
+  name           = "${var.name}-link-trouble"
+  log_group_name = var.relay.log_group
+  pattern        = "{ ($.message = \"bind_down\") || ($.message = \"channel_down\") }"
+
+  metric_transformation {
+    namespace  = var.namespace
+    name       = "link_trouble"
+    value      = "1"
+    unit       = "Count"
+    dimensions = { name = "$.aggregator" }
+  }
+}
+
+################################################################################
+# Alarms. Each text says what is wrong, what becomes of the messages, and the first command to run.
+################################################################################
+
+locals {
+  kinds = { for key in keys(var.queues) : key =>
+    endswith(key, "-bulk") ? "bulk" : startswith(key, "lane-") ? "lane" : startswith(key, "deliver-") ? "deliver" : "inner"
+  }
+
+  # How old: `later` is left out, where waiting is the point.
+  ages = { for key, queue in var.queues : "age-${key}" => {
+    topic       = local.kinds[key] == "bulk" ? "warn" : "page"
+    text        = "Records have waited in ${queue.name} for more than ${var.ages[local.kinds[key]]} s; they are safe there for 14 days. Run: jangada lane list --all"
+    namespace   = "AWS/SQS"
+    metric      = "ApproximateAgeOfOldestMessage"
+    dimensions  = { QueueName = queue.name }
+    statistic   = "Maximum"
+    period      = 60
+    periods     = 3
+    threshold   = var.ages[local.kinds[key]]
+    comparison  = "GreaterThanThreshold"
+    if_no_datum = "notBreaching"
+  } if key != "later" }
+
+  dead = { for key, queue in var.queues : "dlq-${key}" => {
+    topic       = "warn"
+    text        = "${queue.dlq_name} holds records that need a human. Run: jangada dlq show ${key}"
+    namespace   = "AWS/SQS"
+    metric      = "ApproximateNumberOfMessagesVisible"
+    dimensions  = { QueueName = queue.dlq_name }
+    statistic   = "Maximum"
+    period      = 300
+    periods     = 1
+    threshold   = 0
+    comparison  = "GreaterThanThreshold"
+    if_no_datum = "notBreaching"
+  } }
+
+  links = { for name in var.smscs : "link-${name}" => {
+    topic       = "page"
+    text        = "The link to ${name} has been down, or its logins refused, for 15 minutes; its messages wait in lane-${name}. Run: aws logs filter-log-events --log-group-name ${try(var.relay.log_group, "")} --filter-pattern '{ $.aggregator = \"${name}\" }' --query 'events[-5:].message'"
+    namespace   = var.namespace
+    metric      = "link_trouble"
+    dimensions  = { name = name }
+    statistic   = "Sum"
+    period      = 300
+    periods     = 3
+    threshold   = 0
+    comparison  = "GreaterThanThreshold"
+    if_no_datum = "notBreaching"
+  } }
+
+  accounts = { for name in var.http_aggregators : "account-${name}" => {
+    topic       = "page"
+    text        = "${name} refuses our account (credentials, balance, secret): its lane is paused, and tried once a minute. Run: jangada lane list; when it is put right: jangada lane resume ${name}"
+    namespace   = var.namespace
+    metric      = "channel_down"
+    dimensions  = { name = name }
+    statistic   = "Sum"
+    period      = 300
+    periods     = 2
+    threshold   = 0
+    comparison  = "GreaterThanThreshold"
+    if_no_datum = "notBreaching"
+  } }
+
+  platforms = { for name in var.platforms : "platform-${name}" => {
+    topic       = "page"
+    text        = "The platform ${name} does not take what it is given; its queue is held, in order, for up to 72 hours a record. Run: jangada platform show ${name}"
+    namespace   = var.namespace
+    metric      = "platform_down"
+    dimensions  = { name = name }
+    statistic   = "Sum"
+    period      = 300
+    periods     = 2
+    threshold   = 0
+    comparison  = "GreaterThanThreshold"
+    if_no_datum = "notBreaching"
+  } }
+
+  logs = "aws logs filter-log-events --log-group-name ${var.access_log_group_name} --start-time $(date -d -15min +%s000)"
+
+  api = {
+    api-5xx = {
+      topic       = "page"
+      text        = "The API fails: aggregators and platforms get 5xx, and try again. Run: ${local.logs} --filter-pattern '{ $.status = \"5*\" }'"
+      namespace   = "AWS/ApiGateway"
+      metric      = "5XXError"
+      dimensions  = { ApiName = var.api_name, Stage = var.stage_name }
+      statistic   = "Average" # a share of the requests
+      period      = 60
+      periods     = 5
+      threshold   = 0.01
+      comparison  = "GreaterThanThreshold"
+      if_no_datum = "notBreaching"
+    }
+    api-4xx = {
+      topic       = "warn"
+      text        = "A fifth of the API's requests is turned away: an aggregator's callback URL or secret is wrong, a token was revoked, or somebody is guessing. Run: ${local.logs} --filter-pattern '{ $.status = \"4*\" }'"
+      namespace   = "AWS/ApiGateway"
+      metric      = "4XXError"
+      dimensions  = { ApiName = var.api_name, Stage = var.stage_name }
+      statistic   = "Average"
+      period      = 300
+      periods     = 3
+      threshold   = 0.2
+      comparison  = "GreaterThanThreshold"
+      if_no_datum = "notBreaching"
+    }
+  }
+
+  functions = merge([for key, function in var.function_names : {
+    "errors-${key}" = {
+      topic       = "page"
+      text        = "${function} fails as a whole; its records are given to it again. Run: aws logs tail /aws/lambda/${function} --since 15m --filter-pattern ERROR"
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = function }
+      statistic   = "Sum"
+      period      = 300
+      periods     = 3
+      threshold   = 0
+      comparison  = "GreaterThanThreshold"
+      if_no_datum = "notBreaching"
+    }
+    "throttles-${key}" = {
+      topic       = "warn"
+      text        = "${function} may not run as often as it should: the account's concurrency is used up. Run: aws lambda get-account-settings --query AccountLimit"
+      namespace   = "AWS/Lambda"
+      metric      = "Throttles"
+      dimensions  = { FunctionName = function }
+      statistic   = "Sum"
+      period      = 300
+      periods     = 3
+      threshold   = 0
+      comparison  = "GreaterThanThreshold"
+      if_no_datum = "notBreaching"
+    }
+  }]...)
+
+  relay = var.relay == null ? {} : {
+    relay = {
+      topic       = "page"
+      text        = "Fewer than ${var.relay.tasks} tasks of the relay run; with none, nothing goes to any SMSC. Run: aws ecs describe-services --cluster ${var.relay.cluster} --services ${var.relay.service} --query 'services[].events[:5]'"
+      namespace   = "ECS/ContainerInsights"
+      metric      = "RunningTaskCount"
+      dimensions  = { ClusterName = var.relay.cluster, ServiceName = var.relay.service }
+      statistic   = "Minimum"
+      period      = 60
+      periods     = 10
+      threshold   = var.relay.tasks
+      comparison  = "LessThanThreshold"
+      if_no_datum = "breaching"
+    }
+  }
+
+  alarms = merge(local.ages, local.dead, local.links, local.accounts, local.platforms, local.api, local.functions, local.relay)
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.text
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  period              = each.value.period
+  evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.periods
+  threshold           = each.value.threshold
+  comparison_operator = each.value.comparison
+  treat_missing_data  = each.value.if_no_datum
+  alarm_actions       = [aws_sns_topic.this[each.value.topic].arn]
+  ok_actions          = [aws_sns_topic.this[each.value.topic].arn]
+}
+
+################################################################################
+# Dashboard
+################################################################################
+
+locals {
+  charts = concat(
+    [
+      { title = "Lanes: waiting", stat = "Maximum", metrics = [for key, queue in var.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name] if startswith(key, "lane-")] },
+      { title = "Lanes: oldest, s", stat = "Maximum", metrics = [for key, queue in var.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name] if startswith(key, "lane-")] },
+      { title = "Platforms: oldest, s", stat = "Maximum", metrics = [for key, queue in var.queues : ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name] if startswith(key, "deliver-")] },
+      { title = "Dead letters", stat = "Maximum", metrics = [for key, queue in var.queues : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.dlq_name]] },
+      { title = "In flight (SQS falls silent at 120,000)", stat = "Maximum", metrics = [for key, queue in var.queues : ["AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName", queue.name]] },
+      { title = "API", stat = "Sum", metrics = [for metric in ["Count", "4XXError", "5XXError"] : ["AWS/ApiGateway", metric, "ApiName", var.api_name, "Stage", var.stage_name]] },
+      { title = "Functions: at a time", stat = "Maximum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function]] },
+      { title = "Functions: errors", stat = "Sum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", function]] },
+    ],
+    [for metric in ["sent", "failed", "retried", "throttled", "in_doubt", "received", "receipts_parked"] : {
+      title   = metric, stat = "Sum"
+      metrics = [for name in setunion(var.http_aggregators, var.smscs) : [var.namespace, metric, "name", name]]
+    } if length(setunion(var.http_aggregators, var.smscs)) > 0],
+    [for name in ["latency"] : {
+      title   = "To the aggregator's acceptance, ms (p95)", stat = "p95"
+      metrics = [for one in setunion(var.http_aggregators, var.smscs) : [var.namespace, name, "name", one]]
+    } if length(setunion(var.http_aggregators, var.smscs)) > 0],
+  )
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+
+  dashboard_body = jsonencode({ widgets = [for index, chart in local.charts : {
+    type   = "metric"
+    x      = 8 * (index % 3)
+    y      = 6 * floor(index / 3)
+    width  = 8
+    height = 6
+    properties = {
+      title   = chart.title
+      region  = data.aws_region.this.id
+      view    = "timeSeries"
+      period  = 60
+      stat    = chart.stat
+      metrics = chart.metrics
+    }
+  }] })
+}

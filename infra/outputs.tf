@@ -1,0 +1,61 @@
+output "cli_environment" {
+  description = "What the `jangada` command needs: save it with `terraform output -raw cli_environment > jangada.env`, then `. jangada.env`."
+  value = join("", [for name, value in merge(local.environment, { AWS_DEFAULT_REGION = data.aws_region.this.id }) :
+    "export ${name}='${value}'\n" if name != "JANGADA_LOG_LEVEL"
+  ])
+}
+
+output "url" {
+  description = "Where the API is."
+  value       = module.api.url
+}
+
+output "domain_target" {
+  description = "What the domain's record must lead to, where zone_id is not given."
+  value       = module.api.domain_target
+}
+
+output "rest_api_id" {
+  description = "Id of the REST API."
+  value       = module.api.rest_api_id
+}
+
+output "queues" {
+  description = "Every queue by its name in the code."
+  value       = module.messaging.queues
+}
+
+output "planned_concurrency" {
+  description = "Concurrent executions that the mappings and the API may take together."
+  value       = local.planned
+}
+
+output "source_addresses" {
+  description = "Addresses from which SMSCs behind a VPN see us, for the operator's form; empty without an SMSC."
+  value       = one(module.network[*].source_addresses)
+}
+
+output "public_addresses" {
+  description = "Addresses from which SMSCs on the internet see us; empty where there are none."
+  value       = one(module.network[*].public_addresses)
+}
+
+output "vpn_connections" {
+  description = "Each VPN by aggregator: what the operator's form asks of us."
+  value       = one(module.vpn[*].connections)
+}
+
+output "relay_repository_url" {
+  description = "Where the relay's images are pushed to; null without an SMSC."
+  value       = one(module.relay[*].repository_url)
+}
+
+output "page_topic_arn" {
+  description = "SNS topic of outages."
+  value       = module.observability.page_topic_arn
+}
+
+output "warn_topic_arn" {
+  description = "SNS topic of what can wait until morning."
+  value       = module.observability.warn_topic_arn
+}

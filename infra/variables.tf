@@ -1,0 +1,193 @@
+variable "stage" {
+  description = "Name of this deployment among those of the account and region, e.g. prod. Queues, tables and functions are called jangada-<stage>-...; it cannot be changed later."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,14}[a-z0-9]$", var.stage)) && !strcontains(var.stage, "--")
+    error_message = "stage must be 2 to 16 of a-z, 0-9 and -, and begin with a letter."
+  }
+}
+
+variable "aggregators_dir" {
+  description = "Folder with the aggregator files, *.yaml or *.yml (docs/aggregators.md). They say which queues, mappings, VPNs and alarms there are."
+  type        = string
+
+  validation {
+    condition     = length(fileset(var.aggregators_dir, "*.{yaml,yml}")) > 0
+    error_message = "aggregators_dir holds no *.yaml: put one file per aggregator there."
+  }
+}
+
+variable "domain" {
+  description = "Public host of the API, e.g. sms.example.org: of the callback URLs, and of POST /send."
+  type        = string
+}
+
+variable "certificate_arn" {
+  description = "ACM certificate for the domain, in the deployment's region."
+  type        = string
+}
+
+variable "zone_id" {
+  description = "Route 53 zone in which the domain gets its record; null: make the record yourself (output domain_target)."
+  type        = string
+  default     = null
+}
+
+variable "default_endpoint" {
+  description = "Serve the API on execute-api's host too."
+  type        = bool
+  default     = false
+}
+
+variable "producers" {
+  description = "ARNs of IAM principals of other accounts that may put records into outbound.fifo and outbound-bulk.fifo."
+  type        = list(string)
+  default     = []
+}
+
+variable "emails" {
+  description = "Who hears of alarms: page (outages) and warn (what can wait until morning)."
+  type = object({
+    page = optional(list(string), [])
+    warn = optional(list(string), [])
+  })
+  default = {}
+}
+
+variable "encrypt_queues_with_key" {
+  description = "Encrypt the queues with the deployment's own KMS key, for the price of its calls; false: with SQS's own keys."
+  type        = bool
+  default     = false
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the tables. Set to false, and apply, before a deployment is destroyed."
+  type        = bool
+  default     = true
+}
+
+variable "network" {
+  description = "Network of the VPC that the relay runs in, the one from which SMSCs see it, and the names of its two zones (null: the region's first two). Made only where there is an SMSC."
+  type = object({
+    zones       = optional(list(string))
+    cidr        = optional(string, "10.213.64.0/24")
+    source_cidr = optional(string, "10.213.65.0/27")
+  })
+  default = {}
+}
+
+variable "transit_gateway" {
+  description = "End the VPNs in this transit gateway instead of a virtual private gateway: its id, and that of the route table its attachments use."
+  type = object({
+    id             = string
+    route_table_id = string
+  })
+  default = null
+}
+
+variable "relay" {
+  description = "The relay: its image (null: the deployment's own repository with image_tag), tasks, and the CPU units and MB of memory of each."
+  type = object({
+    image     = optional(string)
+    image_tag = optional(string, "v1")
+    tasks     = optional(number, 2)
+    cpu       = optional(number, 512)
+    memory    = optional(number, 1024)
+  })
+  default = {}
+}
+
+variable "concurrency" {
+  description = "How many invocations may run at a time: for each queue of a kind (lane: own lanes of HTTP aggregators; bulk lanes get half), and what is left to the API. Platforms say their own, in their file."
+  type = object({
+    route      = optional(number, 20)
+    route_bulk = optional(number, 10)
+    shared     = optional(number, 20)
+    lane       = optional(number, 10)
+    record     = optional(number, 50)
+    later      = optional(number, 5)
+    api        = optional(number, 200)
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for count in values(var.concurrency) : count >= 2 && count <= 1000])
+    error_message = "concurrency must be 2 to 1000 each."
+  }
+}
+
+variable "lane_concurrency" {
+  description = "Concurrency of single aggregators' own lanes, by name, where it differs from concurrency.lane."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for count in values(var.lane_concurrency) : count >= 2 && count <= 1000])
+    error_message = "lane_concurrency must be 2 to 1000 each."
+  }
+}
+
+variable "account_concurrency" {
+  description = "Concurrent executions that the account may have in this region (aws lambda get-account-settings). New accounts may have 10: ask for more in Service Quotas before the first deployment."
+  type        = number
+  default     = 1000
+
+  validation {
+    condition     = var.account_concurrency >= 10
+    error_message = "account_concurrency must be 10 or more."
+  }
+}
+
+variable "throttle" {
+  description = "Requests a second that the API takes (rate), and how many at once (burst)."
+  type = object({
+    rate  = optional(number, 1000)
+    burst = optional(number, 2000)
+  })
+  default = {}
+}
+
+variable "rate_limits" {
+  description = "Requests that the firewall takes from one address in five minutes: callbacks, send, others."
+  type = object({
+    callbacks = optional(number, 300000)
+    send      = optional(number, 300000)
+    others    = optional(number, 300)
+  })
+  default = {}
+}
+
+variable "manage_api_gateway_account" {
+  description = "Let API Gateway write logs in this account and region, one setting for both; false where it is managed elsewhere."
+  type        = bool
+  default     = true
+}
+
+variable "log_level" {
+  description = "Level of the functions' and the relay's logs (JANGADA_LOG_LEVEL)."
+  type        = string
+  default     = "INFO"
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "log_level must be DEBUG, INFO, WARNING or ERROR."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept. They hold no text and no full number."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days must be one that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827."
+  }
+}
+
+variable "allow_private" {
+  description = "Let channels and platforms live on private addresses (JANGADA_ALLOW_PRIVATE). The functions are in no VPC: for tests only."
+  type        = bool
+  default     = false
+}

@@ -1,0 +1,60 @@
+"""The packaged functions and the stand-in provider, made once for all tests of infra/."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.infra.terraform import INFRA, ROOT, Terraform, copy_infra, make_mirror
+
+WORK = ROOT / ".cache" / "package"  # wheels that chalice has resolved are used again
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One test process at a time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def package() -> ModuleType:
+    """infra/package.py, a program, as a module."""
+    spec = importlib.util.spec_from_file_location("infra_package", INFRA / "package.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def functions(package: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module that `make package` makes of the project."""
+    out: Path = tmp_path_factory.mktemp("functions") / "functions"
+    with alone(WORK.parent / "package.lock"):
+        package.build(out, work=WORK)
+    return out
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Terraform finds the stand-in provider."""
+    return make_mirror(tmp_path_factory.mktemp("provider"))
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory, functions: Path, mirror: Path) -> Terraform:
+    """infra/environments/example, ready to be planned."""
+    infra = copy_infra(tmp_path_factory.mktemp("example") / "infra", functions)
+    ready = Terraform(infra / "environments" / "example", mirror)
+    ready.init()
+    return ready
