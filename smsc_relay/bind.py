@@ -104,8 +104,11 @@ class Bind:
             try:
                 async with self._permits.hold(self._claim, self, self._failures):
                     delay = await self._once()
-                    if self._refused is not None:  # by an SMSC that was reached: another task's try would be one more
+                    while self._refused is not None:  # by an SMSC that we reach: another task's try would be one more
                         delay = await self._sit_out(delay)
+                        if self._must_go.is_set():
+                            break
+                        delay = await self._once()
             except Exception:
                 telemetry.logger().exception("relay_fault", extra={"aggregator": self._account.name})
                 delay = self._account.config.reconnect_max

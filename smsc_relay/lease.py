@@ -106,6 +106,7 @@ class Leases:
         self._looking: asyncio.Task[None] | None = None
         self._trouble = ""
         self._looked_at: float | None = None
+        self._looks = 0
 
     async def __aenter__(self) -> Self:
         await self._table.__aenter__()
@@ -259,6 +260,7 @@ class Leases:
         if self._trouble:
             telemetry.logger().info("leases_available", extra={"task": self.task})
         self._trouble, self._looked_at = "", began
+        self._looks += 1
         tasks = [item for item in items if item.key.startswith(TASK)]
         leases = [item for item in items if item.key.startswith(LEASE)]
         alive = [item for item in tasks if not self._watch.dead(item.key)]
@@ -353,6 +355,7 @@ class Leases:
             "task": self.task,
             "trouble": self._trouble,
             "looked_s_ago": looked,
+            "looks": self._looks,
             "pools": {
                 name: {"binds": pool.size, "leased": pool.leased, "ours": self._holds(name), "tasks": pool.tasks}
                 for name, pool in sorted(self._pools.items())
