@@ -18,7 +18,7 @@ from local.processes import Child
 
 SHARED_QUEUES: Final = ("outbound.fifo=2", "outbound-bulk.fifo", "lane-shared.fifo=2", "lane-shared-bulk.fifo",
                         "events.fifo=2", "later")  # fmt: skip
-LEASE: Final = 4  # seconds: a relay that a test has killed is soon replaced
+LEASE: Final = 8  # seconds: after 10 a relay that has been killed and started again has its binds back
 
 
 # Protocol -> the port that files of demo accounts name, and the simulator's option is named after.
