@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, IntEnum
 from typing import Final
 
@@ -125,7 +124,6 @@ class EcClass(Enum):
 
     PERMANENT = "permanent"
     TEMPORARY = "temporary"
-    THROTTLED = "throttled"
     ACCOUNT = "account"
 
 
@@ -140,12 +138,11 @@ _CLASSES: Final[dict[int, EcClass]] = {
 }
 # There is no code for "too fast": SMSCs say it in the text of 03 or 04, as met in the field.
 THROTTLED_TEXT: Final = r"throughput|throttl|too (?:fast|many)|rate (?:limit )?exceeded|window (?:size )?exceeded"
-_THROTTLED: Final = re.compile(THROTTLED_TEXT, re.IGNORECASE)
 
 
-def error_class(code: int, text: str = "") -> EcClass:
-    """What a negative result to a submit means, by its code and its text."""
-    return EcClass.THROTTLED if _THROTTLED.search(text) else _CLASSES.get(code, EcClass.PERMANENT)
+def error_class(code: int) -> EcClass:
+    """What a negative result to a submit means, by its code alone."""
+    return _CLASSES.get(code, EcClass.PERMANENT)
 
 
 class Dst(IntEnum):

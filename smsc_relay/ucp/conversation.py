@@ -50,7 +50,6 @@ from smsc_relay.ucp.spacing import Spacing
 _VERDICTS: Final = {
     EcClass.PERMANENT: Verdict.PERMANENT,
     EcClass.TEMPORARY: Verdict.TEMPORARY,
-    EcClass.THROTTLED: Verdict.THROTTLED,
     EcClass.ACCOUNT: Verdict.ACCOUNT,
 }
 _CREDENTIALS: Final = frozenset({Ec.AUTHENTICATION, Ec.NOT_ALLOWED, Ec.ADC_INVALID})

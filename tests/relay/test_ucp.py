@@ -144,6 +144,21 @@ async def test_the_connection_fails_and_comes_back(world: World) -> None:
     assert len(smsc.messages) == 20
 
 
+async def test_what_waits_for_its_gap_survives_the_connection(world: World) -> None:
+    """The second message to a phone waits in the conversation; it is not in doubt when the connection goes."""
+    async with simulator(mishaps=False) as smsc:
+        account(world, smsc, recipient_gap=3, in_doubt="fail")
+        world.put(1, to="+250788123123", text="1")
+        world.put(2, to="+250788123123", text="2")
+        async with relaying():
+            await smsc.wait_for(lambda it: len(it.messages) == 1, 20)
+            await eventually(lambda: world.in_lane()[1] == 1)
+            smsc.disconnect("reset")
+            await world.lane_empty()
+    assert [message.text for message in smsc.messages] == ["1", "2"]
+    assert [one[2] for one in world.outcomes()] == [True, True]
+
+
 async def test_frames_in_pieces_with_line_ends_between_them(world: World) -> None:
     odd = {"ucp": {"crlf": True}, "link": {"chunk": 7}, "receipts": {"delay": 0}}
     async with simulator(odd, mishaps=False) as smsc:

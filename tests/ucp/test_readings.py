@@ -255,7 +255,6 @@ def test_every_error_has_a_class() -> None:
     temporary = {code for code in range(100) if error_class(code) is EcClass.TEMPORARY}
     assert temporary == {1, 37, 50, 54, 55}
     assert [code for code in range(100) if error_class(code) is EcClass.ACCOUNT] == [7]
-    assert error_class(4, "Throughput exceeded") is EcClass.THROTTLED
     assert error_name(6) == "AdC invalid"
     assert error_name(29) == "unknown error"
 
