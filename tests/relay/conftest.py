@@ -122,8 +122,8 @@ async def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
 
 @asynccontextmanager
 async def relaying(timing: Timing = QUICK, **options: Any) -> AsyncIterator[Relay]:
-    """A relay of toy links, which must end well."""
-    relay = Relay(kinds=kinds, timing=timing, **options)
+    """A relay, of toy links unless told, which must end well."""
+    relay = Relay(timing=timing, **{"kinds": kinds, **options})
     task = asyncio.create_task(relay.run())
     try:
         yield relay

@@ -69,6 +69,18 @@ async def test_a_late_answer_is_an_outcome_and_the_message_is_not_sent_again(wor
     assert world.outcomes() == [("1", 0, True, "x1-0")]
 
 
+async def test_a_late_refusal_is_an_outcome_too(world: World) -> None:
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, response_timeout=1)
+        world.put(1)
+        async with relaying():
+            await eventually(partial(_hop, world, "1", "in_doubt"))
+            smsc.answer_open("permanent")
+            await world.lane_empty()
+    assert len(smsc.submits) == 1
+    assert world.outcomes() == [("1", 0, False, "as told")]
+
+
 def _hop(world: World, message_id: str, name: str) -> bool:
     return name in world.hops(message_id)
 

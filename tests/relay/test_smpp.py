@@ -1,0 +1,70 @@
+"""The same relay with SMPP: what the toy protocol has shown holds for the SMSC that the project simulates."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from chalicelib import attempts, queues, registry
+from smsc_relay.accounts import kind_of
+from smsc_relay.simulator.simulator import Simulator
+from tests.relay.conftest import World, eventually, relaying
+from tests.support import CHANNEL
+
+LONG = "Love is patient. Love is kind. It does not envy, it does not boast. " * 6
+
+
+def register(world: World, smsc: Simulator, **config: Any) -> None:
+    """The account `fast` speaks SMPP."""
+    given = {"host": "127.0.0.1", "port": smsc.smpp_port, "system_id": "ilha", "response_timeout": 5, **config}
+    given |= {"reconnect_min": 0.1}
+    world.aws.aggregator("fast", "SMPP", config=given, version=time.time_ns() // 1_000_000)
+    world.aws.channel(CHANNEL, type="SMPP")
+    registry.reset()
+
+
+async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
+    async with Simulator() as smsc:
+        register(world, smsc)
+        world.put(1, to="+250788123123", text=LONG)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+            await smsc.wait_for(lambda smsc: bool(smsc.messages))
+            smsc.inject(source="250788123123", to="8080", text="ok")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 3 + 3 + 1)
+    assert [message.text for message in smsc.messages] == [LONG]
+    events = [body["event"] for body in world.aws.bodies(queues.EVENTS)]
+    outcomes = {event["external_id"] for event in events if event["kind"] == "outcome"}
+    receipts = {event["update"]["external_id"] for event in events if event["kind"] == "status"}
+    assert len(outcomes) == 3
+    assert receipts == outcomes
+    (answer,) = [event for event in events if event["kind"] == "incoming"]
+    assert (answer["message"]["text"], answer["to"]) == ("ok", "8080")
+
+
+async def test_throttling_slows_the_link_and_fails_nothing(world: World) -> None:
+    async with Simulator({"built_in": False, "destinations": {"7": {"status": "ESME_RTHROTTLED", "times": 1}}}) as smsc:
+        register(world, smsc)
+        world.put_many(40)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+    assert Counter(segment.to for segment in smsc.submits) == Counter(f"2507881{n:05d}" for n in range(1, 41))
+    assert all(accepted for _, _, accepted, _ in world.outcomes())
+
+
+async def test_a_link_that_is_dropped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SMSC takes a message and closes the connection: what was open is in doubt, and goes again."""
+    monkeypatch.setattr(attempts, "BACKOFF", (1, 1, 1))
+    async with Simulator({"built_in": False, "destinations": {"05": {"link": "close", "times": 1}}}) as smsc:
+        register(world, smsc, window=4)
+        world.put_many(10)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+    counts = Counter(segment.to for segment in smsc.submits)
+    assert set(counts) == {f"2507881{n:05d}" for n in range(1, 11)}
+    assert sum(counts.values()) - 10 <= 4
+    assert len(world.outcomes()) == 10
+    assert "in_doubt" in world.hops("5")
