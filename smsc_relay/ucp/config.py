@@ -24,6 +24,16 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _is_plain(value: str) -> bool:
+    """Can it be a field as it is?"""
+    return value.isascii() and value.isprintable() and "/" not in value
+
+
+def _two_digits(value: Any) -> Any:
+    """YAML reads 01 as the number 1."""
+    return f"{value:02d}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Octet = Annotated[int, Field(ge=0, le=255)]
 Code = Annotated[int, Field(ge=1, le=99)]
 Digit = Annotated[Literal["", "0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], BeforeValidator(_text)]
@@ -45,7 +55,7 @@ class UcpConfig(LinkConfig):
     window: int = Field(10, ge=1, le=TRNS, description="submits without an answer, per bind; 1: stop and wait")
 
     username: str = Field(
-        "", max_length=16, description="OAdC of the login: short number or large account; empty: the account has no "
+        "", max_length=64, description="OAdC of the login: short number or large account; empty: the account has no "
         "login, the SMSC knows us by our IP address"
     )  # fmt: skip
     password: Secret | None = Field(None, description="PWD of the login")
@@ -68,7 +78,7 @@ class UcpConfig(LinkConfig):
     )
     lenient: Flag = Field(False, description="read frames whose LEN or checksum is wrong")
 
-    operation: Annotated[Literal["51", "30", "01"], BeforeValidator(_text)] = Field(
+    operation: Annotated[Literal["51", "30", "01"], BeforeValidator(_two_digits)] = Field(
         "51", description="what messages are submitted with; 30 and 01: SMSCs of before EMI 3, GSM 7-bit texts only"
     )
     source_addr: str = Field("", max_length=64, description="sender of every message; empty: the channel's address")
@@ -159,9 +169,9 @@ class UcpConfig(LinkConfig):
 
     @field_validator("username")
     @classmethod
-    def _digits(cls, value: str) -> str:
-        if value and not re.fullmatch("[0-9]+", value):
-            raise ValueError("must be digits")
+    def _as_it_is(cls, value: str) -> str:
+        if not _is_plain(value):
+            raise ValueError("must be printable ASCII characters without a slash")
         return value
 
     @field_validator("substitutions", mode="before")
@@ -216,6 +226,8 @@ class UcpConfig(LinkConfig):
     def _allowed(self) -> Self:
         if self.password and not self.username:
             raise ValueError("password needs username: without one there is no login")
+        if self.password and self.login_encoding == "plain" and not _is_plain(self.password):
+            raise ValueError("password must be printable ASCII characters without a slash where it is sent as it is")
         if self.password and self.login_encoding != "plain" and not gsm7.is_gsm7(self.password):
             raise ValueError("password has a character that is not GSM 7-bit")
         if self.bind != "pair" and (self.rx_host or self.rx_port):

@@ -284,7 +284,8 @@ def test_the_type() -> None:
     ("given", "message"),
     [
         pytest.param({"window": 101}, "window: Input should be less than or equal to 100", id="window"),
-        pytest.param({"username": "ilha"}, "username: must be digits", id="username"),
+        pytest.param({"username": "il/ha"}, "username: must be printable ASCII", id="username"),
+        pytest.param({"password": "a/b", "login_encoding": "plain"}, "password must be printable", id="plain"),
         pytest.param({"username": ""}, "password needs username", id="password alone"),
         pytest.param({"password": "пароль"}, "password has a character that is not GSM", id="password"),
         pytest.param({"login_ton": "11"}, "login_ton: Input should be", id="TON"),
@@ -322,6 +323,7 @@ def test_a_pair() -> None:
 
 
 def test_numbers_where_text_is_asked_for() -> None:
+    assert config(operation=1).operation == "01"
     found = config(username=1234, operation=51, priority=1, error_classes={"54": "permanent"})
     assert (found.username, found.operation, found.priority, found.error_classes) == ("1234", "51", "1",
                                                                                       {54: "permanent"})  # fmt: skip
