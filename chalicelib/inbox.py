@@ -45,7 +45,7 @@ class Joined:
 
 
 def is_repeat(event: MoEvent) -> bool:
-    """True when this MO is one we have already; the same event given again (SQS) is not a repeat of itself."""
+    """True when this MO is one we have already; the same event given again (SQS) is answered as the first time."""
     message, session = event.message, event.session
     part = f"{event.piece.reference}/{event.piece.sequence}" if event.piece else ""
     if message.external_id:
@@ -57,14 +57,16 @@ def is_repeat(event: MoEvent) -> bool:
         name = digest("content", message.sender, message.text, *message.attachments, stamp, part)
     pk = f"mo#{message.channel or event.aggregator}#{name}"
     first = _first(pk, event)
-    if first is None or first["ev"]["S"] == event.event_id:
+    if first is None:
         return False
+    if first["ev"]["S"] == event.event_id:
+        return "sw" in first
     at, since = int(first["at"]["N"]), event.session_since
     if message.external_id:
         return True
     if session:
         redelivered = first["se"]["S"] != session and since >= at and event.at - since < REDELIVERY
-        _remember(pk, event)
+        _remember(pk, event, swallowed=redelivered)
         return redelivered
     if message.received_at or abs(event.at - at) < WINDOW:
         return True
@@ -88,7 +90,7 @@ def _first(pk: str, event: MoEvent) -> dict[str, Any] | None:
     return None
 
 
-def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False) -> None:
+def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False, swallowed: bool = False) -> None:
     item: dict[str, Any] = {
         "pk": {"S": pk},
         "ev": {"S": event.event_id},
@@ -96,6 +98,8 @@ def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False) -> None:
         "at": {"N": str(event.at)},
         "ttl": {"N": str(event.at // 1000 + REMEMBER)},
     }
+    if swallowed:
+        item["sw"] = {"BOOL": True}
     request: dict[str, Any] = {"TableName": settings().table("ledger"), "Item": item}
     if only_if_new:
         request["ConditionExpression"] = "attribute_not_exists(pk)"

@@ -120,7 +120,10 @@ COPIES = [
     pytest.param([over("s"), over("s", after=1)], 2, id="the same session: an honest second message"),
     pytest.param([over("s"), over("t", since=1, after=2)], 1, id="a later session: redelivered"),
     pytest.param([over("s"), over("t", since=-1, after=2)], 2, id="a session that was there already"),
-    pytest.param([over("s"), over("t", since=1, after=2), over("t", since=1, after=3)], 2, id="redelivered only once"),
+    pytest.param([over("s"), over("t", since=1, after=2), over("t", since=1, after=3)], 2, id="by a session only once"),
+    pytest.param([over("s"), over("t", since=1, after=2), over("u", since=3, after=4)], 1, id="and by the next one"),
+    pytest.param([over("s"), over("t", since=1, after=60_000)], 1, id="in the first minute of a later session"),
+    pytest.param([over("s"), over("t", since=1, after=60_001)], 2, id="a later session: after its first minute"),
     pytest.param([over("s"), over("t", "Leave", since=1, after=2)], 2, id="a later session: other content"),
     pytest.param([over("s"), over("t", since=1, after=2, to="9090")], 2, id="a later session: to another number"),
     pytest.param([over("s"), over("t", since=1, after=2, octets="gg==")], 2, id="a later session: other octets"),
@@ -141,6 +144,15 @@ def test_an_event_given_again_is_no_repeat_of_itself(gateway: Aws, event: MoEven
     for _ in range(2):
         gateway.put_raw(queues.EVENTS, queues.event_entry(event).body)
         assert gateway.run(queues.EVENTS, recording.record) == []
+    assert len(texts(gateway)) == 1
+
+
+def test_a_redelivery_given_again_stays_one(gateway: Aws) -> None:
+    """λ record has died after it swallowed the message, before the event was out of its queue."""
+    again = over("t", since=1, after=2)
+    tell(gateway, over("s"), again)
+    gateway.put_raw(queues.EVENTS, queues.event_entry(again).body)
+    assert gateway.run(queues.EVENTS, recording.record) == []
     assert len(texts(gateway)) == 1
 
 
