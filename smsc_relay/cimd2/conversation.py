@@ -58,7 +58,8 @@ _NAME: Final = 40  # characters of a greeting that name the SMSC
 class Cimd2Conversation:
     """`smsc_relay.protocol.Conversation` over CIMD2; a token is a packet number.
 
-    `take` and `give_back` lend a subaddress from login to the end; None: no subaddress.
+    `take` and `give_back` lend a subaddress from login to the end; None: no subaddress. It is given back with
+    whether the SMSC has refused it as one that is in use.
     """
 
     def __init__(
@@ -67,13 +68,14 @@ class Cimd2Conversation:
         now: float,
         surroundings: Surroundings,
         take: Callable[[], int | None],
-        give_back: Callable[[int | None], None],
+        give_back: Callable[[int | None, bool], None],
     ) -> None:
         self._config = config
         self._around = surroundings
         self._session = Session(config.session(), now)
         self._take, self._give_back = take, give_back
         self._subaddress: int | None = None
+        self._in_use = False  # by another session, the SMSC says
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
         self._login_at = inf  # when the greeting is not waited for any longer
@@ -256,6 +258,7 @@ class Cimd2Conversation:
             found.append(Fault(f"{error_name(code)}: going on with a window of 1"))
             self._login(now)
             return
+        self._in_use = code == Error.TOO_MANY_USERS
         told = error_class(code)
         credentials = told is ErrorClass.ACCOUNT and code not in _WINDOW_ERRORS
         found.append(Refused(error_name(code), str(code), credentials, busy=told in _BUSY))
@@ -265,7 +268,7 @@ class Cimd2Conversation:
         for _, context in self._waiting:
             found.append(Rejected(context, Verdict.TEMPORARY, "not sent", "", 0.0))
         self._waiting.clear()
-        self._give_back(self._subaddress)
+        self._give_back(self._subaddress, self._in_use)
         self._subaddress = None
         found.append(Ended(event.reason.value, event.lost))
 

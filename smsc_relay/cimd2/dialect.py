@@ -16,24 +16,28 @@ from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role,
 
 
 class Subaddresses:
-    """Which subaddresses of an account are in use: two sessions of one user must have different ones."""
+    """Which subaddresses of an account are in use: two sessions of one user must have different ones. Another process
+    may use some of them, which is noticed when the SMSC refuses: then another one is tried."""
 
     def __init__(self) -> None:
         self._used: dict[str, list[int]] = {}
+        self._refusals: dict[tuple[str, int], int] = {}
 
     def take(self, account: str, known: Sequence[int]) -> int | None:
-        """One that nobody uses; the least used one where there is none; None: the account has none."""
+        """One that nobody uses, of those the one refused least; None: the account has none."""
         if not known:
             return None
         used = self._used.setdefault(account, [])
-        found = min(known, key=used.count)
+        found = min(known, key=lambda one: (used.count(one), self._refusals.get((account, one), 0)))
         used.append(found)
         return found
 
-    def give_back(self, account: str, taken: int | None) -> None:
-        """It is not used any longer."""
-        if taken is not None:
-            self._used[account].remove(taken)
+    def give_back(self, account: str, taken: int | None, *, refused: bool) -> None:
+        """It is not used any longer. `refused`: the SMSC has said that somebody else has it."""
+        if taken is None:
+            return
+        self._used[account].remove(taken)
+        self._refusals[account, taken] = self._refusals.get((account, taken), 0) + 1 if refused else 0
 
 
 class Cimd2Dialect:
@@ -78,7 +82,7 @@ class Cimd2Dialect:
             now,
             surroundings,
             lambda: pool.take(account, config.subaddresses),
-            lambda taken: pool.give_back(account, taken),
+            lambda taken, refused: pool.give_back(account, taken, refused=refused),
         )
 
 

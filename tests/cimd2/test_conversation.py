@@ -215,6 +215,17 @@ def test_binds_have_their_own_subaddresses() -> None:
         line.talk.connection_lost(START)
 
 
+def test_another_subaddress_is_tried_when_one_is_in_use() -> None:
+    found = []
+    for _ in range(2):
+        line = Line(subaddresses=[8, 9])
+        line.talk.start(line.now)
+        found.append(line.asked().get(Tag.SUBADDRESS))
+        line.smsc.refuse_login(102, line.now)
+        assert line.take()[-1] == Ended("login refused")
+    assert found == ["8", "9"]
+
+
 def test_leaving() -> None:
     line = up()
     line.talk.leave(line.now)

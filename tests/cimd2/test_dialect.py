@@ -176,8 +176,21 @@ def test_sessions_of_one_account_have_different_subaddresses() -> None:
     pool = Subaddresses()
     assert [pool.take("a", (3, 5)) for _ in range(2)] == [3, 5]
     assert pool.take("b", (3, 5)) == 3
-    pool.give_back("a", 3)
+    pool.give_back("a", 3, refused=False)
     assert pool.take("a", (3, 5)) == 3
     assert pool.take("a", (3, 5)) in (3, 5)
     assert pool.take("a", ()) is None
-    pool.give_back("a", None)
+    pool.give_back("a", None, refused=False)
+
+
+def test_a_subaddress_that_another_process_uses_is_tried_last() -> None:
+    pool = Subaddresses()
+    found = []
+    for _ in range(4):
+        taken = pool.take("a", (3, 5, 7))
+        found.append(taken)
+        pool.give_back("a", taken, refused=True)
+    assert found == [3, 5, 7, 3]
+    assert pool.take("a", (3, 5, 7)) == 5
+    pool.give_back("a", 5, refused=False)
+    assert [pool.take("a", (3, 5, 7)) for _ in range(2)] == [5, 7]
