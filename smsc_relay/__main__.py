@@ -36,7 +36,7 @@ async def serve(
     loop.set_exception_handler(_on_fault)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.stop)
-    beating = loop.create_task(heartbeat.beat(beat, relay.stop), name="heartbeat")
+    beating = loop.create_task(_beat(relay, beat), name="heartbeat")
     server = await health.serve(health_port, health_host, relay.report) if health_port is not None else None
     telemetry.logger().info("relay_started")
     clean = await relay.run()
@@ -45,6 +45,12 @@ async def serve(
     if server is not None:
         server.close()
     return 0 if clean else 1
+
+
+async def _beat(relay: Relay, every: float) -> None:
+    """What is loaded and made at the start may keep a small container's event loop for many seconds: beat after it."""
+    await relay.started.wait()
+    await heartbeat.beat(every, relay.stop)
 
 
 def _on_fault(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

@@ -36,6 +36,7 @@ class Relay:
         self._replacing: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, Account] = {}
         self._unusable: dict[str, str] = {}
+        self.started = asyncio.Event()  # the clients are made and the registry has been read: binds are opened from now
         self._stop = asyncio.Event()
         self._clean = True
 
@@ -52,6 +53,7 @@ class Relay:
             flushing = asyncio.create_task(journal.run())
             while not self._stop.is_set():
                 await self._refresh(shared)
+                self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
             flushing.cancel()
