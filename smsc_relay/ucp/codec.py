@@ -41,11 +41,12 @@ def encode(frame: Frame) -> bytes:
     """
     if not 0 <= frame.trn < TRNS or not 0 <= frame.ot < 100:
         raise UcpEncodeError("TRN and OT have two digits")
-    for number, field in enumerate(frame.fields, 1):
-        if _FORBIDDEN.search(field):
-            raise UcpEncodeError(f"field {number} of OT {frame.ot:02d} has a slash, STX or ETX")
+    joined = "/".join(frame.fields)
+    if joined.count("/") > max(len(frame.fields) - 1, 0) or "\x02" in joined or "\x03" in joined:
+        number = next(number for number, field in enumerate(frame.fields, 1) if _FORBIDDEN.search(field))
+        raise UcpEncodeError(f"field {number} of OT {frame.ot:02d} has a slash, STX or ETX")
     try:
-        data = "/".join(frame.fields).encode("latin-1")
+        data = joined.encode("latin-1")
     except UnicodeEncodeError:
         raise UcpEncodeError(f"a field of OT {frame.ot:02d} has a character that is no octet") from None
     length = len(data) + _AROUND

@@ -190,6 +190,10 @@ def test_what_cannot_be_written(bad: Frame, message: str) -> None:
         encode(bad)
 
 
+def test_a_frame_without_fields() -> None:
+    assert decode(encode(Frame(1, False, 31, ()))[1:-1]) == Frame(1, False, 31, ("",))
+
+
 def test_only_some_results_have_a_modified_validity() -> None:
     with pytest.raises(LocalProtocolError, match="31"):
         result_frame(Ack("", "3101261200"), 0, 31)
