@@ -28,10 +28,11 @@ class Kannel:
         work: where its config and logs go.
         smsc: its group `smsc`: which protocol, where to, as whom.
         url: of a site: MOs come to /mo, receipts to /dlr.
+        log_level: 0 debug to 4 panic.
     """
 
-    def __init__(self, work: Path, smsc: Group, url: str) -> None:
-        self._work, self._url = work, url
+    def __init__(self, work: Path, smsc: Group, url: str, *, log_level: int = 1) -> None:
+        self._work, self._url, self._log_level = work, url, log_level
         self._admin, self._boxes, self._sendsms = free_port(), free_port(), free_port()
         self._config = work / "kannel.conf"
         self._config.write_text("\n".join(self._groups(smsc)))
@@ -58,12 +59,22 @@ class Kannel:
             process.kill()
             process.wait()
 
-    async def send(self, text: str, to: str, *, sender: str = "8080", number: int = 0, coding: int = 0) -> None:
-        """Have it send a message; its receipts carry `number`. `coding`: 0 GSM, 2 UCS-2."""
+    @property
+    def pids(self) -> list[int]:
+        """Of its processes."""
+        return [process.pid for process in self._processes]
+
+    async def send(self, text: str, to: str, *, number: int = 0, coding: int = 0, states: int = 31) -> None:
+        """Have it send a message; its receipts carry `number`.
+
+        Args:
+            coding: 0 GSM, 2 UCS-2.
+            states: which receipts: the sum of 1 delivered, 2 failed, 4 buffered, 8 accepted and 16 refused.
+        """
         receipts = f"{self._url}/dlr?{urlencode({'number': number})}&state=%d"
         query = {
-            "username": "palma", "password": _PASSWORD, "from": sender, "to": to, "text": text, "charset": "UTF-8",
-            "coding": str(coding), "dlr-mask": "31", "dlr-url": receipts,
+            "username": "palma", "password": _PASSWORD, "from": "8080", "to": to, "text": text, "charset": "UTF-8",
+            "coding": str(coding), "dlr-mask": str(states), "dlr-url": receipts,
         }  # fmt: skip
         status, told = await self._get(self._sendsms, "/cgi-bin/sendsms", query)
         assert status == 202, f"sendsms: {status} {told}"
@@ -77,7 +88,7 @@ class Kannel:
     def _start(self, name: str) -> None:
         program = tool(name, _PACKAGE)
         with (self._work / f"{name}.out").open("wb") as output:
-            command = [str(program.path), "-v", "1", str(self._config)]
+            command = [str(program.path), "-v", str(self._log_level), str(self._config)]
             self._processes.append(
                 subprocess.Popen(command, env=program.environment, cwd=self._work, stdout=output, stderr=output)
             )

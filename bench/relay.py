@@ -1,0 +1,184 @@
+"""`python -m bench.relay`: what the relay does in a second and what that costs, against an SMSC that says yes at once.
+
+Three tables: one connection without queues (`bench.engine`); the whole relay, from a lane to outcome and receipt in
+events.fifo, with `bench.sqs_stand_in` as its AWS; Kannel on the same sink, where it can be had. Each thing measured is
+a process of its own, and its CPU alone is counted. `--profile FILE` writes cProfile's account of the whole relay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.engine import CONFIGS, LARGEST_WINDOW, TEXT
+from bench.sink import TALKS
+from chalicelib import queues
+from chalicelib.clock import now_ms
+from chalicelib.records import LaneRecord, MessageKey
+from local.emulator import environment
+
+CHANNEL = "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4"
+LANE = "lane-bench.fifo"
+DAY = 86_400_000
+PATIENCE = 120  # s for one run
+HEAD = f"{'':34}{'window':>7}{'msg/s':>9}{'CPU s/100k':>12}{'p50 ms':>9}{'p99 ms':>9}{'RSS MB':>8}"
+
+
+def main() -> int:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protocol", choices=sorted(TALKS), default="smpp")
+    parser.add_argument("--windows", type=int, nargs="+", default=[1, 10, 100])
+    parser.add_argument("--count", type=int, default=5_000, help="messages of a run (window 1: a fifth)")
+    parser.add_argument("--rate", type=int, default=100, help="messages/s of the run that measures latency")
+    parser.add_argument("--sink-port", type=int, help="an SMSC that runs already, for the engines")
+    parser.add_argument("--only", choices=("engine", "relay", "kannel"), action="append", default=[])
+    parser.add_argument("--profile", metavar="FILE", help="run the relay under cProfile")
+    options = parser.parse_args()
+    wanted = options.only or ["engine", "relay", "kannel"]
+    windows = sorted({min(window, LARGEST_WINDOW[options.protocol]) for window in options.windows})
+    print(f"{options.protocol}, {len(TEXT)} characters a message, load {os.getloadavg()[0]:.1f} at the start\n{HEAD}")
+    if "engine" in wanted:
+        _engines(options.protocol, windows, options.count, options.sink_port)
+    if "relay" in wanted:
+        for window in windows:
+            _relay(options.protocol, window, _fewer(options.count, window), profile=options.profile or "")
+        _relay(options.protocol, 10, options.rate * 5, rate=options.rate)
+    if "kannel" in wanted and options.protocol == "smpp":
+        for window in windows:
+            _kannel(window, _fewer(options.count, window))
+    return 0
+
+
+def _fewer(count: int, window: int) -> int:
+    return max(200, count // 5) if window == 1 else count
+
+
+def _row(name: str, window: int, told: dict[str, float]) -> None:
+    figures = f"{told['rate']:9.0f}{told['cpu']:12.1f}{told['p50']:9.2f}{told['p99']:9.2f}{told['rss']:8.0f}"
+    print(f"{name:34}{window:7}{figures}", flush=True)
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _child(*command: str) -> Iterator[str]:
+    """A process of the bench, until the end: its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait(20)
+
+
+def _used(pid: int) -> tuple[float, float]:
+    """CPU in s and greatest RSS in MB of a running process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak / 1024
+
+
+def _ask(url: str, body: Any = None) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method="GET" if body is None else "PUT")
+    with urllib.request.urlopen(request, timeout=PATIENCE + 10) as answer:
+        return json.loads(answer.read())
+
+
+# --- the three tables -----------------------------------------------------------------------------------------------
+
+
+def _engines(protocol: str, windows: list[int], count: int, port: int | None) -> None:
+    kinds = ("floor", "session", "dialect") if protocol == "smpp" else ("dialect",)
+    for window in windows:
+        for kind in kinds:
+            with _child("bench.sink", protocol) as own:
+                command = ["bench.engine", kind, protocol, str(port or own), str(window), str(_fewer(count, window))]
+                done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
+            _row(f"engine: {kind}", window, json.loads(done.stdout))
+
+
+def _relay(protocol: str, window: int, count: int, *, rate: int = 0, profile: str = "") -> None:
+    """A backlog of `count` messages, or so many at `rate` a second."""
+    with _child("bench.sink", protocol, "--receipts") as port, _child("bench.sqs_stand_in") as aws:
+        aggregator, channel = _registered(protocol, int(port), window)
+        _ask(f"{aws}/rows", [{"pk": "agg#bench", "data": aggregator}, {"pk": f"chan#{CHANNEL}", "data": channel}])
+        command = [sys.executable, *(["-m", "cProfile", "-o", profile] if profile else []), "-m", "smsc_relay",
+                   "--no-leases"]  # fmt: skip
+        given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
+        relay = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            _ask(f"{aws}/fill/{LANE}", [_record(0)])
+            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/2")["reached"], "the relay does not get ready"
+            records = [_record(number) for number in range(1, count + 1)]
+            (cpu, _), began = _used(relay.pid), time.perf_counter()
+            at_once = max(1, rate // 20) if rate else count
+            for number in range(0, count, at_once):
+                _ask(f"{aws}/fill/{LANE}", records[number : number + at_once])
+                time.sleep(0.05 if rate else 0)
+            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{2 * count + 2}")["reached"], _ask(f"{aws}/told")["queues"]
+            took, (used, rss) = time.perf_counter() - began, _used(relay.pid)
+            told = _ask(f"{aws}/told")
+        finally:
+            relay.send_signal(signal.SIGTERM)
+            relay.wait(60)
+    times = sorted(told["took"].values()) if rate else [float("nan")]
+    figures = {
+        "rate": count / took, "cpu": (used - cpu) * 100_000 / count, "rss": rss,
+        "p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100],
+    }  # fmt: skip
+    _row(f"relay, {rate}/s offered" if rate else "relay, backlog", window, figures)
+    calls = ", ".join(
+        f"{name} {times / count:.2f}" for name, times in sorted(told["calls"].items()) if times > count / 50
+    )
+    print(f"{'':8}calls a message: {calls}")
+
+
+def _registered(protocol: str, port: int, window: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    config = {**CONFIGS[protocol], "host": "127.0.0.1", "port": port, "window": window}
+    aggregator = {"name": "bench", "type": protocol.upper(), "config": config, "lane": "own"}
+    channel = {"uuid": CHANNEL, "aggregator": "bench", "type": protocol.upper(), "address": "8080", "country": "RW",
+               "platform": "main", "workspace": "w"}  # fmt: skip
+    return aggregator, channel
+
+
+def _record(number: int) -> tuple[str, str]:
+    now = now_ms()
+    made = LaneRecord(
+        key=MessageKey(channel=CHANNEL, id=str(number)),
+        message={"id": number, "text": TEXT, "to": f"+2507881{number:05d}", "from": "8080", "channel": CHANNEL},
+        aggregator="bench", lane="lane-bench", first_seen=now, expires_at=now + DAY,
+    )  # fmt: skip
+    return queues.lane_entry(made).group, made.to_body()
+
+
+def _kannel(window: int, count: int) -> None:
+    """HTTP in, receipts to a URL out. The time is from the first request to the last receipt."""
+    from bench.kannel import measure
+
+    with _child("bench.sink", "smpp", "--receipts") as port, tempfile.TemporaryDirectory() as work:
+        told = asyncio.run(measure(Path(work), int(port), window, count, _used))
+    _row("Kannel: sendsms, SMSC, dlr-url", window, told)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""An SMSC that says yes to everything at once: `python -m bench.sink PROTOCOL [--receipts]` prints its port.
+
+As little as the benches need, in a process of its own so that its CPU is not counted. It ends when stdin is closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import struct
+import sys
+from collections import deque
+from typing import Any, Protocol
+
+from smsc_relay.cimd2 import codec as cimd2
+from smsc_relay.cimd2.constants import RESPONSE, Delivery, Operation, Tag
+from smsc_relay.ucp import codec as ucp
+from smsc_relay.ucp.operations import Ack, Message, operation_frame, read_operation, result_frame
+
+_HEADER = struct.Struct(">IIII")
+_UNANSWERED = 100  # receipts at a time
+_TEXT = b"id:%b sub:001 dlvrd:001 submit date:2601310930 done date:2601310931 stat:DELIVRD err:000 text:"
+
+
+class Talk(Protocol):
+    """One connection's protocol."""
+
+    def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
+        """Octets of the client: what to answer, the receipts that become due, and how many receipts it has answered."""
+
+    def receipt(self, due: Any) -> bytes:
+        """A receipt that has become due."""
+
+
+class Smpp:
+    """SMPP 3.4 without a decoder: an answer is the request's header and a message id."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._ids = self._sequence = 0
+
+    def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
+        """As `Talk`."""
+        buffer, at = self._buffer + data if self._buffer else data, 0
+        out: list[bytes] = []
+        due: list[tuple[bytes, bytes]] = []
+        answered = 0
+        while len(buffer) - at >= 16:
+            length, command, _, sequence = _HEADER.unpack_from(buffer, at)
+            if len(buffer) - at < length:
+                break
+            if command == 4:
+                self._ids += 1
+                name = b"%08x" % self._ids
+                out.append(_HEADER.pack(25, 0x80000004, 0, sequence) + name + b"\0")
+                due.append((buffer[at : at + length], name))
+            elif command == 0x80000005:
+                answered += 1
+            elif command in (1, 2, 9):
+                out.append(_HEADER.pack(21, command | 0x80000000, 0, sequence) + b"sink\0")
+            elif command in (6, 0x15):
+                out.append(_HEADER.pack(16, command | 0x80000000, 0, sequence))
+            at += length
+        self._buffer = buffer[at:]
+        return b"".join(out), due, answered
+
+    def receipt(self, due: tuple[bytes, bytes]) -> bytes:
+        """As `Talk`: sender and recipient change places."""
+        submit, name = due
+        a = submit.index(0, 16)
+        b = submit.index(0, a + 3)
+        c = submit.index(0, b + 3)
+        source, destination = submit[a + 1 : b + 1], submit[b + 1 : c + 1]
+        text = _TEXT % name
+        body = b"\0%b%b\4\0\0\0\0\0\0\0\0%b%b" % (destination, source, bytes((len(text),)), text)
+        self._sequence += 1
+        return _HEADER.pack(16 + len(body), 5, 0, self._sequence) + body
+
+
+class Ucp:
+    """UCP/EMI: a notification is matched by recipient and time stamp."""
+
+    def __init__(self) -> None:
+        self._reader = ucp.FrameReader()
+        self._trn = 0
+
+    def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
+        """As `Talk`."""
+        out, due, answered = [], [], 0
+        self._reader.feed(data)
+        while (body := self._reader.next_frame()) is not None:
+            frame = ucp.decode(body)
+            if frame.result:
+                answered += 1
+                continue
+            system = ""
+            if frame.ot == 51:
+                system = f"{frame.fields[0]}:310126093000"
+                due.append(frame)
+            out.append(ucp.encode(result_frame(Ack(system), frame.trn, frame.ot)))
+        return b"".join(out), due, answered
+
+    def receipt(self, due: ucp.Frame) -> bytes:
+        """As `Talk`."""
+        asked = read_operation(due)
+        assert isinstance(asked, Message)
+        self._trn = (self._trn + 1) % 100
+        told = Message(53, asked.oadc, asked.adc, scts="310126093000", dst="0", rsn="000", dscts="310126093105", mt="3")
+        return ucp.encode(operation_frame(told, self._trn))
+
+
+class Cimd2:
+    """CIMD2."""
+
+    def __init__(self) -> None:
+        self._reader = cimd2.FrameReader()
+        self._number = 0
+
+    def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
+        """As `Talk`."""
+        out, due, answered = [], [], 0
+        self._reader.feed(data)
+        while (frame := self._reader.next_frame()) is not None:
+            packet = cimd2.decode(frame)
+            if packet.is_response:
+                answered += 1
+                continue
+            said: tuple[tuple[int, str], ...] = ()
+            if packet.operation == Operation.SUBMIT:
+                due.append(packet)
+                said = ((Tag.DESTINATION, packet.get(Tag.DESTINATION) or ""), (Tag.TIMESTAMP, "260131093000"))
+            out.append(cimd2.encode(cimd2.Packet(packet.operation + RESPONSE, packet.number, said)))
+        return b"".join(out), due, answered
+
+    def receipt(self, due: cimd2.Packet) -> bytes:
+        """As `Talk`."""
+        self._number = (self._number + 2) % 256
+        told = cimd2.parameters(
+            (Tag.DESTINATION, due.get(Tag.DESTINATION)), (Tag.TIMESTAMP, "260131093000"),
+            (Tag.STATUS, int(Delivery.SUCCESSFUL)), (Tag.DISCHARGE_TIME, "260131093105"),
+        )  # fmt: skip
+        return cimd2.encode(cimd2.Packet(Operation.STATUS_REPORT, self._number, told))
+
+
+TALKS: dict[str, type[Smpp] | type[Ucp] | type[Cimd2]] = {"smpp": Smpp, "ucp": Ucp, "cimd2": Cimd2}
+
+
+class Sink(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, talk: Talk, *, receipts: bool) -> None:
+        self._talk, self._receipts = talk, receipts
+        self._due: deque[Any] = deque()
+        self._unanswered = 0
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has come."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer; receipts follow in the next turn, as far as the client answers them."""
+        out, due, answered = self._talk.read(data)
+        if out:
+            self._transport.write(out)
+        self._unanswered -= answered
+        if self._receipts and (due or self._due):
+            self._due.extend(due)
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        out = []
+        while self._due and self._unanswered < _UNANSWERED:
+            self._unanswered += 1
+            out.append(self._talk.receipt(self._due.popleft()))
+        if out and not self._transport.is_closing():
+            self._transport.write(b"".join(out))
+
+
+async def _serve(protocol: str, receipts: bool) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Sink(TALKS[protocol](), receipts=receipts), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("protocol", choices=sorted(TALKS))
+    parser.add_argument("--receipts", action="store_true")
+    options = parser.parse_args()
+    asyncio.run(_serve(options.protocol, options.receipts))
