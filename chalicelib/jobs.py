@@ -13,6 +13,7 @@ from chalicelib.outcomes import ChannelDown, Permanent
 from chalicelib.pacing import Turn
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord
+from chalicelib.together import Together
 
 if TYPE_CHECKING:
     from chalicelib.channels.base import HttpChannel, Part
@@ -65,10 +66,11 @@ def standing(received: Received, record: LaneRecord, trouble_since: int = 0) -> 
 
 
 class Invocation:
-    """What one run of λ send shares between its threads: its time, and which aggregators are paused."""
+    """What one run of λ send shares between its threads: its time, which aggregators are paused, its way to events."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
+        self.events = Together(queues.EVENTS)
         self._lock = threading.Lock()
         self._pauses: dict[str, int] = {}
         self._probes: set[str] = set()

@@ -307,9 +307,8 @@ class Offer:
         The record is then given again, and finds concluded parts whose outcomes it tells.
         """
         events = [event for outcome in self.outcomes for event in self._events(outcome)]
-        for event, problem in zip(
-            events, queues.send_many(queues.EVENTS, [queues.event_entry(event) for event in events]), strict=True
-        ):
+        problems = self.invocation.events.send([queues.event_entry(event) for event in events]) if events else []
+        for event, problem in zip(events, problems, strict=True):
             if isinstance(problem, RefusedBySqs):
                 entry = queues.event_entry(event)
                 queues.bury(queues.EVENTS, entry.body, entry.group, str(problem))
