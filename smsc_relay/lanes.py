@@ -43,8 +43,6 @@ class Places:
     def weigh(self, job: Job, weight: int) -> None:
         """The job now takes `weight` places."""
         self._taken[job.bulk] += weight - job.weight
-        if weight < job.weight:
-            self.changed.set()
         job.weight = weight
 
     def enter(self, job: Job) -> None:
@@ -65,6 +63,11 @@ class Places:
             once, most = listening if self._quiet else MAX_BATCH, total - tenth
         wanted = min(once, most - used[bulk], total - sum(used))
         return wanted if wanted >= min(FEW, once, most) else 0
+
+    def look(self) -> None:
+        """Wake the polls if there is something to ask for; to be called when that may have changed."""
+        if not self.changed.is_set() and (self.may_ask(bulk=False) or self.may_ask(bulk=True)):
+            self.changed.set()
 
     def asking(self, count: int, *, bulk: bool) -> bool:
         """A poll for `count` begins; True where it is the only one of its lane, and may wait for records to come: the

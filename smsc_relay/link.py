@@ -59,7 +59,7 @@ class Link:
         self._shared = shared
         timing = shared.timing
         hold = Hold.over(account.config.response_timeout, spare=timing.spare, poll=timing.poll)
-        returns = Returns(shared.sqs, account.lanes, hold, shared.journal)
+        returns = Returns(shared.sqs, account.lanes, hold, shared.journal, self._changed)
         order = Order()
         traffic = Traffic(account, order, returns, shared.journal)
         traffic.settling = Settling(
@@ -133,7 +133,6 @@ class Link:
         traffic.pump_soon()
 
     def _changed(self) -> None:
-        self._traffic.places.changed.set()
         self._traffic.pump_soon()
 
     # --- the end ------------------------------------------------------------------------------------------------------

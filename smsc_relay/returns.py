@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,10 +67,12 @@ class _Put:
 
 
 class Returns:
-    """For the two lanes of one link."""
+    """For the two lanes of one link. `changed` is called when a record is out of its lane."""
 
-    def __init__(self, sqs: Queues, lanes: Iterable[str], hold: Hold, journal: Journal) -> None:
-        self._sqs, self._hold, self._journal = sqs, hold, journal
+    def __init__(
+        self, sqs: Queues, lanes: Iterable[str], hold: Hold, journal: Journal, changed: Callable[[], None]
+    ) -> None:
+        self._sqs, self._hold, self._journal, self._changed = sqs, hold, journal, changed
         self._deletes = {lane: self._calls("delete", lane) for lane in lanes}
         self._hides = {lane: self._calls("hide", lane) for lane in lanes}
         self._later: Batches[_Put] = Batches(
@@ -190,6 +192,7 @@ class Returns:
     def _deleted(self, wish: _Leave, problem: Exception | None) -> bool:
         if problem is None:
             waypoints.reached("relay.deleted")
+            self._changed()
             return True
         if isinstance(problem, HandleExpired) or asyncio.get_running_loop().time() > wish.until:
             # It will be given again, found concluded in the ledger, and deleted then.

@@ -89,7 +89,6 @@ class Traffic:
         """A bind has logged in."""
         if bind.role.submits and bind not in self.binds:
             self.binds.append(bind)
-        self.places.changed.set()
         self.pump_soon()
 
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
@@ -138,9 +137,12 @@ class Traffic:
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Submit what window and pace allow."""
+        """Submit what window and pace allow, and receive what there is room for."""
         self._due = False
-        now = self._loop.time()
+        self._submit(self._loop.time())
+        self.places.look()
+
+    def _submit(self, now: float) -> None:
         for throttled in self._deferred.due(now):
             if throttled.state is State.DEFERRED and throttled.job.bind is not None:
                 throttled.state = State.TO_DO
@@ -287,10 +289,8 @@ class Traffic:
 
     def _well(self) -> None:
         """The account is not in trouble."""
-        if self._setbacks:
-            self._setbacks = 0
-            self.places.changed.set()
+        self._setbacks = 0
 
     def _resume(self) -> None:
-        self.places.changed.set()
+        self._paused_until = 0.0  # this timer may ring a little early
         self.pump_soon()
