@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 EMULATOR := .venv-emulator
+INFRA := .venv-infra
+TERRAFORM ?= terraform
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run smoke test lint check clean
+.PHONY: help setup run smoke test lint check clean package plan deploy image environment
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -25,9 +27,15 @@ $(EMULATOR)/.ready: requirements-emulator.txt
 	@$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check -r requirements-emulator.txt
 	@touch $@
 
+$(INFRA)/.ready: requirements-infra.txt
+	@echo "Setting up $(INFRA)"
+	@$(PYTHON) -m venv $(INFRA)
+	@$(INFRA)/bin/pip install --quiet --disable-pip-version-check -r requirements-infra.txt
+	@touch $@
+
 setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with the `jangada` command in the first
 
-test: setup ## Set up and run all tests
+test: setup $(INFRA)/.ready ## Set up and run all tests
 	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
 
 run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
@@ -42,8 +50,29 @@ lint: setup ## ruff, mypy --strict, import rules
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
+package: $(VENV)/.ready ## Package the functions as a Terraform module, infra/build/functions
+	@$(VENV)/bin/python infra/package.py
+
+environment: # STAGE= names a folder of infra/environments
+	@test -n "$(STAGE)" || { echo "say which: make $(MAKECMDGOALS) STAGE=$$(ls infra/environments | paste -sd'|' -)" >&2; exit 2; }
+	@test -d "infra/environments/$(STAGE)" || { echo "no infra/environments/$(STAGE): copy infra/environments/example" >&2; exit 2; }
+	@command -v $(TERRAFORM) > /dev/null || { echo "no $(TERRAFORM): install Terraform 1.5 or newer (docs/deploy.md)" >&2; exit 2; }
+
+plan: environment setup package ## Check the aggregator files, package, and show what would change (STAGE=)
+	@$(VENV)/bin/jangada aggregator check infra/environments/$(STAGE)/aggregators/*.y*ml
+	@cd infra/environments/$(STAGE) && $(TERRAFORM) init -input=false $(if $(wildcard infra/environments/$(STAGE)/backend.hcl),-backend-config=backend.hcl)
+	@cd infra/environments/$(STAGE) && $(TERRAFORM) plan -input=false -out=plan.out
+
+deploy: plan ## Plan, ask, and make it so (STAGE=)
+	@printf 'Apply this plan to %s? Type yes: ' "$(STAGE)"; read -r answer; test "$$answer" = yes
+	@cd infra/environments/$(STAGE) && $(TERRAFORM) apply -input=false plan.out && rm -f plan.out
+
+image: ## Build the relay's image for Fargate's arm64 (IMAGE= repository:tag, BASE_DIGEST= of the Python image)
+	@test -n "$(IMAGE)" -a -n "$(BASE_DIGEST)" || { echo "say: make image IMAGE=repository:tag BASE_DIGEST=sha256:... (docs/deploy.md)" >&2; exit 2; }
+	@docker buildx build --platform linux/arm64 --file smsc_relay/Dockerfile --build-arg BASE_DIGEST="$(BASE_DIGEST)" --tag "$(IMAGE)" --load .
+
 check: ## What CI runs
 	@bash .ci/run
 
 clean: ## Remove both environments and all caches
-	@rm -rf $(VENV) $(EMULATOR) build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(EMULATOR) $(INFRA) build infra/build .cache/package .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,324 @@
+"""infra/ as Terraform plans it, with AWS provider 6's own schema behind it: every argument is one that it knows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chalicelib.registry import SMSC_TYPES
+from chalicelib.settings import Settings
+from local import emulator
+from tests.infra.terraform import INFRA, Plan, Terraform, terraform
+
+pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
+EXAMPLE = INFRA / "environments" / "example" / "aggregators"
+
+
+@pytest.fixture(scope="module")
+def plan(example: Terraform) -> Plan:
+    """The example's plan."""
+    return example.plan()
+
+
+@pytest.fixture
+def changed(tmp_path: Path, example: Terraform) -> Callable[..., Terraform]:
+    """The example with other files of aggregators (name=None: without it), and `replace` in its main.tf."""
+
+    def make(replace: tuple[str, str] = ("", ""), **files: str | None) -> Terraform:
+        # Ready as the example is: Terraform's own folder comes along.
+        shutil.copytree(example.folder.parent.parent, tmp_path / "infra", symlinks=True)
+        folder = tmp_path / "infra" / "environments" / "example"
+        for name, text in files.items():
+            path = folder / "aggregators" / f"{name.replace('_', '-')}.yaml"
+            path.unlink(missing_ok=True)
+            if text is not None:
+                path.write_text(text)
+        main = folder / "main.tf"
+        assert replace[0] in main.read_text()
+        main.write_text(main.read_text().replace(*replace) if replace[0] else main.read_text())
+        return Terraform(folder, example.mirror)
+
+    return make
+
+
+def test_formatted() -> None:
+    done = subprocess.run(
+        [terraform(), "fmt", "-check", "-recursive", INFRA], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"run `terraform fmt -recursive infra`:\n{done.stdout}{done.stderr}"
+
+
+def test_every_argument_is_one_that_provider_6_knows(example: Terraform) -> None:
+    said = json.loads(example.run("validate", "-json").output)
+    assert [one["summary"] for one in said["diagnostics"]] == []
+    assert said["valid"]
+
+
+def test_an_argument_that_it_does_not_know_is_found(changed: Callable[..., Terraform]) -> None:
+    broken = changed()
+    path = broken.folder.parent.parent / "modules" / "messaging" / "main.tf"
+    path.write_text(path.read_text().replace("fifo_queue  ", "fifo_queues "))
+    assert "fifo_queues" in broken.run("validate", "-no-color").flat
+
+
+def test_every_variable_and_output_is_described() -> None:
+    for path in INFRA.rglob("*.tf"):
+        for part in path.read_text().split("\n}\n"):
+            if part.lstrip().startswith(('variable "', 'output "')):
+                assert "description" in part, f"{path}: {part.lstrip().splitlines()[0]}"
+
+
+# --- queues and tables ----------------------------------------------------------------------------------------------
+
+
+def test_queues_and_tables_are_those_of_the_emulator(plan: Plan) -> None:
+    """What every other test runs on is what is deployed."""
+    own = ["infobip-ke", "mtn-ug", "mtn-ug-2"]
+    wanted = {f"{name}.fifo": count for name, count in emulator.queue_names(own, ["main"]).items()}
+    wanted["later"] = emulator.RECEIVES
+    queues, dead = plan.of("module.messaging.aws_sqs_queue.this"), plan.of("module.messaging.aws_sqs_queue.dead")
+    prefix = "jangada-example-"
+    assert {one["name"].removeprefix(prefix) for one in queues.values()} == set(wanted)
+    assert {one["name"] for one in dead.values()} == {
+        prefix + name.replace(".fifo", "-dlq.fifo") if ".fifo" in name else f"{prefix}{name}-dlq" for name in wanted
+    }
+    for one in [*queues.values(), *dead.values()]:
+        assert one["message_retention_seconds"] == 14 * 86_400
+        assert one["sqs_managed_sse_enabled"]
+        if one["name"].endswith(".fifo"):
+            assert (one["deduplication_scope"], one["fifo_throughput_limit"]) == ("messageGroup", "perMessageGroupId")
+    tables = {one["name"] for one in plan.of("module.state.aws_dynamodb_table.this").values()}
+    settings = Settings(prefix, "", "", "", "https", False)
+    assert tables == {settings.table(name) for name in ("registry", "ledger", "trace", "leases")}
+
+
+def test_tables_are_safe(plan: Plan) -> None:
+    tables = plan.of("module.state.aws_dynamodb_table.this")
+    for one in tables.values():
+        assert one["deletion_protection_enabled"]
+        assert one["point_in_time_recovery"][0]["enabled"]
+        assert one["server_side_encryption"][0]["enabled"]
+    (parked,) = tables["ledger"]["global_secondary_index"]
+    assert (parked["name"], parked["hash_key"], parked["range_key"]) == ("parked", "parked", "parked_at")
+    assert tables["ledger"]["ttl"] == [{"attribute_name": "ttl", "enabled": True}]
+
+
+def test_each_lane_and_platform_has_a_mapping_of_its_own(plan: Plan) -> None:
+    mappings = plan.of("module.api.aws_lambda_event_source_mapping.this")
+    concurrency = {name: one["scaling_config"][0]["maximum_concurrency"] for name, one in mappings.items()}
+    assert concurrency == {
+        "outbound": 20,
+        "outbound-bulk": 10,
+        "events": 50,
+        "later": 5,
+        "lane-shared": 20,
+        "lane-shared-bulk": 10,
+        "lane-infobip-ke": 10,
+        "lane-infobip-ke-bulk": 5,
+        "deliver-main": 10,
+    }
+    for one in mappings.values():
+        assert one["function_response_types"] == ["ReportBatchItemFailures"]
+        assert one["batch_size"] == 10
+
+
+# --- what each may do -----------------------------------------------------------------------------------------------
+
+
+def test_types_of_smscs_are_those_of_the_code() -> None:
+    text = (INFRA / "aggregators.tf").read_text()
+    (listed,) = [line.split("=", 1)[1] for line in text.splitlines() if line.strip().startswith("smsc_types")]
+    assert set(json.loads(listed)) == SMSC_TYPES
+
+
+def test_the_task_is_as_it_must_be(plan: Plan) -> None:
+    service = plan.one("module.relay[0].aws_ecs_service.this")
+    assert (service["desired_count"], service["deployment_maximum_percent"]) == (2, 100)
+    assert service["deployment_circuit_breaker"] == [{"enable": True, "rollback": True}]
+    assert not service["network_configuration"][0]["assign_public_ip"]
+    assert not [kind for kind in plan.kinds() if kind.startswith("aws_appautoscaling")]
+
+
+def test_the_relay_reaches_its_smscs_and_aws_only(plan: Plan) -> None:
+    rules = plan.of("module.relay[0].aws_vpc_security_group_egress_rule.smsc")
+    assert {(one["cidr_ipv4"], one["from_port"], one["to_port"]) for one in rules.values()} == {
+        ("10.64.10.20/32", 2775, 2775),
+        ("10.64.10.21/32", 2775, 2775),
+    }
+    assert not [name for name in plan.resources if "relay" in name and "ingress" in name]
+
+
+def test_a_vpn_is_what_the_form_says(plan: Plan) -> None:
+    vpn = plan.one("module.vpn[0].aws_vpn_connection.this")
+    for tunnel in ("tunnel1", "tunnel2"):
+        assert vpn[f"{tunnel}_startup_action"] == "start"
+        assert vpn[f"{tunnel}_dpd_timeout_action"] == "restart"
+        assert vpn[f"{tunnel}_ike_versions"] == ["ikev2"]
+        for phase, lifetime in (("phase1", 28_800), ("phase2", 3_600)):
+            assert vpn[f"{tunnel}_{phase}_encryption_algorithms"] == ["AES256"]
+            assert vpn[f"{tunnel}_{phase}_integrity_algorithms"] == ["SHA2-256"]
+            assert vpn[f"{tunnel}_{phase}_dh_group_numbers"] == [14]
+            assert vpn[f"{tunnel}_{phase}_lifetime_seconds"] == lifetime
+    assert vpn["static_routes_only"]
+    assert (vpn["local_ipv4_network_cidr"], vpn["remote_ipv4_network_cidr"]) == ("10.64.10.0/24", "10.213.65.0/27")
+    assert plan.one("module.vpn[0].aws_customer_gateway.this")["ip_address"] == "196.0.0.10"
+    gateways = plan.of("module.network[0].aws_nat_gateway.source")
+    assert {one["private_ip"] for one in gateways.values()} == {"10.213.65.10", "10.213.65.26"}
+    assert {one["connectivity_type"] for one in gateways.values()} == {"private"}
+    assert set(plan.of("module.vpn[0].aws_cloudwatch_metric_alarm.tunnel")) == {"mtn-ug-1", "mtn-ug-2"}
+    assert set(plan.of("module.vpn[0].aws_cloudwatch_metric_alarm.both")) == {"mtn-ug"}
+
+
+def test_every_alarm_says_what_to_run(plan: Plan) -> None:
+    alarms = plan.of("module.observability.aws_cloudwatch_metric_alarm.this")
+    assert {"dlq-later", "age-events", "link-mtn-ug", "account-at-ug", "platform-main", "api-4xx", "api-5xx"} <= set(
+        alarms
+    )
+    for name, one in alarms.items():
+        assert one["alarm_description"] is None or "Run: " in one["alarm_description"], name
+
+
+def test_nothing_is_made_for_smscs_where_there_is_none(changed: Callable[..., Terraform]) -> None:
+    found = changed(mtn_ug=None, mtn_ug_2=None).plan().kinds()
+    unwanted = ("aws_vp", "aws_subnet", "aws_nat", "aws_ec", "aws_customer", "aws_security", "aws_route")
+    assert sorted(kind for kind in found if kind.startswith(unwanted)) == []
+    assert "aws_lambda_event_source_mapping" in found
+
+
+def smsc(name: str, host: str, vpn: dict[str, Any] | None = None, **config: Any) -> str:
+    """The text of an aggregator file."""
+    data: dict[str, Any] = {"name": name, "type": "SMPP", "config": {"host": host, "port": 2775, **config}}
+    if vpn is not None:
+        data["vpn"] = vpn
+    return yaml.safe_dump(data)
+
+
+def test_an_smsc_on_the_internet_and_a_form_of_many_blanks(changed: Callable[..., Terraform]) -> None:
+    form: dict[str, Any] = {
+        "peer_ip": "197.1.2.3",
+        "their_networks": ["172.20.1.0/24", "172.20.9.8/32"],
+        "routing": "bgp",
+        "bgp_asn": 64999,
+        "ike": {"version": [1, 2], "phase1": {"encryption": ["AES128", "AES256"], "dh_groups": 14}},
+    }
+    plan = changed(
+        mtn_ug_2=smsc("world", "203.0.113.9", fallback_hosts=["203.0.113.10", "203.0.113.11:2776"]),
+        other=smsc("other", "smsc.operator.example", form),
+    ).plan()
+    rules = plan.of("module.relay[0].aws_vpc_security_group_egress_rule.smsc")
+    assert {(one["cidr_ipv4"], one["from_port"]) for one in rules.values()} == {
+        ("10.64.10.20/32", 2775),
+        ("203.0.113.9/32", 2775),
+        ("203.0.113.10/32", 2775),
+        ("203.0.113.11/32", 2776),
+        ("172.20.1.0/24", 2775),
+        ("172.20.9.8/32", 2775),
+    }
+    assert len(plan.of("module.network[0].aws_eip.this")) == 2
+    vpn = plan.of("module.vpn[0].aws_vpn_connection.this")["other"]
+    assert vpn["local_ipv4_network_cidr"] == "0.0.0.0/0"  # AWS makes one pair of selectors
+    assert not vpn["static_routes_only"]
+    assert sorted(vpn["tunnel1_ike_versions"]) == ["ikev1", "ikev2"]
+    assert sorted(vpn["tunnel2_phase1_encryption_algorithms"]) == ["AES128", "AES256"]
+    assert vpn["tunnel2_phase1_dh_group_numbers"] == [14]
+    assert plan.of("module.vpn[0].aws_customer_gateway.this")["other"]["bgp_asn"] == "64999"
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+CHECKS = "module.jangada.terraform_data.checks"
+VPN = "module.jangada.module.vpn"
+
+
+@pytest.mark.parametrize(
+    ("files", "replace", "target", "said"),
+    [
+        pytest.param(
+            {"other": smsc("other", "10.64.10.99", {"peer_ip": "197.1.2.3", "their_networks": ["10.64.0.0/16"]})},
+            ("", ""),
+            VPN,
+            "10.64.10.0/24 (mtn-ug) and 10.64.0.0/16 (other)",
+            id="networks of two operators overlap",
+        ),
+        pytest.param(
+            {"mtn_ug": smsc("mtn-ug", "10.213.65.9", {"peer_ip": "196.0.0.10", "their_networks": ["10.213.65.0/24"]})},
+            ("", ""),
+            VPN,
+            "10.213.65.0/27 (this deployment) and 10.213.65.0/24 (mtn-ug)",
+            id="a network overlaps with ours",
+        ),
+        pytest.param(
+            {"other": smsc("other", "10.1.1.1", {"peer_ip": "196.0.0.10", "their_networks": ["10.1.1.0/24"]})},
+            ("", ""),
+            VPN,
+            "leave `vpn` out of the second file",
+            id="one gateway twice",
+        ),
+        pytest.param(
+            {
+                "mtn_ug": smsc(
+                    "mtn-ug",
+                    "10.64.10.20",
+                    {
+                        "peer_ip": "1.2.3.4",
+                        "their_networks": ["10.64.10.0/24"],
+                        "ike": {"phase1": {"encryption": "3DES"}},
+                    },
+                )
+            },
+            ("", ""),
+            VPN,
+            "3DES is gone",
+            id="an algorithm that AWS has not",
+        ),
+        pytest.param(
+            {"mtn_ug": smsc("mtn-ug", "10.64.10.20", {"peer_ip": "1.2.3.4", "networks": ["10.64.10.0/24"]})},
+            ("", ""),
+            CHECKS,
+            "mtn-ug: vpn.networks",
+            id="a key that nobody reads",
+        ),
+        pytest.param(
+            {"mtn_ug_2": smsc("by-name", "smsc.example.org")},
+            ("", ""),
+            CHECKS,
+            "by-name: smsc.example.org",
+            id="a name where an address must be",
+        ),
+        pytest.param(
+            {},
+            ("  zone_id ", "  account_concurrency = 100\n  zone_id "),
+            CHECKS,
+            "may take 340 concurrent executions together, and the account has 100",
+            id="more concurrency than the account has",
+        ),
+        pytest.param(
+            {"platforms": None},
+            ("", ""),
+            CHECKS,
+            "Channels name the platforms main",
+            id="a platform that is in no file",
+        ),
+    ],
+)
+def test_refused_before_anything_is_made(
+    changed: Callable[..., Terraform],
+    files: dict[str, str | None],
+    replace: tuple[str, str],
+    target: str,
+    said: str,
+) -> None:
+    assert said in changed(replace, **files).refusal(target)
+
+
+def test_the_examples_files_pass_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    from cli.main import main
+
+    assert main(["aggregator", "check", *map(str, sorted(EXAMPLE.glob("*.yaml")))]) == 0, capsys.readouterr().err
