@@ -30,7 +30,7 @@ class _Receipts:
                 self._left -= b"state=1 " in head
                 if not self._left and not self.done.done():
                     self.done.set_result(None)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
 
 
