@@ -26,7 +26,7 @@ from tests.e2e.crowd import (
 )
 from tests.web import Asked, Site, serve
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 COUNT = 1000
 SIDE_BY_SIDE = 20  # requests that may be under way when the functions are killed: two mappings, ten groups each

@@ -15,7 +15,7 @@ from local.gateway import Gateway
 from tests.e2e.crowd import dead_letters, enqueue, first_of_each, gateway, phone, platform_file, told, twice, until
 from tests.web import serve
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 CHANNEL = "9d0f4a5c-7e21-4b8d-8a66-5c3b1e9f0d42"
 COUNT = 1000
@@ -74,7 +74,7 @@ def test_a_thousand_each_way_though_the_relay_is_killed_everywhere(tmp_path: Pat
                     and len({form["text"] for form in told(platform, "receive")}) == COUNT
                 )
 
-            assert until(complete, 240), (
+            assert until(complete, 400), (
                 len(set(on_phones(running))), len(told(platform, "delivered")), len(told(platform, "receive")),
             )  # fmt: skip
             arrived = on_phones(running)
