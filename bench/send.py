@@ -18,7 +18,7 @@ from itertools import count
 import requests
 
 from bench import world
-from bench.world import Context
+from bench.context import Context
 
 TEN = 10
 WARM_UP = 3  # batches

@@ -1,4 +1,4 @@
-"""What the benches share: an emulated deployment with channels on a stub, records for its lanes, a Lambda context."""
+"""What the benches share: an emulated deployment with channels on a stub, and records for its lanes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,6 @@ from local.emulator import Emulator, create_resources, environment
 
 DAY = 86_400_000
 CHANNELS = {code: str(uuid.uuid5(uuid.NAMESPACE_DNS, code)) for code in ("EX", "AT", "TW")}
-
-
-class Context:
-    """A Lambda context with time left."""
-
-    function_name = aws_request_id = "bench"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:000000000000:function:bench"
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds."""
-        return 120_000
 
 
 @contextmanager
