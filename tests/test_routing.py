@@ -350,6 +350,15 @@ def test_a_power_cut_loses_nothing_and_what_may_be_a_copy_is_suspect(gateway: Aw
     assert state().forwarded
 
 
+def test_a_message_that_was_opened_and_perhaps_queued_is_suspect_when_it_is_asked_for_anew(gateway: Aws) -> None:
+    """A first run was cut off before it noted that the lane has the message; now the platform sends it once more."""
+    ledger.open_message(CHANNEL, "1", aggregator="fast", lane="lane-fast", destination=A, now=clock.now_ms())
+    put(gateway, body())
+    assert run(gateway) == []
+    (record,) = lane(gateway)
+    assert record.suspect
+
+
 def test_what_sqs_has_given_before_is_suspect(gateway: Aws) -> None:
     """Another run may have the same record in its hands."""
     put(gateway, body())

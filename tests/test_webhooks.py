@@ -430,7 +430,7 @@ def test_the_trace_keeps_the_exchange_without_secrets_and_proxies(gateway: Aws) 
         "X_Amzn_Trace_Id": "Root=1",
         "X_Own": "1",
     }
-    assert call(asked(**headers))[0] == 200
+    assert call(asked(body=FORM + b"&key=Token%20s3cret&other=Token+s3cret", **headers))[0] == 200
     (told,) = queued(gateway)
     (hop,) = [hop for hop in trace.read(told["event_id"]) if hop["hop"] == "received"]
     (exchange,) = hop["exchanges"]
