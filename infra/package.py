@@ -55,7 +55,7 @@ class PackageError(RuntimeError):
 
 
 def convert(doc: dict[str, Any]) -> dict[str, Any]:
-    """What chalice has written to chalice.tf.json, as a module for Terraform >= 1.5 and AWS provider >= 5.
+    """What chalice has written to chalice.tf.json, as a module for Terraform >= 1.5 and AWS provider >= 5.99.
 
     Raises:
         PackageError: there is something in it that would be deployed wrongly.
@@ -88,7 +88,7 @@ def convert(doc: dict[str, Any]) -> dict[str, Any]:
         "//": "Made by infra/package.py from what chalice wrote; not for editing.",
         "terraform": {
             "required_version": ">= 1.5",
-            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}},
+            "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.99"}},
         },
         "variable": VARIABLES,
         "data": {kind: found for kind, found in doc["data"].items() if kind != "null_data_source"},

@@ -66,7 +66,7 @@ def test_nothing_is_of_one_deployment(module: dict[str, Any], package: ModuleTyp
 def test_the_provider_is_a_current_one_and_the_stage_is_not_chalices(module: dict[str, Any]) -> None:
     assert module["terraform"] == {
         "required_version": ">= 1.5",
-        "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}},
+        "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.99"}},
     }
     (deployment,) = module["resource"]["aws_api_gateway_deployment"].values()
     assert not deployment.keys() & {"stage_name", "stage_description"}

@@ -3,19 +3,19 @@
 ################################################################################
 
 locals {
-  starts = { for key, path in { callbacks = "/c/", send = "/send/" } : key => {
+  paths = { for key, path in { callbacks = "/c/", send = "/send/" } : key => {
     ByteMatchStatement = {
       SearchString         = path
       FieldToMatch         = { UriPath = {} }
-      PositionalConstraint = "STARTS_WITH"
+      PositionalConstraint = "CONTAINS" # execute-api puts the stage in front
       TextTransformations  = [{ Priority = 0, Type = "NONE" }]
     }
   } }
 
   scopes = {
-    callbacks = local.starts.callbacks
-    send      = local.starts.send
-    others    = { NotStatement = { Statement = { OrStatement = { Statements = [local.starts.callbacks, local.starts.send] } } } }
+    callbacks = local.paths.callbacks
+    send      = local.paths.send
+    others    = { NotStatement = { Statement = { OrStatement = { Statements = [local.paths.callbacks, local.paths.send] } } } }
   }
 }
 

@@ -8,7 +8,7 @@ locals {
 
 resource "aws_security_group" "endpoints" {
   name        = "${var.name}-endpoints"
-  description = "TLS from the VPC to AWS's services"
+  description = "TLS from the VPC to AWS"
   vpc_id      = aws_vpc.this.id
 
   tags = { Name = "${var.name}-endpoints" }
@@ -18,7 +18,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   for_each = aws_subnet.private
 
   security_group_id = aws_security_group.endpoints.id
-  description       = "TLS from the relay's subnet"
+  description       = "TLS from a private subnet"
   cidr_ipv4         = each.value.cidr_block
   ip_protocol       = "tcp"
   from_port         = 443

@@ -62,7 +62,7 @@ resource "aws_vpc_security_group_egress_rule" "smsc" {
 
 resource "aws_vpc_security_group_egress_rule" "endpoints" {
   security_group_id            = aws_security_group.this.id
-  description                  = "AWS's services"
+  description                  = "AWS"
   referenced_security_group_id = var.endpoint_security_group_id
   ip_protocol                  = "tcp"
   from_port                    = 443
