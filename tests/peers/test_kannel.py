@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
 from smsc_relay.simulator import Simulator
 from tests.peers.kannel import Kannel
+from tests.peers.tee import Tee
 from tests.web import Asked, Site, serve
 
 PHONE = "250788123123"
@@ -29,33 +29,52 @@ DELIVERED, UNDELIVERED, ACCEPTED, REFUSED = "1", "2", "8", "16"  # what Kannel c
 class Protocol:
     """How Kannel is told of the simulator, and what the simulator is told of Kannel."""
 
-    options: dict[str, Any]  # of the simulator
     port: Callable[[Simulator], int]
     smsc: dict[str, object]  # lines of Kannel's group `smsc`
+    dissector: str  # tshark's name of the protocol,
+    operation: str  # of the field that says which operation a frame is,
+    submit: str  # and its value in a submit,
+    both: bool = False  # or in its answer too
     long: tuple[str, ...] = ("udh8",)  # how long MOs are sent
     account: str = "palma"
     tries_again: bool = True  # what was refused for the moment
 
 
 SMPP = Protocol(
-    {},
     lambda simulator: simulator.smpp_port,
     {
         "smsc": "smpp", "smsc-username": "palma", "smsc-password": "secret", "system-type": "VMA",
         "transceiver-mode": "true", "interface-version": 34, "enquire-link-interval": 10,
         "source-addr-autodetect": "true", "msg-id-type": 0,
     },
-    ("udh8", "udh16", "sar", "payload"),
+    "smpp",
+    "smpp.command_id",
+    "0x00000004",
+    long=("udh8", "udh16", "sar", "payload"),
 )  # fmt: skip
 UCP = Protocol(
-    {},
     lambda simulator: simulator.ucp_port,
     {"smsc": "emi", "smsc-username": "8080", "smsc-password": "secret", "keepalive": 50, "my-number": SHORT_CODE},
-    ("udh8", "udh16"),
+    "ucp",
+    "ucp.hdr.OT",
+    "51",
+    both=True,
+    long=("udh8", "udh16"),
     account="8080",
     tries_again=False,
 )
-PROTOCOLS = [pytest.param(SMPP, id="smpp"), pytest.param(UCP, id="ucp")]
+CIMD2 = Protocol(
+    lambda simulator: simulator.cimd2_port,
+    {
+        "smsc": "cimd2", "smsc-username": "palma", "smsc-password": "secret", "keepalive": 10, "no-dlr": "false",
+        "sender-prefix": "never",
+    },
+    "cimd",
+    "cimd.opcode",
+    "3",
+    tries_again=False,
+)  # fmt: skip
+PROTOCOLS = [pytest.param(SMPP, id="smpp"), pytest.param(UCP, id="ucp"), pytest.param(CIMD2, id="cimd2")]
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 
@@ -66,6 +85,7 @@ class Both:
     smsc: Simulator
     kannel: Kannel
     site: Site
+    tee: Tee  # between them
 
     def receipts(self) -> list[tuple[int, str]]:
         """(number of the message, state) in order."""
@@ -96,10 +116,11 @@ async def both_ends(work: Path, protocol: Protocol) -> AsyncIterator[Both]:
     script = {"accounts": {protocol.account: {"password": "secret"}}, "behaviour": {"receipts": {"delay": 0.05}}}
     with serve() as site:
         async with (
-            Simulator(script, control_port=None, **protocol.options) as smsc,
-            Kannel(work, {**protocol.smsc, "port": protocol.port(smsc)}, site.url) as kannel,
+            Simulator(script, control_port=None) as smsc,
+            Tee(protocol.port(smsc)) as tee,
+            Kannel(work, {**protocol.smsc, "port": tee.port}, site.url) as kannel,
         ):
-            yield Both(smsc, kannel, site)
+            yield Both(smsc, kannel, site, tee)
 
 
 @every_protocol
@@ -114,6 +135,9 @@ async def test_messages_of_every_kind_arrive_and_are_receipted(tmp_path: Path, p
         assert arrived == {text for text, _ in texts.values()}
         assert {(one.source, one.to) for one in it.smsc.messages} == {(SHORT_CODE, PHONE)}
         assert {number for number, state in it.receipts() if state == ACCEPTED} == set(texts)
+    operations = it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation)
+    segments = sum(len(one.segments) for one in it.smsc.messages)
+    assert operations.count(protocol.submit) == segments * (2 if protocol.both else 1)
 
 
 @every_protocol
@@ -142,6 +166,7 @@ async def test_mos_of_every_kind_arrive(tmp_path: Path, protocol: Protocol) -> N
         await it.smsc.wait_for(lambda smsc: all(mo.state == "acknowledged" for mo in smsc.mos))
         await it.until(lambda: len(it.mos()) == len(texts))
         assert sorted(it.mos()) == sorted((PHONE, SHORT_CODE, text) for text in texts)
+    assert it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation)
 
 
 @every_protocol
