@@ -111,7 +111,7 @@ class Simulator:
         """Counters by account."""
         return self._centre.stats()
 
-    async def wait_for(self, condition: Callable[[Self], bool], seconds: float = 10.0) -> None:
+    async def wait_for(self, condition: Callable[[Self], bool], seconds: float = 30.0) -> None:
         """Until the condition holds.
 
         Raises:

@@ -94,7 +94,7 @@ class World:
         """The trace of a message."""
         return [hop["hop"] for hop in trace.read(message_id)]
 
-    async def lane_empty(self, *lanes: str, seconds: float = 30.0) -> None:
+    async def lane_empty(self, *lanes: str, seconds: float = 90.0) -> None:
         """Wait until every record has left its lane."""
         await eventually(lambda: all(self.in_lane(lane) == (0, 0) for lane in lanes or (LANE,)), seconds)
 
@@ -113,7 +113,7 @@ class World:
         return lambda: clients.sqs().create_queue(QueueName=url.rsplit("/", 1)[-1], Attributes=attributes)
 
 
-async def eventually(what: Callable[[], object], seconds: float = 20.0) -> None:
+async def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait for a state of AWS, which nobody announces."""
     async with asyncio.timeout(seconds):
         while not what():

@@ -68,7 +68,7 @@ class Smsc:
         for session in self.sessions:
             session.writer.transport.abort()
 
-    async def until(self, what: Callable[[], object], seconds: float = 20.0) -> None:
+    async def until(self, what: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until something holds here."""
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: bool(what()))

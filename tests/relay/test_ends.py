@@ -21,6 +21,7 @@ from tests.relay.smsc import Smsc
 pytestmark = pytest.mark.timeout(240)
 
 WINDOW = 10
+COUNT = 300  # more than a relay gets done before it reaches any point
 MOST_TWICE = WINDOW + 50  # the window, and the outcomes that were not in SQS yet
 
 
@@ -104,7 +105,7 @@ async def test_killed_at_every_point_it_loses_nothing(world: World) -> None:
     points = [point for point in waypoints.WAYPOINTS if point.startswith("relay.")]
     async with Smsc() as smsc, recording_events(world):
         world.account(smsc, window=WINDOW, response_timeout=1)
-        world.put_many(60)
+        world.put_many(COUNT)
         kept: dict[str, Any] = {"from": "+250788000001", "text": "once"}
 
         def welcome(said: dict[str, Any]) -> dict[str, Any]:
@@ -120,13 +121,13 @@ async def test_killed_at_every_point_it_loses_nothing(world: World) -> None:
             relay = await start("--crash-at", point)
             assert await asyncio.wait_for(relay.wait(), 60) == -signal.SIGKILL, f"{point} was not reached"
         relay = await start()
-        await world.lane_empty(seconds=60)
+        await world.lane_empty(seconds=120)
         await smsc.until(lambda: any(word == "got" for word, _ in smsc.answers))
         relay.terminate()
         assert await asyncio.wait_for(relay.wait(), 60) == 0
         await eventually(lambda: world.aws.depth("deliver-main.fifo") == 1)
     counts = Counter(smsc.ids())
-    assert set(counts) == {str(n) for n in range(1, 61)}
+    assert set(counts) == {str(n) for n in range(1, COUNT + 1)}
     print(f"killed at {', '.join(points)}; submitted twice: {sum(counts.values()) - len(counts)}")
     assert sum(counts.values()) - len(counts) <= len(points) * MOST_TWICE
     (told,) = world.aws.bodies("deliver-main.fifo")
