@@ -19,7 +19,7 @@ from chalicelib.text import clean
 class Word(BaseModel):
     """Base of all words: immutable, unknown fields ignored, strings without NUL and lone surrogates."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -16,7 +16,7 @@ from chalicelib.messages import Incoming, OptOut, Outgoing, Status, StatusUpdate
 class Record(BaseModel):
     """Base of all records: immutable, versioned by their fields, unknown fields ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def to_body(self) -> str:
         """The record as ASCII-only JSON; lone surrogates travel as their escapes."""

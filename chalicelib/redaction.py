@@ -113,6 +113,20 @@ def _base64_forms(octets: bytes) -> set[str]:
     return forms | {form.translate(str.maketrans("+/", "-_")) for form in forms}
 
 
+@functools.lru_cache(maxsize=64)
+def _compiled(secrets: frozenset[str]) -> re.Pattern[str]:
+    """The pattern of some secrets in any form. Kept: a sender has the same ones with every message."""
+    forms = {secret: _pattern(secret) for secret in secrets}
+    for secret in secrets:
+        for form in _base64_forms(secret.encode("utf-8", "surrogatepass")):
+            forms.setdefault(form, "".join(one if one.isalnum() else _character_of(one) for one in form))
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
+    starts = {form[0] for form in forms}
+    first = "".join(sorted({re.escape(start) for start in starts} | {"%", r"\\", "&", r"\+"}))
+    # the look-ahead skips most positions at the price of one comparison
+    return re.compile(f"(?=[{first}])(?:{'|'.join(forms[form] for form in longest_first)})")
+
+
 class Redactor:
     """Masks a set of secrets. Calling it with a text gives the text with ten asterisks for each."""
 
@@ -130,22 +144,11 @@ class Redactor:
         """Mask a password, and the Base64 of `user:password`."""
         self.add(password, base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
 
-    def _compiled(self) -> re.Pattern[str]:
-        forms = {secret: _pattern(secret) for secret in self._secrets}
-        for secret in self._secrets:
-            for form in _base64_forms(secret.encode("utf-8", "surrogatepass")):
-                forms.setdefault(form, "".join(one if one.isalnum() else _character_of(one) for one in form))
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        starts = {form[0] for form in forms}
-        first = "".join(sorted({re.escape(start) for start in starts} | {"%", r"\\", "&", r"\+"}))
-        # the look-ahead skips most positions at the price of one comparison
-        return re.compile(f"(?=[{first}])(?:{'|'.join(forms[form] for form in longest_first)})")
-
     def __call__(self, text: str) -> str:
         if not self._secrets:
             return text
         if self._regex is None:
-            self._regex = self._compiled()
+            self._regex = _compiled(frozenset(self._secrets))
         return self._regex.sub(MASK, text)
 
     def kept(self, text: str, limit: int) -> str:

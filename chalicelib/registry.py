@@ -54,7 +54,7 @@ class CredentialUnbound(RuntimeError):  # noqa: N818
 
 
 class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Aggregator(_Entry):
