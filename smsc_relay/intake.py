@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from chalicelib import attempts, waypoints
 from chalicelib.attempts import Aside
 from chalicelib.clock import now_ms
-from chalicelib.later import complaint
 from chalicelib.queues import Received
-from chalicelib.records import LaneRecord
+from chalicelib.records import LaneRecord, explain
 from smsc_relay import lookup
 from smsc_relay.accounts import Account
 from smsc_relay.jobs import Job, Memory
@@ -71,7 +70,7 @@ class Intake:
         try:
             record = LaneRecord.from_body(received.body)
         except ValidationError as error:
-            self._returns.bury(received, until, f"not a record of a lane: {complaint(error)}")
+            self._returns.bury(received, until, f"not a record of a lane: {explain(error)}")
             return None
         known = self._memory.of(record.key)
         holder = known.holder

@@ -13,7 +13,6 @@ from smsc_relay.cimd2.errors import LocalProtocolError
 from smsc_relay.cimd2.session import Parameters, Session, SessionConfig, Side, State, refusal
 from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
-from smsc_relay.simulator.cimd2_endpoint import Cimd2Endpoint
 from smsc_relay.simulator.cimd2_messages import (
     RefusedSubmit,
     error_of,
@@ -26,42 +25,29 @@ from smsc_relay.simulator.cimd2_messages import (
 from smsc_relay.simulator.cimd2_submit import Cimd2Submit
 from smsc_relay.simulator.content import ContentError
 from smsc_relay.simulator.deliveries import Delivery, Receipt
-from smsc_relay.simulator.settings import Behaviour, Cimd2, Link
+from smsc_relay.simulator.endpoint import Endpoint
+from smsc_relay.simulator.settings import Cimd2
 from smsc_relay.smpp.constants import Status
 
 if TYPE_CHECKING:
-    from smsc_relay.simulator.cimd2_server import Cimd2Server
+    from smsc_relay.simulator.server import Server
 
 _STRAY: Final = 253  # a packet number that no client is likely to be at
 _DAMAGED: Final = {"oversize": b"\x0240:" + b"0" * 5000 + b"\x03", "undersize": b"\x0240\x03"}
 _SECOND: Final = 1000
 
 
-class Cimd2Connection(Cimd2Endpoint):
+class Cimd2Connection(Endpoint):
     """A connection, from its making to its end."""
 
-    def __init__(self, centre: Centre, server: Cimd2Server) -> None:
-        super().__init__()
-        self.number = centre.next_session()
-        self.account: Account | None = None
-        self.centre = centre
-        self._server = server
-        self._chores = 0  # renewed when the script changes; chores of older ones are dropped
-        self._since = centre.wall_ms()
+    protocol = "CIMD2"
+    _session: Session
+
+    def __init__(self, centre: Centre, server: Server[Cimd2Connection]) -> None:
+        super().__init__(centre, server)
         self._subaddress = ""
-        self.submits = 0
-        self._deliveries = 0
-        self.open_submits = 0  # without an answer
         self._held: list[tuple[Cimd2Submit, Parameters | None]] = []  # answers to be sent in another order
         self._releases = 0
-
-    @property
-    def _behaviour(self) -> Behaviour:
-        return self.account.behaviour if self.account is not None else self.centre.script.behaviour
-
-    @property
-    def _link(self) -> Link:
-        return self._behaviour.link
 
     @property
     def _how(self) -> Cimd2:
@@ -77,15 +63,26 @@ class Cimd2Connection(Cimd2Endpoint):
             alive_interval=None,
             logout_timeout=script.response_timeout,
         )
-        self._server.opened(self)
         greeting = self._how.greeting
         if greeting:
             now = timestamp(self.centre.wall_ms(), self._behaviour.receipts.utc_offset)
-            self._raw.append(greeting.format_map({"session": self.number, "time": now}).encode("latin-1") + b"\n")
+            self._out.append(greeting.format_map({"session": self.number, "time": now}).encode("latin-1") + b"\n")
         return Session(config, self._loop.time())
 
-    def _end(self) -> None:
-        self._server.closed(self)
+    def _outgoing(self, own: bytes, more: list[bytes]) -> bytes:
+        link = self._link
+        if own and not link.answer_enquire_link:
+            own = _without(own, Operation.ALIVE_RESPONSE)
+        if own and not link.answer_unbind:
+            own = _without(own, Operation.LOGOUT_RESPONSE)
+        return b"".join([own, *more])
+
+    @property
+    def _up(self) -> bool:
+        return self._session.is_up
+
+    def _probe(self) -> None:
+        self._session.alive(self._loop.time())
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -103,10 +100,6 @@ class Cimd2Connection(Cimd2Endpoint):
             self._count(f"fault.{event.reason}")
         elif isinstance(event, events.Closed):
             self._on_closed(event)
-
-    def _count(self, what: str) -> None:
-        if self.account is not None:
-            self.account.counts[what] += 1
 
     def _on_closed(self, event: events.Closed) -> None:
         silent = event.reason is events.CloseReason.PEER_LOGGED_OUT and not self._link.answer_unbind
@@ -255,7 +248,7 @@ class Cimd2Connection(Cimd2Endpoint):
             return
         answers = account.behaviour.answers
         if account.stray():
-            self._raw.append(encode(Packet(Operation.SUBMIT_RESPONSE, _STRAY)))
+            self._out.append(encode(Packet(Operation.SUBMIT_RESPONSE, _STRAY)))
             self._flush()
         if answers.reorder:
             self._hold(submit, given)
@@ -264,7 +257,7 @@ class Cimd2Connection(Cimd2Endpoint):
         self._flush_soon()
         link = account.behaviour.link
         if link.bad_length_after == submit.count:
-            self._raw.append(_DAMAGED[link.bad_length])
+            self._out.append(_DAMAGED[link.bad_length])
         if link.unbind_after == submit.count:
             self._flush()
             self.disconnect("close")
@@ -275,7 +268,7 @@ class Cimd2Connection(Cimd2Endpoint):
         else:
             self._session.respond(submit.number, given)
             if self._how.noise:
-                self._raw.append(self._how.noise.encode("latin-1"))
+                self._out.append(self._how.noise.encode("latin-1"))
         submit.answered()
 
     def _hold(self, submit: Cimd2Submit, given: Parameters | None) -> None:
@@ -311,10 +304,6 @@ class Cimd2Connection(Cimd2Endpoint):
     def takes(self) -> bool:
         return self._session.is_up
 
-    @property
-    def room(self) -> int:
-        return self._behaviour.mo.window - self._session.in_flight if self._session.has_number else 0
-
     def deliver(self, delivery: Delivery) -> None:
         account = self.account
         if account is None:
@@ -343,47 +332,11 @@ class Cimd2Connection(Cimd2Endpoint):
             return
         self._flush()
 
-    def send_raw(self, data: bytes) -> None:
-        """Octets of the user's own."""
-        self._raw.append(data)
-        self._flush_soon()
+    def _more_shown(self) -> dict[str, Any]:
+        return {"subaddress": self._subaddress}
 
-    def renew(self) -> None:
-        self._chores += 1
-        link, timers = self._link, self.centre.link_timers
-        if link.enquire_link is not None:
-            timers.after(link.enquire_link, self._alive, self._chores, link.enquire_link)
-        idle = min((one for one in (link.idle_close, link.idle_unbind) if one is not None), default=None)
-        if idle is not None:
-            timers.after(idle, self._idle, self._chores, idle)
 
-    def _alive(self, chores: int, interval: float) -> None:
-        if chores == self._chores and self._session.is_up:
-            self._session.alive(self._loop.time())
-            self._flush()
-            self.centre.link_timers.after(interval, self._alive, chores, interval)
-
-    def _idle(self, chores: int, limit: float) -> None:
-        if chores != self._chores or not self._session.is_up:
-            return
-        left = self._active_at + limit - self._loop.time()
-        if left <= 0:
-            self.disconnect("close")
-        else:
-            self.centre.link_timers.after(left, self._idle, chores, limit)
-
-    def shown(self) -> dict[str, Any]:
-        peer = self._transport.get_extra_info("peername") or ("?", 0)
-        return {
-            "session": self.number,
-            "protocol": "CIMD2",
-            "account": self.account.name if self.account else None,
-            "state": self._session.state.value,
-            "peer": f"{peer[0]}:{peer[1]}",
-            "since": self._since,
-            "subaddress": self._subaddress,
-            "submits": self.submits,
-            "unanswered": self.open_submits,
-            "deliveries": self._deliveries,
-            "in_flight": self._session.in_flight,
-        }
+def _without(data: bytes, operation: int) -> bytes:
+    """Whole packets, one kind of them left out."""
+    frames = data.split(b"\x03")[:-1]
+    return b"".join(frame + b"\x03" for frame in frames if frame[1:3] != b"%02d" % operation)

@@ -8,14 +8,16 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from smsc_relay.simulator.centre import Centre
-from smsc_relay.simulator.cimd2_server import Cimd2Server
+from smsc_relay.simulator.centre import Centre, Unknown
+from smsc_relay.simulator.cimd2 import Cimd2Connection
 from smsc_relay.simulator.control import Control
 from smsc_relay.simulator.deliveries import Mo, MoRequest
 from smsc_relay.simulator.phones import Message, Segment
 from smsc_relay.simulator.script import Script, parse
+from smsc_relay.simulator.server import Server
 from smsc_relay.simulator.smpp_server import SmppServer
-from smsc_relay.simulator.ucp_server import UcpServer
+from smsc_relay.simulator.ucp import UcpConnection
+from smsc_relay.simulator.ucp_messages import Stamps
 
 
 class Simulator:
@@ -48,15 +50,16 @@ class Simulator:
         self.control_port = control_port
         self._centre: Centre
         self._smpp: SmppServer
-        self._ucp: UcpServer
-        self._cimd2: Cimd2Server
+        self._ucp: Server[UcpConnection]
+        self._cimd2: Server[Cimd2Connection]
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
         self._centre = Centre(self._script)
         self._smpp = SmppServer(self._centre)
-        self._ucp = UcpServer(self._centre)
-        self._cimd2 = Cimd2Server(self._centre)
+        stamps = Stamps()
+        self._ucp = Server(lambda server: UcpConnection(self._centre, server, stamps))
+        self._cimd2 = Server(lambda server: Cimd2Connection(self._centre, server))
         self.smpp_port = await self._smpp.start(self.host, self.smpp_port)
         try:
             self.ucp_port = await self._ucp.start(self.host, self.ucp_port)
@@ -153,5 +156,5 @@ class Simulator:
 
     def send_raw(self, session: int, data: bytes) -> None:
         """Octets over a session, whatever they are (raises as `disconnect`)."""
-        if not self._ucp.send_raw(session, data) and not self._cimd2.send_raw(session, data):
-            self._smpp.send_raw(session, data)
+        if not any(server.send_raw(session, data) for server in (self._smpp, self._ucp, self._cimd2)):
+            raise Unknown(f"there is no session {session}")

@@ -11,11 +11,10 @@ from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
 from smsc_relay.simulator.content import ContentError
 from smsc_relay.simulator.deliveries import Delivery, Receipt
+from smsc_relay.simulator.endpoint import Endpoint
 from smsc_relay.simulator.judge import Fate
 from smsc_relay.simulator.phones import FINAL
 from smsc_relay.simulator.script import Outbind as OutbindSettings
-from smsc_relay.simulator.settings import Behaviour, Link
-from smsc_relay.simulator.smpp_endpoint import Endpoint
 from smsc_relay.simulator.smpp_messages import (
     Content,
     bare,
@@ -29,7 +28,16 @@ from smsc_relay.simulator.smpp_messages import (
 from smsc_relay.simulator.smpp_submit import Submit
 from smsc_relay.smpp import events
 from smsc_relay.smpp.codec import LIMITS_GENEROUS, encode
-from smsc_relay.smpp.constants import VERSION_34, CommandId, Status, StatusClass, Tag, status_class, status_name
+from smsc_relay.smpp.constants import (
+    RESPONSE_BIT,
+    VERSION_34,
+    CommandId,
+    Status,
+    StatusClass,
+    Tag,
+    status_class,
+    status_name,
+)
 from smsc_relay.smpp.errors import LocalProtocolError
 from smsc_relay.smpp.pdus import (
     CancelSm,
@@ -51,7 +59,7 @@ from smsc_relay.smpp.pdus import (
 from smsc_relay.smpp.session import Role, Session, SessionConfig, State
 
 if TYPE_CHECKING:
-    from smsc_relay.simulator.smpp_server import SmppServer
+    from smsc_relay.simulator.server import Server
 
 _VERSIONS: Final = {0: 0x00, 33: 0x33, 34: 0x34, 50: 0x50}
 _BIND_TYPES: Final = {State.BOUND_TRX: "transceiver", State.BOUND_TX: "transmitter", State.BOUND_RX: "receiver"}
@@ -67,30 +75,16 @@ _LATER: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 class SmppConnection(Endpoint):
     """A connection, from its making to its end. `calling`: we have connected, to send an outbind."""
 
-    def __init__(self, centre: Centre, server: SmppServer, calling: OutbindSettings | None = None) -> None:
-        super().__init__()
-        self.number = centre.next_session()
-        self.account: Account | None = None
-        self.centre = centre
-        self._server = server
+    protocol = "SMPP"
+    _session: Session
+
+    def __init__(self, centre: Centre, server: Server[SmppConnection], calling: OutbindSettings | None = None) -> None:
+        super().__init__(centre, server)
         self._calling = calling
-        self._chores = 0  # renewed when the script changes; chores of older ones are dropped
-        self._since = centre.wall_ms()
-        self._submits = 0
-        self._deliveries = 0
-        self._open_submits = 0  # without an answer
         self._held: list[tuple[bytes, Submit]] = []  # answers that wait to be sent in another order
         self._releases = 0
         self._system_type = ""
         self._address_range = ""
-
-    @property
-    def _behaviour(self) -> Behaviour:
-        return self.account.behaviour if self.account is not None else self.centre.script.behaviour
-
-    @property
-    def _link(self) -> Link:
-        return self._behaviour.link
 
     def _start(self) -> Session:
         script = self.centre.script
@@ -104,14 +98,25 @@ class SmppConnection(Endpoint):
         )
         now = self._loop.time()
         session = Session(config, now)
-        self._server.opened(self)
         if self._calling is not None:
             request = Outbind(self._calling.system_id, str(self._calling.password or ""))
             self._out.append(session.send(request, now)[1])
         return session
 
-    def _end(self) -> None:
-        self._server.closed(self)
+    def _outgoing(self, own: bytes, more: list[bytes]) -> bytes:
+        link = self._link
+        if own and not link.answer_enquire_link:
+            own = _without(own, CommandId.ENQUIRE_LINK | RESPONSE_BIT)
+        if own and not link.answer_unbind:
+            own = _without(own, CommandId.UNBIND | RESPONSE_BIT)
+        return b"".join([*more, own])
+
+    @property
+    def _up(self) -> bool:
+        return self._session.is_bound
+
+    def _probe(self) -> None:
+        self._out.append(self._session.send(EnquireLink(), self._loop.time())[1])
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -134,10 +139,6 @@ class SmppConnection(Endpoint):
             self._count("unexpected_response")
         elif isinstance(event, events.Closed):
             self._on_closed(event)
-
-    def _count(self, what: str) -> None:
-        if self.account is not None:
-            self.account.counts[what] += 1
 
     def _on_closed(self, event: events.Closed) -> None:
         silent = event.reason is events.CloseReason.PEER_UNBOUND and not self._behaviour.link.answer_unbind
@@ -235,9 +236,9 @@ class SmppConnection(Endpoint):
         account = self.account
         if account is None:  # the session lets nobody submit who has not logged in
             raise LocalProtocolError("a submit without an account")
-        self._submits += 1
-        self._open_submits += 1
-        if account.behaviour.link.close_after == self._submits:
+        self.submits += 1
+        self.open_submits += 1
+        if account.behaviour.link.close_after == self.submits:
             self.disconnect("close")
             return
         try:
@@ -276,7 +277,7 @@ class SmppConnection(Endpoint):
 
     def answer(self, submit: Submit, response: Pdu, status: int) -> None:
         """The answer to a submit is due now."""
-        self._open_submits -= 1
+        self.open_submits -= 1
         session, account = self._session, submit.account
         if session.closed:
             submit.answered()
@@ -318,19 +319,9 @@ class SmppConnection(Endpoint):
 
     def unanswered(self, submit: Submit) -> None:
         """There will be no answer to a submit."""
-        self._open_submits -= 1
+        self.open_submits -= 1
         self._count("unanswered")
         submit.answered()
-
-    @property
-    def open_submits(self) -> int:
-        """Submits without an answer so far."""
-        return self._open_submits
-
-    @property
-    def submits(self) -> int:
-        """Submits so far."""
-        return self._submits
 
     # --- account.Link -------------------------------------------------------------------------------------------------
 
@@ -338,10 +329,6 @@ class SmppConnection(Endpoint):
     def takes(self) -> bool:
         state = self._session.state
         return state is State.BOUND_TRX or state is State.BOUND_RX
-
-    @property
-    def room(self) -> int:
-        return self._behaviour.mo.window - self._session.in_flight
 
     @property
     def speaks_tlvs(self) -> bool:
@@ -379,50 +366,21 @@ class SmppConnection(Endpoint):
             return
         self._flush()
 
-    def send_raw(self, data: bytes) -> None:
-        """Octets of the user's own."""
-        self._out.append(data)
-        self._flush_soon()
-
-    def renew(self) -> None:
-        self._chores += 1
-        link, timers = self._behaviour.link, self.centre.link_timers
-        if link.enquire_link is not None:
-            timers.after(link.enquire_link, self._enquire, self._chores, link.enquire_link)
-        for how, limit in (("close", link.idle_close), ("unbind", link.idle_unbind)):
-            if limit is not None:
-                timers.after(limit, self._idle, self._chores, how, limit)
-
-    def _enquire(self, chores: int, interval: float) -> None:
-        if chores == self._chores and self._session.is_bound:
-            self._out.append(self._session.send(EnquireLink(), self._loop.time())[1])
-            self._flush()
-            self.centre.link_timers.after(interval, self._enquire, chores, interval)
-
-    def _idle(self, chores: int, how: str, limit: float) -> None:
-        if chores != self._chores or not self._session.is_bound:
-            return
-        left = self._active_at + limit - self._loop.time()
-        if left <= 0:
-            self.disconnect(how)
-        else:
-            self.centre.link_timers.after(left, self._idle, chores, how, limit)
-
-    def shown(self) -> dict[str, Any]:
-        peer = self._transport.get_extra_info("peername") or ("?", 0)
+    def _more_shown(self) -> dict[str, Any]:
         version = self._session.peer_version
         return {
-            "session": self.number,
-            "protocol": "SMPP",
-            "account": self.account.name if self.account else None,
-            "state": self._session.state.value,
-            "peer": f"{peer[0]}:{peer[1]}",
-            "since": self._since,
             "version": None if version is None else f"0x{version:02X}",
             "system_type": self._system_type,
             "address_range": self._address_range,
-            "submits": self._submits,
-            "unanswered": self._open_submits,
-            "deliveries": self._deliveries,
-            "in_flight": self._session.in_flight,
         }
+
+
+def _without(data: bytes, kind: int) -> bytes:
+    """Whole PDUs, one kind of them left out."""
+    kept = []
+    while data:
+        length, command_id = struct.unpack_from(">II", data)
+        if command_id != kind:
+            kept.append(data[:length])
+        data = data[length:]
+    return b"".join(kept)

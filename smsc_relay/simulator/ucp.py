@@ -12,10 +12,11 @@ from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
 from smsc_relay.simulator.content import ContentError
 from smsc_relay.simulator.deliveries import Delivery, Receipt
+from smsc_relay.simulator.endpoint import Endpoint
 from smsc_relay.simulator.judge import Fate
 from smsc_relay.simulator.phones import Segment
-from smsc_relay.simulator.settings import Behaviour
 from smsc_relay.simulator.ucp_messages import (
+    Stamps,
     Submit,
     describe,
     local,
@@ -26,7 +27,6 @@ from smsc_relay.simulator.ucp_messages import (
     source_of,
     wants,
 )
-from smsc_relay.simulator.wire import Wire
 from smsc_relay.smpp.constants import Status, status_name
 from smsc_relay.ucp import events
 from smsc_relay.ucp.codec import checksum, encode
@@ -47,100 +47,51 @@ from smsc_relay.ucp.operations import (
 from smsc_relay.ucp.session import Role, Session, SessionConfig
 
 if TYPE_CHECKING:
-    from smsc_relay.simulator.ucp_server import UcpServer
+    from smsc_relay.simulator.server import Server
 
 # What a client refuses with these, it wants again; any other refusal is for good.
 _LATER: Final = frozenset({Ec.CHECKSUM, Ec.LOW_NETWORK_STATUS, Ec.NOT_SUCCESSFUL, Ec.SYSTEM_ERROR})
 _STRAY: Final = 99  # a transaction number that few clients are at
 
 
-class UcpConnection(asyncio.Protocol):
+class UcpConnection(Endpoint):
     """A connection, from its making to its end."""
 
-    def __init__(self, centre: Centre, server: UcpServer) -> None:
-        self._loop = asyncio.get_running_loop()
-        self.number = centre.next_session()
-        self.account: Account | None = None
-        self.centre = centre
-        self._server = server
-        self._transport: asyncio.Transport
-        self._wire: Wire
-        script = centre.script
-        self._session = Session(
-            SessionConfig(role=Role.SMSC, response_timeout=script.response_timeout), self._loop.time()
-        )
-        self._extra: list[bytes] = []  # what is to be written beside what the session has to say
-        self._flush_due = False
-        self._over = False  # to be closed as soon as all is written
-        self._deadline: asyncio.TimerHandle | None = None
-        self._chores = 0  # renewed when the script changes; chores of older ones are dropped
-        self._since = centre.wall_ms()
-        self._active_at = self._loop.time()
+    protocol = "UCP"
+    _session: Session
+
+    def __init__(self, centre: Centre, server: Server[UcpConnection], stamps: Stamps) -> None:
+        super().__init__(centre, server)
+        self._stamps = stamps
         self._frames = 0  # written
-        self._submits = self._open_submits = self._deliveries = 0
 
-    @property
-    def _behaviour(self) -> Behaviour:
-        return self.account.behaviour if self.account is not None else self.centre.script.behaviour
-
-    # --- asyncio ------------------------------------------------------------------------------------------------------
+    def _start(self) -> Session:
+        script = self.centre.script
+        self.centre.link_timers.after(script.login_timeout, self._no_login)
+        config = SessionConfig(role=Role.SMSC, response_timeout=script.response_timeout)
+        return Session(config, self._loop.time())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what asyncio promises of TCP
-        self._transport = transport
-        self._wire = Wire(transport)
-        self._server.opened(self)
-        self.centre.link_timers.after(self.centre.script.login_timeout, self._no_login)
+        super().connection_made(transport)
         trusted = self._behaviour.ucp.trusts
         account = self.centre.account(trusted) if trusted else None
         if account is not None:
             self._join(account)
 
     def data_received(self, data: bytes) -> None:
-        now = self._active_at = self._loop.time()
-        self._session.answer_alerts = self._behaviour.link.answer_enquire_link
-        for event in self._session.receive_data(data, now):
-            self._on(event)
-        self._flush()
+        self._session.answer_alerts = self._link.answer_enquire_link
+        super().data_received(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wire.lost()
-        for event in self._session.connection_lost(self._loop.time()):
-            self._on(event)
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._server.closed(self)
+    def _outgoing(self, own: bytes, more: list[bytes]) -> bytes:
+        return self._spoilt(own) + b"".join(more)
 
-    def pause_writing(self) -> None:
-        self._transport.pause_reading()  # who does not read its answers is not heard either
+    @property
+    def _up(self) -> bool:
+        return self.account is not None and not self._session.closed
 
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
-
-    def _tick(self) -> None:
-        self._deadline = None
-        for event in self._session.tick(self._loop.time()):
-            self._on(event)
-        self._flush()
-
-    def _flush(self) -> None:
-        self._flush_due = False
-        data = b"".join((self._session.data_to_send(), *self._extra))
-        self._extra.clear()
-        if data:
-            self._wire.write(self._spoilt(data), self._behaviour.link)
-        if self._over:
-            self._wire.close()
-        deadline = self._session.next_deadline()
-        if deadline is not None and (self._deadline is None or deadline < self._deadline.when()):
-            if self._deadline is not None:
-                self._deadline.cancel()
-            self._deadline = self._loop.call_at(deadline, self._tick)
-
-    def _flush_soon(self) -> None:
-        if not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self._flush)
+    def _probe(self) -> None:
+        assert self.account is not None  # noqa: S101 - `_up`
+        self._session.send(Alert(self.account.name, "0539"), self._loop.time())
 
     def _spoilt(self, data: bytes) -> bytes:
         """Frames as the script wants them."""
@@ -160,7 +111,7 @@ class UcpConnection(asyncio.Protocol):
 
     # --- events -------------------------------------------------------------------------------------------------------
 
-    def _on(self, event: events.Event) -> None:
+    def _on(self, event: events.Event, now: float) -> None:
         account = self.account
         if isinstance(event, events.OperationReceived):
             self._on_operation(event.token, event.operation)
@@ -179,10 +130,6 @@ class UcpConnection(asyncio.Protocol):
                 gone = (*event.lost, *event.unsent)
                 account.returned([context for context in gone if isinstance(context, Delivery)])
                 account.left(self)
-
-    def _count(self, what: str) -> None:
-        if self.account is not None:
-            self.account.counts[what] += 1
 
     def _on_result(self, account: Account, delivery: Delivery, result: Result, *, late: bool) -> None:
         if isinstance(result, Ack):
@@ -255,9 +202,9 @@ class UcpConnection(asyncio.Protocol):
         if account is None:
             self._session.respond(token, Nack(Ec.NOT_ALLOWED, "Not logged in"))
             return
-        self._submits += 1
-        self._open_submits += 1
-        count = self._submits
+        self.submits += 1
+        self.open_submits += 1
+        count = self.submits
         if account.behaviour.link.close_after == count:
             self.disconnect("close")
             return
@@ -266,14 +213,14 @@ class UcpConnection(asyncio.Protocol):
         except ContentError:
             self._answer(token, Nack(Ec.SYNTAX, "Syntax error"), account, count)
             return
-        fate = account.judge(operation.adc, self._open_submits)
+        fate = account.judge(operation.adc, self.open_submits)
         if fate.status is not None:
             account.counts[f"refused.{status_name(fate.status)}"] += 1
             self._decide(token, refusal(fate.status), fate, account, count)
             return
         offset = account.behaviour.receipts.utc_offset
         how = account.behaviour.ucp
-        stamp = self._server.stamps.next(operation.adc, centre.wall_ms(), offset, repeat=how.same_stamps)
+        stamp = self._stamps.next(operation.adc, centre.wall_ms(), offset, repeat=how.same_stamps)
         name = f"{operation.adc}:{stamp}"
         segment: Segment | None = None
         delay = 0.0
@@ -312,7 +259,7 @@ class UcpConnection(asyncio.Protocol):
         """Answer, now or later or not at all."""
         answered = partial(account.answered, segment, fate.rule, delay) if segment is not None else None
         if fate.link is not None or not fate.answer:
-            self._open_submits -= 1
+            self.open_submits -= 1
             if fate.link is not None:
                 self.disconnect(fate.link)
             else:
@@ -331,10 +278,10 @@ class UcpConnection(asyncio.Protocol):
     def _answer(
         self, token: events.Token, result: Result, account: Account, count: int, answered: Any = None
     ) -> None:  # fmt: skip
-        self._open_submits -= 1
+        self.open_submits -= 1
         if not self._session.closed:
             if account.stray():
-                self._extra.append(encode(result_frame(Ack(), _STRAY, Ot.SUBMIT)))
+                self._out.append(encode(result_frame(Ack(), _STRAY, Ot.SUBMIT)))
             self._session.respond(token, result)
             self._flush_soon()
         if answered is not None:
@@ -347,10 +294,6 @@ class UcpConnection(asyncio.Protocol):
     @property
     def takes(self) -> bool:
         return self.account is not None and not self._session.closed
-
-    @property
-    def room(self) -> int:
-        return self._behaviour.mo.window - self._session.in_flight
 
     def deliver(self, delivery: Delivery) -> None:
         account = self.account
@@ -371,56 +314,13 @@ class UcpConnection(asyncio.Protocol):
         self._flush_soon()
 
     def disconnect(self, how: str) -> None:
-        for event in self._session.leave(self._loop.time()):
-            self._on(event)
+        now = self._loop.time()
+        for event in self._session.leave(now):
+            self._on(event, now)
         if how == "reset":
             self._wire.reset()
             return
         self._flush()
-
-    def send_raw(self, data: bytes) -> None:
-        """Octets of the user's own."""
-        self._wire.write(data, self._behaviour.link)
-
-    def renew(self) -> None:
-        self._chores += 1
-        link, timers = self._behaviour.link, self.centre.link_timers
-        if link.enquire_link is not None:
-            timers.after(link.enquire_link, self._alert, self._chores, link.enquire_link)
-        limits = [limit for limit in (link.idle_close, link.idle_unbind) if limit is not None]
-        if limits:
-            timers.after(min(limits), self._idle, self._chores, min(limits))
-
-    def _alert(self, chores: int, interval: float) -> None:
-        account = self.account
-        if chores == self._chores and account is not None and not self._session.closed:
-            self._session.send(Alert(account.name, "0539"), self._loop.time())
-            self._flush()
-            self.centre.link_timers.after(interval, self._alert, chores, interval)
-
-    def _idle(self, chores: int, limit: float) -> None:
-        if chores != self._chores or self._session.closed:
-            return
-        left = self._active_at + limit - self._loop.time()
-        if left <= 0:
-            self.disconnect("close")
-        else:
-            self.centre.link_timers.after(left, self._idle, chores, limit)
-
-    def shown(self) -> dict[str, Any]:
-        peer = self._transport.get_extra_info("peername") or ("?", 0)
-        return {
-            "session": self.number,
-            "protocol": "UCP",
-            "account": self.account.name if self.account else None,
-            "state": self._session.state.value,
-            "peer": f"{peer[0]}:{peer[1]}",
-            "since": self._since,
-            "submits": self._submits,
-            "unanswered": self._open_submits,
-            "deliveries": self._deliveries,
-            "in_flight": self._session.in_flight,
-        }
 
 
 def _same(password: str, pwd: str) -> bool:

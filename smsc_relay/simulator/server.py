@@ -1,22 +1,34 @@
-"""The CIMD2 side of the simulated SMSC: its listening port."""
+"""A listening port of the simulated SMSC, whatever its protocol."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar
 
-from smsc_relay.simulator.centre import Centre
-from smsc_relay.simulator.cimd2 import Cimd2Connection
-
-_BACKLOG = 1024
+BACKLOG: Final = 1024
+GOODBYE: Final = 1.0  # seconds for the clients to answer a logout
 
 
-class Cimd2Server:
-    """All CIMD2 connections."""
+class _Connection(Protocol):
+    @property
+    def number(self) -> int: ...
 
-    def __init__(self, centre: Centre) -> None:
-        self._centre = centre
+    def disconnect(self, how: str) -> None: ...
+
+    def send_raw(self, data: bytes) -> None: ...
+
+
+C = TypeVar("C", bound=_Connection)
+
+
+class Server(Generic[C]):
+    """All connections of one protocol. `make` is given this server, and makes one for a client that has come."""
+
+    def __init__(self, make: Callable[[Server[C]], asyncio.Protocol]) -> None:
+        self._make = make
         self._server: asyncio.Server | None = None
-        self._connections: set[Cimd2Connection] = set()
+        self._connections: set[C] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
@@ -27,30 +39,28 @@ class Cimd2Server:
             OSError: it cannot be had.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: Cimd2Connection(self._centre, self), host, port, backlog=_BACKLOG
-        )  # fmt: skip
+        self._server = await loop.create_server(lambda: self._make(self), host, port, backlog=BACKLOG)
         found: int = self._server.sockets[0].getsockname()[1]
         return found
 
     async def stop(self) -> None:
-        """Close all sessions: an SMSC cannot log out."""
+        """Log all sessions out where the protocol can, wait a moment for the answers, close."""
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections):
-            connection.disconnect("close")
+            connection.disconnect("unbind")
         try:
-            await asyncio.wait_for(self._all_closed.wait(), 1.0)
+            await asyncio.wait_for(self._all_closed.wait(), GOODBYE)
         except TimeoutError:
             for connection in list(self._connections):
                 connection.disconnect("reset")
 
-    def opened(self, connection: Cimd2Connection) -> None:
+    def opened(self, connection: C) -> None:
         """A connection is there."""
         self._connections.add(connection)
         self._all_closed.clear()
 
-    def closed(self, connection: Cimd2Connection) -> None:
+    def closed(self, connection: C) -> None:
         """It is gone."""
         self._connections.discard(connection)
         if not self._connections:
