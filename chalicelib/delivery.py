@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from chalicelib import breaker, platform, queues, registry, telemetry, trace, waypoints
+from chalicelib import breaker, letters, platform, queues, registry, telemetry, trace, waypoints
 from chalicelib.clock import now_ms
 from chalicelib.queues import Received
-from chalicelib.records import DeliveryRecord
+from chalicelib.records import DeliveryRecord, explain
 
 GIVE_UP: Final = 72 * 3_600_000  # ms
 BACKOFF: Final = (2, 5, 15, 30, 60, 120, 300)  # seconds, by receive count; the last for all further ones
@@ -66,7 +66,8 @@ def _group(records: list[Received], context: Any) -> tuple[list[Received], float
         try:
             wait = _one(received, context)
         except Exception as error:
-            telemetry.logger().warning("deliver_again", extra={"error": type(error).__name__})
+            extra = {**_keys(received), "error": telemetry.whereabouts(error)}
+            telemetry.logger().warning("deliver_again", extra=extra)
             wait = _backoff(received)
         if wait is not None:
             return records[index:], wait
@@ -77,19 +78,28 @@ def _backoff(received: Received) -> float:
     return float(BACKOFF[min(received.receive_count, len(BACKOFF)) - 1])
 
 
+def _keys(received: Received) -> dict[str, str]:
+    """What names a record in the log."""
+    try:
+        record = DeliveryRecord.from_body(received.body)
+    except ValidationError:
+        return {"queue": received.queue}
+    return {"message_id": record.subject, "channel": record.channel, "platform": record.platform}
+
+
 def _one(received: Received, context: Any) -> float | None:
     """Deliver one record: None when it is done with, else the seconds until it is to be given again."""
     try:
         record = DeliveryRecord.from_body(received.body)
         target = registry.platform(record.platform)
     except (ValidationError, registry.UnknownPlatform) as error:
-        queues.bury(
-            received.queue, received.body, received.group, f"cannot be delivered: {type(error).__name__}: {error}"
-        )
+        why = explain(error) if isinstance(error, ValidationError) else f"unknown platform: {error}"
+        letters.bury(received.queue, received.body, received.group, f"cannot be delivered: {why}")
         return None
     now = now_ms()
     if now - (record.first_seen or received.sent_at) > GIVE_UP:
-        queues.bury(received.queue, received.body, received.group, "the platform has not taken it for 72 hours")
+        reason = "the platform has not taken it for 72 hours"
+        letters.bury(received.queue, received.body, received.group, reason, **_keys(received))
         trace.hop(record.subject, "buried", channel=record.channel, reason="72 hours")
         return None
     if context.get_remaining_time_in_millis() / 1000 < SPARE:

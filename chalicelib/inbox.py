@@ -15,11 +15,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chalicelib import aws
-from chalicelib.ledger import DAY
+from chalicelib import ledger_table
+from chalicelib.ledger_table import DAY
 from chalicelib.queues import digest
 from chalicelib.records import MoEvent
-from chalicelib.settings import settings
 
 REDELIVERY: Final = 60_000  # ms after a session's begin in which an SMSC sends again what was not acknowledged
 WINDOW: Final = 4_000  # ms: how soon the same content without id and time counts as the same message
@@ -56,7 +55,9 @@ def is_repeat(event: MoEvent) -> bool:
         stamp = str(message.received_at or "")
         name = digest("content", message.sender, message.text, *message.attachments, stamp, part)
     pk = f"mo#{message.channel or event.aggregator}#{name}"
-    first = _first(pk, event)
+    if ledger_table.put_new(_item(pk, event)):
+        return False
+    first = ledger_table.get(pk)
     if first is None:
         return False
     if first["ev"]["S"] == event.event_id:
@@ -66,44 +67,22 @@ def is_repeat(event: MoEvent) -> bool:
         return True
     if session:
         redelivered = first["se"]["S"] != session and since >= at and event.at - since < REDELIVERY
-        _remember(pk, event, swallowed=redelivered)
+        ledger_table.put({**_item(pk, event), **({"sw": {"BOOL": True}} if redelivered else {})})
         return redelivered
     if message.received_at or abs(event.at - at) < WINDOW:
         return True
-    _remember(pk, event)
+    ledger_table.put(_item(pk, event))
     return False
 
 
-def _first(pk: str, event: MoEvent) -> dict[str, Any] | None:
-    """The first event filed under `pk`, None when this one is it now."""
-    try:
-        _remember(pk, event, only_if_new=True)
-    except Exception as error:
-        if aws.error_code(error) != "ConditionalCheckFailedException":
-            raise
-        item: dict[str, Any] | None = (
-            aws.dynamodb()
-            .get_item(TableName=settings().table("ledger"), Key={"pk": {"S": pk}}, ConsistentRead=True)
-            .get("Item")
-        )
-        return item
-    return None
-
-
-def _remember(pk: str, event: MoEvent, *, only_if_new: bool = False, swallowed: bool = False) -> None:
-    item: dict[str, Any] = {
+def _item(pk: str, event: MoEvent) -> dict[str, Any]:
+    return {
         "pk": {"S": pk},
         "ev": {"S": event.event_id},
         "se": {"S": event.session or "-"},
         "at": {"N": str(event.at)},
         "ttl": {"N": str(event.at // 1000 + REMEMBER)},
     }
-    if swallowed:
-        item["sw"] = {"BOOL": True}
-    request: dict[str, Any] = {"TableName": settings().table("ledger"), "Item": item}
-    if only_if_new:
-        request["ConditionExpression"] = "attribute_not_exists(pk)"
-    aws.dynamodb().put_item(**request)
 
 
 def join_name(event: MoEvent) -> str:
@@ -119,28 +98,14 @@ def add_piece(name: str, event: MoEvent) -> Joined:
     """File one part, unless its place is taken or the message has been handed on. Repeatable."""
     piece = event.piece
     assert piece is not None  # noqa: S101 - only parts are joined
-    table, base = settings().table("ledger"), _base(name, event)
-    try:
-        aws.dynamodb().put_item(TableName=table, Item=base, ConditionExpression="attribute_not_exists(pk)")
-    except Exception as error:
-        if aws.error_code(error) != "ConditionalCheckFailedException":
-            raise
-    try:
-        attributes = aws.dynamodb().update_item(
-            TableName=table,
-            Key={"pk": {"S": f"join#{name}"}},
-            UpdateExpression="SET q.#n = if_not_exists(q.#n, :body)",
-            ConditionExpression="attribute_not_exists(done)",
-            ExpressionAttributeNames={"#n": str(piece.sequence)},
-            ExpressionAttributeValues={":body": {"S": event.to_body()}},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-    except Exception as error:
-        found = pieces_of(name) if aws.error_code(error) == "ConditionalCheckFailedException" else None
-        if found is None:
-            raise
-        return found
-    return _joined(attributes)
+    number, body = {"#n": str(piece.sequence)}, {":body": {"S": event.to_body()}}
+    change, condition = "SET q.#n = if_not_exists(q.#n, :body)", "attribute_not_exists(done)"
+    ledger_table.put_new(_base(name, event))
+    filed = ledger_table.attempt(
+        lambda: ledger_table.update(f"join#{name}", change, body, condition=condition, names=number)
+    )
+    found = _joined(filed) if filed is not None else pieces_of(name)
+    return found or add_piece(name, event)  # expired in between
 
 
 def holder_of(event: MoEvent, joined: Joined) -> MoEvent | None:
@@ -158,7 +123,7 @@ def is_copy(event: MoEvent, holder: MoEvent | None) -> bool:
 
 def start_anew(name: str, event: MoEvent) -> Joined:
     """The reference is used again, or the part is late: it is the first of the next message under this name."""
-    aws.dynamodb().put_item(TableName=settings().table("ledger"), Item=_base(name, event))
+    ledger_table.put(_base(name, event))
     return add_piece(name, event)
 
 
@@ -175,22 +140,13 @@ def _base(name: str, event: MoEvent) -> dict[str, Any]:
 
 def pieces_of(name: str) -> Joined | None:
     """What has come of a multipart MO, None when nothing is known of it."""
-    item = (
-        aws.dynamodb()
-        .get_item(TableName=settings().table("ledger"), Key={"pk": {"S": f"join#{name}"}}, ConsistentRead=True)
-        .get("Item")
-    )
+    item = ledger_table.get(f"join#{name}")
     return _joined(item) if item else None
 
 
 def mark_joined(name: str) -> None:
     """The message has been handed on."""
-    aws.dynamodb().update_item(
-        TableName=settings().table("ledger"),
-        Key={"pk": {"S": f"join#{name}"}},
-        UpdateExpression="SET done = :yes",
-        ExpressionAttributeValues={":yes": {"BOOL": True}},
-    )
+    ledger_table.update(f"join#{name}", "SET done = :yes", {":yes": {"BOOL": True}}, answer="NONE")
 
 
 def _joined(item: dict[str, Any]) -> Joined:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import ledger, queues, telemetry
+from chalicelib import pauses, queues, telemetry
 from chalicelib.attempts import Standing
 from chalicelib.clock import now_ms
 from chalicelib.outcomes import ChannelDown, Permanent
@@ -83,7 +83,7 @@ class Invocation:
         """When the lane of `aggregator` was paused (ms), 0 when it is not. The ledger is asked once a run."""
         with self._lock:
             if aggregator not in self._pauses:
-                pause = ledger.lane_pause(aggregator)
+                pause = pauses.lane_pause(aggregator)
                 self._pauses[aggregator] = pause.since if pause else 0
             return self._pauses[aggregator]
 
@@ -93,12 +93,12 @@ class Invocation:
             if aggregator in self._probes:
                 return False
             self._probes.add(aggregator)
-        return ledger.claim_probe(aggregator, now_ms())
+        return pauses.claim_probe(aggregator, now_ms())
 
     def pause(self, aggregator: str, down: ChannelDown) -> int:
         """The account is in trouble: from now on it gets a probe a minute. Returns since when it is paused (ms)."""
         now = now_ms()
-        ledger.pause_lane(aggregator, down.reason, now)
+        pauses.pause_lane(aggregator, down.reason, now)
         telemetry.logger().error("channel_down", extra={"aggregator": aggregator, "reason": down.reason})
         telemetry.count("channel_down", aggregator)
         with self._lock:
@@ -112,5 +112,5 @@ class Invocation:
             if not self._pauses.get(aggregator):
                 return
             self._pauses[aggregator] = 0
-        ledger.resume_lane(aggregator)
+        pauses.resume_lane(aggregator)
         telemetry.logger().warning("channel_up", extra={"aggregator": aggregator})

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chalicelib import queues
+from chalicelib import letters, queues
 from chalicelib.clock import now_ms
 from chalicelib.queues import Entry, Received, RefusedBySqs
-from chalicelib.records import LaterRecord
+from chalicelib.records import LaterRecord, explain
 
 
 def put(record: LaterRecord, now: int) -> None:
@@ -34,7 +34,7 @@ def later(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:
             record = LaterRecord.from_body(received.body)
         except ValidationError as error:
-            if not _buried(received.queue, received.body, "", f"not a record of later: {complaint(error)}"):
+            if not _buried(received.queue, received.body, "", f"not a record of later: {explain(error)}"):
                 again.append(received)
             continue
         due = record.not_before <= now
@@ -55,7 +55,7 @@ def later(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _buried(queue: str, body: str, group: str, reason: str) -> bool:
     """False when SQS did not take it: the rest of the batch must still be answered for."""
     try:
-        queues.bury(queue, body, group, reason)
+        letters.bury(queue, body, group, reason)
     except Exception:
         return False
     return True
@@ -69,9 +69,3 @@ def _back(record: LaterRecord) -> Entry:
 
 def _on(record: LaterRecord, now: int) -> Entry:
     return queues.later_entry(record.model_copy(update={"round": record.round + 1}), now)
-
-
-def complaint(error: ValidationError) -> str:
-    """The first thing wrong with a record, without the value it is about."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    return f"{'.'.join(str(step) for step in found['loc']) or 'body'}: {found['msg']}"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import random
 import time
-import traceback
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib import attempts, ledger, pacing, queues, telemetry, trace, transport, waypoints
+from chalicelib import attempts, ledger, letters, pacing, queues, telemetry, trace, transport, waypoints
 from chalicelib.attempts import Wait
 from chalicelib.clock import now_ms
 from chalicelib.jobs import Invocation, Job
@@ -192,7 +191,9 @@ class Offer:
         except NotAccepted as ended:
             return ended
         except Exception as error:
-            telemetry.logger().error("channel_type_failed", extra={**self.job.keys(), "error": whereabouts(error)})
+            telemetry.logger().error(
+                "channel_type_failed", extra={**self.job.keys(), "error": telemetry.whereabouts(error)}
+            )
             kind = InDoubt if len(self.http.exchanges) > before else Temporary
             return kind(f"internal error: {type(error).__name__}")
 
@@ -268,7 +269,8 @@ class Offer:
         if policy == "ask":
             # The claim stays as it is, so that the ledger goes on saying that this part is in doubt.
             received = self.job.received
-            queues.bury(received.queue, received.body, received.group, f"in doubt, and the channel says ask: {why}")
+            reason = f"in doubt, and the channel says ask: {why}"
+            letters.bury(received.queue, received.body, received.group, reason, **self.job.keys())
             self._hop("buried", part.index)
             return None
         return self._failed_for_now(part, InDoubt(why))
@@ -311,7 +313,7 @@ class Offer:
         for event, problem in zip(events, problems, strict=True):
             if isinstance(problem, RefusedBySqs):
                 entry = queues.event_entry(event)
-                queues.bury(queues.EVENTS, entry.body, entry.group, str(problem))
+                letters.bury(queues.EVENTS, entry.body, entry.group, str(problem))
             elif problem is not None:
                 telemetry.logger().error("events.fifo did not take an outcome", extra=self.job.keys())
                 return self._look_again()
@@ -359,10 +361,3 @@ _HOPS: Final[dict[type[Any], str]] = {
 
 def _spread() -> float:
     return random.random()  # noqa: S311 - spreads load, no secret
-
-
-def whereabouts(error: BaseException) -> str:
-    """Kind and place of an error, without its text: that may hold a number, a message or a URL with a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + at

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import channels, inbox, ledger, queues, registry, rendezvous, telemetry, trace, waypoints
+from chalicelib import channels, inbox, ledger, letters, queues, registry, rendezvous, telemetry, trace, waypoints
 from chalicelib.clock import iso, now_ms
-from chalicelib.ledger import MessageState, PartState
+from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Incoming, Status
 from chalicelib.queues import Received, RefusedBySqs
 from chalicelib.records import (
@@ -29,6 +29,7 @@ from chalicelib.records import (
     Outcome,
     Piece,
     ReceiptEvent,
+    explain,
     status_fields,
 )
 from chalicelib.registry import Channel
@@ -60,18 +61,39 @@ def _group(records: list[Received]) -> list[Received]:
             _one(received)
         except Exception as error:
             rest = records[index:]
-            telemetry.logger().warning("record_again", extra={"error": type(error).__name__, "records": len(rest)})
+            extra = {**_keys(received), "error": telemetry.whereabouts(error), "records": len(rest)}
+            telemetry.logger().warning("record_again", extra=extra)
             if isinstance(error, Unready):
                 queues.hold(rest, LOOK_AGAIN)
             return rest
     return []
 
 
+def _keys(received: Received) -> dict[str, str]:
+    """What names a record in the log."""
+    try:
+        event = EventRecord.from_body(received.body).event
+    except ValidationError:
+        return {"queue": received.queue}
+    if isinstance(event, Outcome):
+        return {"message_id": event.key.id, "channel": event.key.channel, "aggregator": event.aggregator}
+    if isinstance(event, ReceiptEvent):
+        update = event.update
+        return {
+            "message_id": update.id or update.external_id,
+            "channel": update.channel,
+            "aggregator": event.aggregator,
+        }
+    if isinstance(event, MoEvent):
+        return {"message_id": event.event_id, "channel": event.message.channel, "aggregator": event.aggregator}
+    return {"message_id": event.join if isinstance(event, JoinTimeout) else event.event_id}
+
+
 def _one(received: Received) -> None:
     try:
         event = EventRecord.from_body(received.body).event
     except ValidationError as error:
-        queues.bury(received.queue, received.body, received.group, f"not an event: {error.error_count()} errors")
+        letters.bury(received.queue, received.body, received.group, f"not an event: {explain(error)}")
         return
     try:
         if isinstance(event, Outcome):
@@ -87,7 +109,9 @@ def _one(received: Received) -> None:
     except (registry.UnknownChannel, registry.UnknownAggregator, registry.UnknownPlatform) as error:
         if now_ms() - received.sent_at < UNKNOWN_FOR:
             raise Unready(str(error)) from error
-        queues.bury(received.queue, received.body, received.group, f"unknown channel for an hour: {error}")
+        missing = type(error).__name__.removeprefix("Unknown").lower()
+        reason = f"unknown {missing} for an hour: {error}"
+        letters.bury(received.queue, received.body, received.group, reason, **_keys(received))
 
 
 # --- outcomes and receipts ------------------------------------------------------------------------------------------
@@ -102,6 +126,8 @@ def _outcome(outcome: Outcome) -> None:
     else:
         state = ledger.conclude_unclaimed(key, outcome.part, outcome.total, _concluded(outcome), now)
         telemetry.count("sent" if outcome.accepted else "failed", outcome.aggregator)
+        if outcome.accepted and state is not None:
+            telemetry.latency(outcome.aggregator, (outcome.at or now) - state.opened_at)
     name = "outcome" if outcome.accepted else "failed"
     trace.hop(
         key.id,
@@ -336,4 +362,4 @@ def _put(queue: str, entry: queues.Entry) -> None:
     try:
         queues.send(queue, entry)
     except RefusedBySqs as error:
-        queues.bury(queue, entry.body, entry.group, str(error))
+        letters.bury(queue, entry.body, entry.group, str(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.messages import Incoming, OptOut, Outgoing, Status, StatusUpdate
 
@@ -172,3 +172,12 @@ def status_fields(status: Status, message_id: str) -> tuple[DeliveryKind, dict[s
     }
     kind = kinds.get(status)
     return (kind, {"id": message_id}) if kind else None
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error as one line that names each field and what is wrong with it, never its value."""
+    found = []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        where = ".".join(str(step) for step in item["loc"]) or "body"
+        found.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+    return "; ".join(found)

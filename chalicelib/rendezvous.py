@@ -11,12 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chalicelib import aws
-from chalicelib.ledger import DAY, KEEP, parked_items
+from chalicelib import ledger_table
+from chalicelib.ledger_table import DAY, KEEP, parked_items
 from chalicelib.phones import digits_match
 from chalicelib.queues import digest
 from chalicelib.records import MessageKey, ReceiptEvent
-from chalicelib.settings import settings
 
 PARKED: Final = 7 * DAY  # seconds a receipt waits for its submit
 
@@ -101,26 +100,16 @@ def _fits(told: str, submitted: str) -> bool:
     return not told or not submitted or digits_match(told, submitted)
 
 
-def _pk(aggregator: str, external_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"ext#{aggregator}#{digest(external_id)}"}}
+def _pk(aggregator: str, external_id: str) -> str:
+    return f"ext#{aggregator}#{digest(external_id)}"
 
 
 def _item(aggregator: str, external_id: str) -> dict[str, Any]:
-    answer = aws.dynamodb().get_item(
-        TableName=settings().table("ledger"), Key=_pk(aggregator, external_id), ConsistentRead=True
-    )
-    found: dict[str, Any] = answer.get("Item") or {}
-    return found
+    return ledger_table.get(_pk(aggregator, external_id)) or {}
 
 
 def _update(aggregator: str, external_id: str, change: str, values: dict[str, Any]) -> None:
-    aws.dynamodb().update_item(
-        TableName=settings().table("ledger"),
-        Key=_pk(aggregator, external_id),
-        UpdateExpression=change,
-        ExpressionAttributeNames={"#t": "ttl"},
-        ExpressionAttributeValues=values,
-    )
+    ledger_table.update(_pk(aggregator, external_id), change, values, names={"#t": "ttl"}, answer="NONE")
 
 
 def _texts(item: dict[str, Any], name: str) -> list[str]:

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import ledger, queues, registry, telemetry, trace, waypoints
+from chalicelib import ledger, letters, queues, registry, telemetry, trace, waypoints
 from chalicelib.clock import now_ms, to_ms
 from chalicelib.messages import Outgoing, Status
 from chalicelib.queues import Entry, Received, RefusedBySqs
-from chalicelib.records import DeliveryRecord, LaneRecord, MessageKey, status_fields
+from chalicelib.records import DeliveryRecord, LaneRecord, MessageKey, explain, status_fields
 from chalicelib.registry import Aggregator, Channel
 
 MAX_AGE: Final = 86_400  # seconds a reply may wait to be sent
@@ -30,15 +30,6 @@ UNKNOWN_FOR: Final = 3_600_000  # ms: how long a record waits for its channel to
 LOOK_AGAIN: Final = 30  # seconds between the looks for it
 TRY_AGAIN: Final = 10  # seconds until a record is given again that AWS's trouble has stopped
 _THREADS: Final = 10  # a batch's records; each waits for DynamoDB
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error as one line that names each field and what is wrong with it, never its value."""
-    found = []
-    for item in error.errors(include_input=False, include_url=False):
-        where = ".".join(str(step) for step in item["loc"]) or "body"
-        found.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
-    return "; ".join(found)
 
 
 # --- one message ----------------------------------------------------------------------------------------------------
@@ -261,9 +252,8 @@ def _begin(received: Received) -> _Step:
 
 
 def _bury(received: Received, reason: str, message: Outgoing | None = None) -> _Verdict:
-    queues.bury(received.queue, received.body, received.group, reason)
-    telemetry.logger().error("buried", extra={"queue": received.queue, "reason": reason})
-    telemetry.count("buried", received.queue)
+    keys = {"message_id": message.key, "channel": str(message.channel)} if message else {}
+    letters.bury(received.queue, received.body, received.group, reason, **keys)
     if message:
         trace.hop(message.key, "buried", channel=str(message.channel), queue=received.queue, reason=reason)
     return _Verdict.DONE

@@ -19,6 +19,7 @@ from chalicelib.channels.request import BadRequest, Request
 from chalicelib.clock import now_ms
 from chalicelib.messages import Outgoing
 from chalicelib.queues import RefusedBySqs
+from chalicelib.records import explain
 from chalicelib.webhooks import Answer, error, not_taken, request_from
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def handle(event: Mapping[str, Any], ref: str) -> Answer:
     except BadRequest as bad:
         return error(400, "; ".join((bad.reason, *bad.fields)))
     except ValidationError as bad:
-        return error(400, routing.explain(bad))
+        return error(400, explain(bad))
     except RefusedBySqs as bad:
         return error(400, f"text: {bad}")
     except Exception as failure:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import attempts, later, pacing, queues, telemetry, trace
+from chalicelib import attempts, later, letters, pacing, queues, telemetry, trace
 from chalicelib.attempts import Aside, Hold, Wait
 from chalicelib.clock import now_ms
 from chalicelib.jobs import Invocation, Job, standing
-from chalicelib.offering import EXPIRED, Offer, whereabouts
+from chalicelib.offering import EXPIRED, Offer
 from chalicelib.outcomes import Permanent
 from chalicelib.pacing import Turn, Want
 from chalicelib.queues import Received
-from chalicelib.records import LaneRecord, LaterRecord
+from chalicelib.records import LaneRecord, LaterRecord, explain
 from chalicelib.settings import settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Batch:
         try:
             record = LaneRecord.from_body(received.body)
         except ValidationError as error:
-            return _bury(received, f"not a record of a lane: {later.complaint(error)}")
+            return _bury(received, f"not a record of a lane: {explain(error)}")
         try:
             return self._job(received, record)
         except Exception as error:
@@ -219,17 +219,16 @@ def _setback(received: Received, record: LaneRecord) -> Wait:
 def _bury(received: Received, reason: str) -> Waiting | None:
     """To the lane's DLQ, for a human; where SQS does not take it the record is given again."""
     try:
-        queues.bury(received.queue, received.body, received.group, reason)
+        letters.bury(received.queue, received.body, received.group, reason)
     except Exception as error:
         _log_setback(error, None)
         return Waiting(None, Hold(SETBACK))
-    telemetry.logger().error("buried", extra={"queue": received.queue, "reason": reason})
     return None
 
 
 def _log_setback(error: Exception, record: LaneRecord | None) -> None:
     keys = {"message_id": record.key.id, "channel": record.key.channel} if record else {}
-    telemetry.logger().error("setback", extra={**keys, "error": whereabouts(error)})
+    telemetry.logger().error("setback", extra={**keys, "error": telemetry.whereabouts(error)})
 
 
 def _spread() -> float:

@@ -38,6 +38,13 @@ def where(trace: TracebackType | None) -> str:
     return " > ".join(f"{os.path.basename(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames)
 
 
+def whereabouts(error: BaseException) -> str:
+    """Kind and place of an error, without its text: that may hold a number, a message or a URL with a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" at {os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    return type(error).__name__ + at
+
+
 def _emit(name: str, unit: str, value: float, subject: str) -> None:
     from aws_lambda_powertools.metrics import MetricUnit, single_metric
 

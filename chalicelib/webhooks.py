@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
-from chalicelib import channels, queues, registry, telemetry, trace
+from chalicelib import channels, letters, queues, registry, telemetry, trace
 from chalicelib.channels import request as replies
 from chalicelib.channels.request import MAX_BODY, IncomingPiece, MethodNotAllowed, NoRoute, Reply, Request
 from chalicelib.clock import now_ms
@@ -192,7 +192,7 @@ def _queue(entries: list[queues.Entry]) -> bool:
             telemetry.logger().error("events_not_queued", extra={"error": type(failed[0]).__name__})
             return False
         for entry, problem in refused:
-            queues.bury(queues.EVENTS, entry.body, entry.group, str(problem))
+            letters.bury(queues.EVENTS, entry.body, entry.group, str(problem))
     except Exception as failure:
         telemetry.logger().error("events_not_queued", extra={"error": type(failure).__name__})
         return False

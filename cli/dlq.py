@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 # What the reason says -> what to do. The first that fits.
 HINTS: Final = (
     ("is disabled", "enable the channel, then redrive"),
+    ("unknown platform", "apply a file with the platform, then redrive"),
     ("unknown aggregator", "apply the aggregator's file, then redrive"),
     ("unknown", "add the channel, then redrive"),
     ("in doubt", "ask the aggregator whether it has it; redrive sends it again"),
     ("has not taken it", "see `jangada why ID` for its answers; redrive when it is well"),
-    ("UnknownPlatform", "apply a file with the platform, then redrive"),
     ("SQS refuses", "too long for SQS: have it sent shorter"),
     ("invalid record", "the sender's JSON is wrong: mend it there"),
     ("not a", "not ours: find out who writes to the queue"),

@@ -89,17 +89,17 @@ def oldest(names: Sequence[str], now: int) -> dict[str, int]:
 
 def listing(options: argparse.Namespace) -> None:
     """List lanes, or all queues."""
-    from chalicelib import ledger, queues
+    from chalicelib import pauses, queues
     from chalicelib.clock import now_ms
 
     owners = lanes()
     names = every_queue() if options.all else list(owners)
-    pauses = {pause.aggregator: pause for pause in ledger.lanes_paused()}
+    stopped = {pause.aggregator: pause for pause in pauses.lanes_paused()}
     ages = oldest(names, now_ms())
     rows: list[dict[str, Any]] = []
     for name in names:
         found = queues.depth(name)
-        paused = [pauses[owner] for owner in owners.get(name, ()) if owner in pauses]
+        paused = [stopped[owner] for owner in owners.get(name, ()) if owner in stopped]
         rows.append(
             {
                 "queue": name,
@@ -132,11 +132,11 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def resume(options: argparse.Namespace) -> None:
     """Lift a pause."""
-    from chalicelib import ledger
+    from chalicelib import pauses
 
-    pause = ledger.lane_pause(options.aggregator)
+    pause = pauses.lane_pause(options.aggregator)
     if pause is None:
-        paused = ", ".join(one.aggregator for one in ledger.lanes_paused()) or "none"
+        paused = ", ".join(one.aggregator for one in pauses.lanes_paused()) or "none"
         raise Problem(f"{options.aggregator} is not paused; paused: {paused}")
-    ledger.resume_lane(options.aggregator)
+    pauses.resume_lane(options.aggregator)
     print(f"{options.aggregator} goes on; it was paused since {moment(pause.since)}: {pause.reason}")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from chalicelib import ledger, queues, registry, trace
+from chalicelib.ledger_items import MessageState
 from chalicelib.messages import Status
 from chalicelib.queues import Entry, Received, RefusedBySqs
 from chalicelib.records import DeliveryRecord, EventRecord, LaneRecord, LaterRecord
@@ -165,7 +166,7 @@ def _lane(record: LaneRecord, received: Received, now: int, *, renew: bool) -> t
     return queues.lane_queue(lane), queues.lane_entry(made, copy=f"redrive {received.message_id}")
 
 
-def _ended(state: ledger.MessageState, now: int) -> bool:
+def _ended(state: MessageState, now: int) -> bool:
     """Failed, or in doubt: the same generation would not be sent again.
 
     Raises:

@@ -8,8 +8,9 @@ from typing import Any
 
 from chalicelib import attempts, queues
 from chalicelib.attempts import Aside, Hold, Standing
-from chalicelib.ledger import MessageState, PartState, Pause
+from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Status
+from chalicelib.pauses import Pause
 
 Hop = Mapping[str, Any]
 

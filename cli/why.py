@@ -10,7 +10,7 @@ from cli import output
 from cli.output import Problem, clock, moment, span
 
 if TYPE_CHECKING:
-    from chalicelib.ledger import MessageState
+    from chalicelib.ledger_items import MessageState
     from cli.whereabouts import Hop, Place
 
 _SILENT = frozenset({"at", "hop", "channel", "exchanges", "until", "cut", "text", "part", "total", "generation"})
@@ -90,7 +90,7 @@ def _stories(message_id: str, channel: str = "") -> list[dict[str, Any]]:
 
 def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
     """The story of an MT."""
-    from chalicelib import ledger, registry, trace
+    from chalicelib import pauses, registry, trace
     from chalicelib.clock import now_ms
     from cli import whereabouts
 
@@ -102,7 +102,7 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
         target = registry.channel(key.channel).platform
     except registry.UnknownChannel:
         target = ""
-    pause = ledger.lane_pause(state.aggregator) if state.aggregator else None
+    pause = pauses.lane_pause(state.aggregator) if state.aggregator else None
     queued = whereabouts.last(hops, "queued", "redriven") or {}
     return {
         "kind": "outgoing",

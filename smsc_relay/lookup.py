@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from chalicelib import ledger, registry, telemetry
 from chalicelib.channels.config import ConfigError
-from chalicelib.ledger import MessageState, PartState
+from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Status
 from chalicelib.records import MessageKey
 from smsc_relay.accounts import Sender

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import clock, ledger
-from chalicelib.ledger import Claim, LostClaim, Opened, PartState
+from chalicelib import clock, ledger, pauses
+from chalicelib.ledger import Claim, LostClaim, Opened
+from chalicelib.ledger_items import PartState
 from chalicelib.messages import Status
 from chalicelib.records import MessageKey
 from chalicelib.settings import settings
@@ -296,9 +297,9 @@ def test_many_parts_at_once_all_count() -> None:
 
 
 def test_of_many_probes_one_goes() -> None:
-    ledger.pause_lane("fast", "no balance", NOW)
-    due = NOW + ledger.PROBE_EVERY
-    assert sorted(at_once(*[lambda: ledger.claim_probe("fast", due)] * THREADS)) == [False] * (THREADS - 1) + [True]
+    pauses.pause_lane("fast", "no balance", NOW)
+    due = NOW + pauses.PROBE_EVERY
+    assert sorted(at_once(*[lambda: pauses.claim_probe("fast", due)] * THREADS)) == [False] * (THREADS - 1) + [True]
 
 
 # --- ranks ----------------------------------------------------------------------------------------------------------
@@ -406,24 +407,24 @@ def test_an_outcome_of_a_message_that_the_ledger_has_forgotten_is_kept() -> None
 
 
 def test_a_pause_keeps_its_beginning_and_takes_the_newest_reason() -> None:
-    assert ledger.lane_pause("fast") is None
-    ledger.pause_lane("fast", "no balance", NOW)
-    ledger.pause_lane("fast", "wrong password", NOW + 10)
-    expected = ledger.Pause("fast", "wrong password", NOW, NOW + 10 + ledger.PROBE_EVERY)
-    assert ledger.lane_pause("fast") == expected
-    ledger.pause_lane("slow", "no balance", NOW + 20)
-    assert [(pause.aggregator, pause.reason) for pause in ledger.lanes_paused()] == [
+    assert pauses.lane_pause("fast") is None
+    pauses.pause_lane("fast", "no balance", NOW)
+    pauses.pause_lane("fast", "wrong password", NOW + 10)
+    expected = pauses.Pause("fast", "wrong password", NOW, NOW + 10 + pauses.PROBE_EVERY)
+    assert pauses.lane_pause("fast") == expected
+    pauses.pause_lane("slow", "no balance", NOW + 20)
+    assert [(pause.aggregator, pause.reason) for pause in pauses.lanes_paused()] == [
         ("fast", "wrong password"), ("slow", "no balance"),
     ]  # fmt: skip
-    ledger.resume_lane("fast")
-    assert ledger.lane_pause("fast") is None
-    assert [pause.aggregator for pause in ledger.lanes_paused()] == ["slow"]
+    pauses.resume_lane("fast")
+    assert pauses.lane_pause("fast") is None
+    assert [pause.aggregator for pause in pauses.lanes_paused()] == ["slow"]
 
 
 def test_a_probe_goes_when_it_is_due_and_the_next_a_minute_later() -> None:
-    assert not ledger.claim_probe("fast", NOW)  # nothing is paused
-    ledger.pause_lane("fast", "no balance", NOW)
-    due = NOW + ledger.PROBE_EVERY
-    assert [ledger.claim_probe("fast", at) for at in (due - 1, due, due, due + ledger.PROBE_EVERY)] == [
+    assert not pauses.claim_probe("fast", NOW)  # nothing is paused
+    pauses.pause_lane("fast", "no balance", NOW)
+    due = NOW + pauses.PROBE_EVERY
+    assert [pauses.claim_probe("fast", at) for at in (due - 1, due, due, due + pauses.PROBE_EVERY)] == [
         False, True, False, True,
     ]  # fmt: skip

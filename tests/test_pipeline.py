@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 import app
-from chalicelib import ledger, queues, registry_store, rendezvous, trace, waypoints
+from chalicelib import ledger, pauses, queues, registry_store, rendezvous, trace, waypoints
 from chalicelib.messages import Status
 from tests.support import CHANNEL, Aws, Context
 from tests.web import Asked, Site, serve
@@ -354,7 +354,7 @@ def test_an_account_in_trouble_pauses_its_lane_and_fails_nothing(gateway: Aws, a
         outbound(gateway, number, to=f"+25078800000{number}")
     gateway.drain(queues.OUTBOUND, app.route)
     gateway.run(LANE, app.send)
-    (pause,) = ledger.lanes_paused()
+    (pause,) = pauses.lanes_paused()
     assert (pause.aggregator, pause.reason) == ("fast", "the aggregator wants payment")
     assert gateway.depth(queues.EVENTS) == 0
     for number in range(3):

@@ -275,7 +275,7 @@ def test_what_stays_unknown_for_an_hour_is_for_a_human(
     assert gateway.run(queues.EVENTS, recording.record) == []
     (dead,) = gateway.receive("events-dlq.fifo")["Records"]
     assert dead["body"] == queues.event_entry(event).body
-    assert dead["messageAttributes"]["reason"]["StringValue"].startswith("unknown channel for an hour: no ")
+    assert dead["messageAttributes"]["reason"]["StringValue"].startswith(f"unknown {missing} for an hour: no ")
 
 
 def mo_of_a_name() -> Event:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import ledger, pacing, queues, registry, registry_store
+from chalicelib import pacing, pauses, queues, registry, registry_store
 from chalicelib.settings import settings
 from tests.lane import DAY, Lane, asked, logged
 from tests.lane import lane as lane
@@ -200,7 +200,7 @@ def test_an_account_in_trouble_gets_a_probe_a_minute_until_it_is_well(lane: Lane
     lane.bring_back()  # five minutes later: a probe is due
     lane.run()
     assert len(site.asked) == 3
-    assert ledger.lanes_paused() == []
+    assert pauses.lanes_paused() == []
     lane.give_again()  # the other one waits in the lane, or aside where it looked before the probe was answered
     if lane.aside():
         lane.bring_back()
@@ -216,7 +216,7 @@ def test_a_refused_message_is_a_sign_of_life(lane: Lane, site: Site) -> None:
     site.answer = lambda asked: says("permanent")
     lane.give_again()
     assert lane.run() == []
-    assert ledger.lanes_paused() == []
+    assert pauses.lanes_paused() == []
     assert lane.outcomes() == [("1", 0, False, "as told")]
 
 
@@ -262,7 +262,7 @@ def test_rotated_credentials_are_read_again_and_used_at_once(
     lane.put(1, A)
     assert lane.run() == []
     assert [request.form["key"] for request in site.asked] == ["k-first", "k-second"]
-    assert ledger.lanes_paused() == []
+    assert pauses.lanes_paused() == []
 
 
 def test_the_same_credentials_are_not_offered_twice(lane: Lane, site: Site) -> None:
@@ -270,7 +270,7 @@ def test_the_same_credentials_are_not_offered_twice(lane: Lane, site: Site) -> N
     lane.put(1, A)
     assert lane.run() == ["1"]
     assert len(site.asked) == 1
-    assert [pause.aggregator for pause in ledger.lanes_paused()] == ["fast"]
+    assert [pause.aggregator for pause in pauses.lanes_paused()] == ["fast"]
 
 
 # --- channels that cannot be used ---------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_channel_with_unusable_settings_keeps_its_messages_until_they_are_too_
     lane.put(2, A, expires_at=record.expires_at)
     assert lane.run() == []
     assert (site.asked, lane.outcomes()) == ([], [("2", 0, False, "expired")])
-    assert ledger.lanes_paused() == []
+    assert pauses.lanes_paused() == []
 
 
 def test_an_unknown_channel_is_waited_for_an_hour_and_then_for_a_human(lane: Lane, aws: Aws) -> None:

@@ -12,11 +12,25 @@ from typing import Any
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import channels, queues, recording, registry, registry_store, routing, telemetry
+from chalicelib import (
+    channels,
+    clock,
+    delivery,
+    later,
+    ledger,
+    queues,
+    recording,
+    registry,
+    registry_store,
+    routing,
+    sending,
+    telemetry,
+)
+from chalicelib.records import Outcome
 from chalicelib.settings import settings
 from tests.lane import Scripted, logged
 from tests.support import CHANNEL, Aws
-from tests.test_pipeline import callback, everything, http, outbound
+from tests.test_pipeline import LANE, TO_MAIN, callback, everything, http, outbound
 from tests.web import Site, serve
 
 PHONE, OTHER, TEXT = "+250788123123", "+254700111222", "zamani-za-kale"
@@ -229,3 +243,38 @@ def test_a_line_about_a_message_names_it(gateway: Aws, monkeypatch: pytest.Monke
     (line,) = [json.loads(text) for text in lines.getvalue().splitlines()]
     assert line["message"] == "channel_type_failed"
     assert (line["message_id"], line["channel"], line["aggregator"]) == ("1", CHANNEL, "fast")
+
+
+@pytest.mark.usefixtures("metered")
+def test_an_smscs_messages_are_counted_and_timed(gateway: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    """The relay claims nothing: λ record counts its outcomes, and knows when the message was taken."""
+    now = clock.now_ms()
+    opened = [
+        ledger.open_message(CHANNEL, name, aggregator="smsc", lane="lane-smsc", destination=PHONE, now=now - 2_500)
+        for name in ("1", "2")
+    ]
+    for one, accepted in zip(opened, (True, False), strict=True):
+        outcome = Outcome(key=one.key, aggregator="smsc", accepted=accepted, external_id="x", destination=PHONE, at=now)
+        queues.send(queues.EVENTS, queues.event_entry(outcome))
+    gateway.drain(queues.EVENTS, recording.record)
+    found = metrics(capsys.readouterr().out)
+    told = [(name, one[name]) for one in found for name in ("sent", "failed", "latency") if name in one]
+    assert sorted(told) == [("failed", [1.0]), ("latency", [2500.0]), ("sent", [1.0])]
+    assert {one["name"] for one in found if "latency" in one} == {"smsc"}
+
+
+@pytest.mark.usefixtures("metered")
+def test_what_needs_a_human_is_logged_and_counted_wherever_it_is_buried(
+    gateway: Aws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = {queues.OUTBOUND: routing.route, LANE: sending.send, queues.EVENTS: recording.record,
+              queues.LATER: later.later, TO_MAIN: delivery.deliver}  # fmt: skip
+    with logged() as lines:
+        for queue, stage in stages.items():
+            gateway.put_raw(queue, f'{{"text": "{TEXT}", "kind": "receive"}}')
+            gateway.run(queue, stage)
+    found = [json.loads(text) for text in lines.getvalue().splitlines()]
+    assert [(line["message"], line["queue"]) for line in found] == [("buried", queue) for queue in stages]
+    nothing_private(lines.getvalue())
+    counted = [one["name"] for one in metrics(capsys.readouterr().out) if "buried" in one]
+    assert counted == list(stages)

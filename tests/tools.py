@@ -102,3 +102,9 @@ def _fetch(package: str, home: Path, root: Path) -> None:
 
 def _call(command: Sequence[str]) -> None:
     subprocess.run(command, capture_output=True, text=True, timeout=_MINUTES, check=True)
+
+
+def openssl(*arguments: str | Path, data: bytes = b"", cwd: Path | None = None) -> bytes:
+    """What the openssl command writes: keys and signatures that nobody here has made."""
+    command = [tool("openssl").path, *arguments]
+    return subprocess.run(command, input=data, cwd=cwd, capture_output=True, check=True).stdout

@@ -6,13 +6,13 @@ import base64
 import functools
 import hashlib
 import re
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.channels.support import NOW
+from tests.tools import openssl
 
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:sms"
@@ -40,10 +40,6 @@ class Signer:
         length = (self.modulus.bit_length() + 7) // 8
         encoded = b"\x00\x01" + b"\xff" * (length - len(digest) - 3) + b"\x00" + digest
         return pow(int.from_bytes(encoded, "big"), self.private, self.modulus).to_bytes(length, "big")
-
-
-def openssl(*arguments: str) -> bytes:
-    return subprocess.run(["openssl", *arguments], capture_output=True, check=True).stdout
 
 
 @functools.cache

@@ -13,10 +13,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.channels import rsa
-
-
-def openssl(*arguments: str, data: bytes = b"") -> bytes:
-    return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True).stdout
+from tests.tools import openssl
 
 
 @functools.cache

@@ -16,8 +16,9 @@ from chalicelib import transport
 from chalicelib.channels import sns
 from chalicelib.channels.request import Forbidden
 from chalicelib.outcomes import NotAccepted, Temporary
-from tests.channels.sns_support import AT, CERTIFICATE_URL, notification, openssl, sealed, signer
+from tests.channels.sns_support import AT, CERTIFICATE_URL, notification, sealed, signer
 from tests.channels.support import NOW, without
+from tests.tools import openssl
 
 DAY = 86_400_000
 GOOD = notification('{"a":1}')

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import ledger, queues, registry, registry_store
+from chalicelib import pauses, queues, registry, registry_store
 from chalicelib.channels import CODES
 from chalicelib.clock import now_ms
 from chalicelib.messages import Status, StatusUpdate
@@ -304,7 +304,7 @@ def test_lanes_with_their_depth_and_pauses(aws: Aws, jangada: Jangada) -> None:
     for number in range(3):
         aws.put_raw("lane-fast.fifo", "{}", group=str(number))
     aws.receive("lane-fast.fifo", most=1)
-    ledger.pause_lane("at-ug", "no balance", now_ms())
+    pauses.pause_lane("at-ug", "no balance", now_ms())
     ran = jangada("lane", "list")
     assert ran.status == 0
     found = cells(ran.out)
@@ -316,7 +316,7 @@ def test_lanes_with_their_depth_and_pauses(aws: Aws, jangada: Jangada) -> None:
     assert told["lane-fast.fifo"]["waiting"] == 2
     assert told["lane-shared.fifo"]["paused"][0]["reason"] == "no balance"
     assert jangada("lane", "resume", "at-ug").out.startswith("at-ug goes on; it was paused since ")
-    assert ledger.lane_pause("at-ug") is None
+    assert pauses.lane_pause("at-ug") is None
     assert jangada("lane", "resume", "at-ug").err == "jangada: at-ug is not paused; paused: none\n"
 
 

@@ -115,7 +115,7 @@ def test_looking_changes_nothing(gateway: Aws, jangada: Jangada) -> None:
         pytest.param("unknown aggregator at-ug, for an hour", "apply the aggregator's file", id="unknown aggregator"),
         pytest.param("in doubt, and the channel says ask: x", "ask the aggregator", id="in doubt"),
         pytest.param("the platform has not taken it for 72 hours", "see `jangada why ID`", id="platform"),
-        pytest.param("cannot be delivered: UnknownPlatform: x", "apply a file with the platform", id="no platform"),
+        pytest.param("cannot be delivered: unknown platform: x", "apply a file with the platform", id="no platform"),
         pytest.param("SQS refuses the record for events.fifo: X", "too long for SQS", id="SQS"),
         pytest.param("invalid record: to: is missing", "the sender's JSON is wrong", id="invalid"),
         pytest.param("not a record of a lane: key", "not ours", id="foreign"),

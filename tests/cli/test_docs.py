@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import app
-from chalicelib import ledger, queues, registry, rendezvous, trace
+from chalicelib import ledger, pauses, queues, registry, rendezvous, trace
 from chalicelib.clock import now_ms
 from chalicelib.messages import Outgoing, Status, StatusUpdate
 from chalicelib.records import LaneRecord, MessageKey, Outcome, ReceiptEvent
@@ -98,7 +98,7 @@ def messages(aws: Aws) -> None:
 
 
 def pause(aws: Aws) -> None:
-    ledger.pause_lane("at-ug", "no balance at Africa's Talking", now_ms())
+    pauses.pause_lane("at-ug", "no balance at Africa's Talking", now_ms())
 
 
 def letters(aws: Aws) -> None:

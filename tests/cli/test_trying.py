@@ -9,7 +9,7 @@ import pytest
 import responses
 
 import app
-from chalicelib import channels, ledger, queues, registry, trace
+from chalicelib import channels, pauses, queues, registry, trace
 from cli import trying
 from tests.channels.support import sample
 from tests.cli.conftest import Jangada
@@ -94,7 +94,7 @@ def test_a_dry_run_shows_the_requests_and_makes_none(jangada: Jangada, aws: Aws,
     assert "text=word+word" in ran.out
     assert "s3cret" not in ran.out + ran.err
     assert ran.err == "nothing has been sent (--dry-run); what follows may depend on the answers\n"
-    assert (aggregator.asked, aws.depth(queues.OUTBOUND), ledger.lane_pause("fast")) == ([], 0, None)
+    assert (aggregator.asked, aws.depth(queues.OUTBOUND), pauses.lane_pause("fast")) == ([], 0, None)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib import ledger, queues, registry_store, trace
+from chalicelib import ledger, pauses, queues, registry_store, trace
 from chalicelib.clock import now_ms
-from chalicelib.ledger import MessageState, PartState, Pause
+from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Incoming, Status, StatusUpdate
+from chalicelib.pauses import Pause
 from chalicelib.records import MessageKey, MoEvent, Outcome, ReceiptEvent
 from cli import whereabouts
 from tests.cli.conftest import Jangada
@@ -141,7 +142,7 @@ def test_one_in_a_paused_lane(gateway: Aws, jangada: Jangada, aggregator: Site) 
     gateway.run(LANE, app.send)
     where = told(jangada, "1")["where"]
     assert where["why"] == "fast is paused: the aggregator refuses our credentials"
-    assert where["next_attempt"] == ledger.lanes_paused()[0].probe_at
+    assert where["next_attempt"] == pauses.lanes_paused()[0].probe_at
 
 
 def test_one_in_a_dlq(gateway: Aws, jangada: Jangada) -> None:

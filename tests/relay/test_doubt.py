@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib import attempts, clock, ledger, queues
-from chalicelib.ledger import PartState
+from chalicelib.ledger_items import PartState
 from chalicelib.records import MessageKey
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.smsc import Smsc

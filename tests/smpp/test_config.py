@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from smsc_relay.config import LinkConfig, parse_host, tls_context
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status
+from tests.tools import openssl
 
 ACCOUNT: dict[str, Any] = {"host": "10.64.10.20", "system_id": "ilha", "password": "s3cr3t"}
 
@@ -194,14 +193,12 @@ def test_bad_certificates(given: dict[str, Any], key: str) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with cert.pem, key.pem and encrypted.pem, the same key under a passphrase."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command")
     place = tmp_path_factory.mktemp("tls")
     for command in (
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=smsc -keyout key.pem -out cert.pem",
         "pkey -in key.pem -aes256 -passout pass:hidden -out encrypted.pem",
     ):
-        subprocess.run(["openssl", *command.split()], cwd=place, check=True, capture_output=True)
+        openssl(*command.split(), cwd=place)
     return place
 
 
