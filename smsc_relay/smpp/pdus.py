@@ -3,6 +3,8 @@
 C-octet strings are ``str`` with one character per octet (Latin-1, lossless both ways); octet strings are ``bytes``;
 lengths and counts are derived. In a response the first field may be ``None``: there was no body at all, which is how
 many SMSCs refuse (TLVs may follow the header even so). A ``repr`` tells lengths, never values.
+
+One long file, since it is one table: a class is a row, written out so that it reads as the specification does.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Octets go in with `receive_data` and come out as events; what the owner sends comes back as octets from `send` and
 `respond`, and what the session has to say by itself (answers to enquire_link and unbind, refusals, its own
 enquire_link) from `data_to_send`, to be written after every `receive_data` and `tick`. `now` is any monotonic clock in
-seconds. What a peer sends never raises: it becomes a `ProtocolFault`.
+seconds. What a peer sends never raises: it becomes a `ProtocolFault`. One class, since every rule reads or moves the
+one state; its window, its keepalive and its tables are modules of their own.
 """
 
 from __future__ import annotations

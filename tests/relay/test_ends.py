@@ -25,12 +25,28 @@ COUNT = 300  # more than a relay gets done before it reaches any point
 MOST_TWICE = WINDOW + 50  # the window, and the outcomes that were not in SQS yet
 
 
+_started: list[asyncio.subprocess.Process] = []
+
+
 async def start(*arguments: str) -> asyncio.subprocess.Process:
     """A relay."""
-    return await asyncio.create_subprocess_exec(
+    relay = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.relay.process", *arguments, cwd=ROOT, env=dict(os.environ),
         stdout=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
+    _started.append(relay)
+    return relay
+
+
+@pytest.fixture(autouse=True)
+async def no_relay_is_left() -> AsyncIterator[None]:
+    """A test that fails must not leave its relay behind."""
+    yield
+    for relay in _started:
+        if relay.returncode is None:
+            relay.kill()
+            await relay.wait()
+    _started.clear()
 
 
 @asynccontextmanager
