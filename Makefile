@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 EMULATOR := .venv-emulator
 INFRA := .venv-infra
+# of the tests, most of which wait for something
+WORKERS ?= 4
 TERRAFORM ?= terraform
 .DEFAULT_GOAL := help
 
@@ -41,7 +43,7 @@ $(INFRA)/.ready: requirements-infra.txt
 setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with the `jangada` command in the first
 
 test: setup $(INFRA)/.ready .cache/provider/.ready ## Set up and run all tests
-	@$(VENV)/bin/python -m pytest -q -n auto $(ARGS)
+	@$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
 run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
 	@$(VENV)/bin/python -m local --port $(or $(PORT),8080)

@@ -1,13 +1,14 @@
 """The trace: every hop of every message, for the engineer who must find out why it did not arrive.
 
-Items are append-only, `pk` = our id of the message, `sk` = time and a random tail, `d` = the hops of one flush as
-gzipped JSON of at most 16 KB, kept 7 days. Texts and full numbers live only here. Writing is best effort and comes
-after the conclusion: a trace never endangers a message, so nothing here raises.
+Items are append-only: `pk` = our id of the message, `sk` = time, number of the item in its process and a random tail,
+`d` = the hops of one flush as gzipped JSON of at most 16 KB, kept 7 days. Texts and full numbers live only here.
+Writing is best effort and comes after the conclusion: a trace never endangers a message, so nothing here raises.
 """
 
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import secrets
 import threading
@@ -24,6 +25,7 @@ _BATCH: Final = 25  # items of a BatchWriteItem
 
 _lock = threading.Lock()
 _waiting: list[dict[str, Any]] = []
+_number = itertools.count()  # keeps the items of one moment in their order
 
 
 def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
@@ -89,7 +91,7 @@ def _row(first: dict[str, Any], data: bytes) -> dict[str, Any]:
     at = first["at"]
     return {
         "pk": {"S": first["pk"] or "-"},
-        "sk": {"S": f"{at:013d}#{secrets.token_hex(4)}"},
+        "sk": {"S": f"{at:013d}#{next(_number) % 1_000_000:06d}#{secrets.token_hex(4)}"},
         "d": {"B": data},
         "ttl": {"N": str(at // 1000 + KEEP)},
     }

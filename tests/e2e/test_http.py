@@ -64,11 +64,15 @@ def test_a_thousand_each_way_though_the_functions_are_killed_everywhere(tmp_path
                     and len({form["id"] for form in told(platform, "delivered")}) == COUNT
                     and len({form["text"] for form in told(platform, "receive")}) == COUNT
                 ),
-                200,
+                400,
+            )
+            assert complete, (
+                len(set(sent(aggregator))),
+                len(told(platform, "delivered")),
+                len(told(platform, "receive")),
             )
             assert caller.wait(10), caller.refused
             assert dead_letters("outbound.fifo", "lane-fast.fifo", "events.fifo", "deliver-main.fifo") == 0
-    assert complete, (len(set(sent(aggregator))), len(told(platform, "delivered")), len(told(platform, "receive")))
     assert sorted(set(sent(aggregator)), key=int) == ids
     receipts, replies = told(platform, "delivered"), told(platform, "receive")
     doubled = {

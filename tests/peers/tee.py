@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,15 @@ _RAW_IP: Final = 101  # link type of the capture
 
 
 class Tee:
-    """Listens on `port` within `async with`; what comes goes on to `upstream`, and back."""
+    """Listens on `port` within `async with`; what comes goes on to `upstream`, and back.
 
-    def __init__(self, upstream: int) -> None:
+    `framed`: frames are between STX and ETX, and are kept as a packet each, since tshark's dissector of CIMD2 reads
+    only the first frame of a packet.
+    """
+
+    def __init__(self, upstream: int, *, framed: bool = False) -> None:
         self._upstream = upstream
+        self._framed = framed
         self.port = 0
         self._server: asyncio.Server
         self._tasks: set[asyncio.Task[None]] = set()
@@ -54,13 +60,24 @@ class Tee:
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int, sent: list[int], side: int
     ) -> None:
+        begun = b""
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(_MOST):
-                self._packets.append(self._packet(data, client, sent, side))
-                sent[side] += len(data)
+                *frames, begun = self._frames(begun + data)
+                for frame in frames:
+                    self._packets.append(self._packet(frame, client, sent, side))
+                    sent[side] += len(frame)
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+    def _frames(self, data: bytes) -> list[bytes]:
+        """The whole frames, and what has begun of the next one."""
+        if not self._framed:
+            return [data, b""]
+        pieces = re.findall(b"\x02[^\x03]*\x03?|[^\x02]+", data)  # what is between frames: a banner
+        whole = not pieces[-1].startswith(b"\x02") or pieces[-1].endswith(b"\x03")
+        return [*pieces, b""] if whole else pieces
 
     def _packet(self, data: bytes, client: int, sent: list[int], side: int) -> bytes:
         ports = (client, self.port) if side == 0 else (self.port, client)

@@ -35,6 +35,7 @@ class Protocol:
     operation: str  # of the field that says which operation a frame is,
     submit: str  # and its value in a submit,
     both: bool = False  # or in its answer too
+    framed: bool = True  # by STX and ETX
     long: tuple[str, ...] = ("udh8",)  # how long MOs are sent
     account: str = "palma"
     tries_again: bool = True  # what was refused for the moment
@@ -50,6 +51,7 @@ SMPP = Protocol(
     "smpp",
     "smpp.command_id",
     "0x00000004",
+    framed=False,
     long=("udh8", "udh16", "sar", "payload"),
 )  # fmt: skip
 UCP = Protocol(
@@ -117,7 +119,7 @@ async def both_ends(work: Path, protocol: Protocol) -> AsyncIterator[Both]:
     with serve() as site:
         async with (
             Simulator(script, control_port=None) as smsc,
-            Tee(protocol.port(smsc)) as tee,
+            Tee(protocol.port(smsc), framed=protocol.framed) as tee,
             Kannel(work, {**protocol.smsc, "port": tee.port}, site.url) as kannel,
         ):
             yield Both(smsc, kannel, site, tee)
