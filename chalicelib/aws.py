@@ -1,13 +1,24 @@
 """AWS clients, made when first used and kept while the process lives.
 
-Importing boto3 and making a client costs 20 to 500 ms, so nothing here happens at import time. Connections idle for
-longer than a frozen Lambda keeps its sockets are replaced by botocore itself, which retries on a dead connection.
+DynamoDB, SQS and SSM are called by `chalicelib.awsapi`, with the methods and answers of botocore's clients, wherever
+the environment is a function's or a task's: importing botocore and making its clients is most of a cold start. Where it
+asks for more (a profile, a proxy), as an operator's shell may, botocore serves. Nothing happens at import.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from chalicelib.awsapi.sigv4 import Credentials
+
+_CONNECT_TIMEOUT: Final = 2  # s
+_READ_TIMEOUT: Final = 5  # s
+_ASKS_FOR_MORE: Final = ("AWS_PROFILE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
+_ROLE: Final = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 
 
 @functools.cache
@@ -17,13 +28,13 @@ def _session() -> Any:
     return botocore.session.get_session()
 
 
-def _client(service: str, **options: Any) -> Any:
+def _of_botocore(service: str, read_timeout: int) -> Any:
     import botocore
     from botocore.config import Config
 
     config = Config(
-        connect_timeout=2,
-        read_timeout=options.pop("read_timeout", 5),
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": 3},
         max_pool_connections=16,
         tcp_keepalive=True,
@@ -32,6 +43,49 @@ def _client(service: str, **options: Any) -> Any:
         parameter_validation=False,  # the service validates as well, and types are checked before anything runs
     )
     return _session().create_client(service, config=config)
+
+
+def plain(name: str) -> bool:
+    """Whether the environment asks for nothing on the way to a service that only botocore can: see above."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    known = os.environ.get("AWS_ACCESS_KEY_ID") or any(os.environ.get(role) for role in _ROLE)
+    if not (region and known) or any(os.environ.get(more) for more in _ASKS_FOR_MORE):
+        return False
+    from chalicelib.awsapi.calls import service
+
+    to = service(name)
+    if not (os.environ.get(f"{to.scheme}_proxy") or os.environ.get(f"{to.scheme.upper()}_PROXY")):
+        return True
+    from urllib.request import proxy_bypass
+
+    return bool(proxy_bypass(to.authority))
+
+
+def credentials() -> Callable[[], Credentials]:
+    """What gives the credentials of the moment: a function has them in its environment, a task's are renewed."""
+    from chalicelib.awsapi.sigv4 import Credentials
+
+    key_id = os.environ.get("AWS_ACCESS_KEY_ID")
+    if key_id:
+        token = os.environ.get("AWS_SESSION_TOKEN", "")
+        fixed = Credentials(key_id, os.environ.get("AWS_SECRET_ACCESS_KEY", ""), token)
+        return lambda: fixed
+    renewed = _session().get_credentials()
+
+    def now() -> Credentials:
+        frozen = renewed.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
+
+    return now
+
+
+def _client(name: str, read_timeout: int = _READ_TIMEOUT) -> Any:
+    if not plain(name):
+        return _of_botocore(name, read_timeout)
+    from chalicelib.awsapi.calls import service
+    from chalicelib.awsapi.client import Client
+
+    return Client(service(name), credentials(), connect_timeout=_CONNECT_TIMEOUT, read_timeout=read_timeout)
 
 
 @functools.cache
@@ -55,13 +109,23 @@ def ssm() -> Any:
 @functools.cache
 def cloudwatch() -> Any:
     """The CloudWatch client, for tools: functions write their metrics to the log."""
-    return _client("cloudwatch")
+    return _of_botocore("cloudwatch", _READ_TIMEOUT)
 
 
 def reset() -> None:
     """Forget every client (tests, after the endpoint changed)."""
     for cached in (_session, sqs, dynamodb, ssm, cloudwatch):
         cached.cache_clear()
+
+
+def pages(call: Callable[..., dict[str, Any]], **request: Any) -> Iterator[dict[str, Any]]:
+    """Every answer of a query or scan of DynamoDB, until there is no LastEvaluatedKey."""
+    while True:
+        answer = call(**request)
+        yield answer
+        if not answer.get("LastEvaluatedKey"):
+            return
+        request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def error_code(error: BaseException) -> str:

@@ -75,14 +75,11 @@ def attempt(call: Callable[[], T]) -> T | None:
 
 def parked_items(partition: str) -> list[dict[str, Any]]:
     """The items that the `parked` index lists under `partition` (an aggregator's unmatched receipts, or the pauses)."""
-    pages = (
-        aws.dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=name(),
-            IndexName="parked",
-            KeyConditionExpression="parked = :partition",
-            ExpressionAttributeValues={":partition": {"S": partition}},
-        )
+    pages = aws.pages(
+        aws.dynamodb().query,
+        TableName=name(),
+        IndexName="parked",
+        KeyConditionExpression="parked = :partition",
+        ExpressionAttributeValues={":partition": {"S": partition}},
     )
     return [item for page in pages for item in page["Items"]]

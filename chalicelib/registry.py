@@ -190,15 +190,12 @@ def _items(kind: str) -> list[dict[str, Any]]:
     """All entries of a kind: few, and asked for by the CLI and the relay only."""
 
     def fetch() -> list[dict[str, Any]]:
-        pages = (
-            aws.dynamodb()
-            .get_paginator("scan")
-            .paginate(
-                TableName=settings().table("registry"),
-                ConsistentRead=True,
-                FilterExpression="begins_with(pk, :kind)",
-                ExpressionAttributeValues={":kind": {"S": f"{kind}#"}},
-            )
+        pages = aws.pages(
+            aws.dynamodb().scan,
+            TableName=settings().table("registry"),
+            ConsistentRead=True,
+            FilterExpression="begins_with(pk, :kind)",
+            ExpressionAttributeValues={":kind": {"S": f"{kind}#"}},
         )
         return [json.loads(item["data"]["S"]) for page in pages for item in page["Items"]]
 

@@ -118,14 +118,11 @@ def _gzip(value: list[dict[str, Any]]) -> bytes:
 
 def read(subject: str) -> list[dict[str, Any]]:
     """All hops of one message by time: `{"at": ms, "hop": name, "channel": uuid, ...}`."""
-    pages = (
-        aws.dynamodb()
-        .get_paginator("query")
-        .paginate(
-            TableName=settings().table("trace"),
-            KeyConditionExpression="pk = :subject",
-            ExpressionAttributeValues={":subject": {"S": subject[:MAX_SUBJECT]}},
-        )
+    pages = aws.pages(
+        aws.dynamodb().query,
+        TableName=settings().table("trace"),
+        KeyConditionExpression="pk = :subject",
+        ExpressionAttributeValues={":subject": {"S": subject[:MAX_SUBJECT]}},
     )
     hops = [hop for page in pages for row in page["Items"] for hop in json.loads(gzip.decompress(row["d"]["B"]))]
     return sorted(hops, key=lambda hop: int(hop["at"]))  # stable: of one moment, as they were noted

@@ -60,9 +60,7 @@ def state(world: World) -> dict[str, Any]:
 
 def _latest() -> list[str]:
     """The messages that the trace has heard of last, newest first. A scan: the machine's own table is small."""
-    pages = aws.dynamodb().get_paginator("scan").paginate(
-        TableName=settings().table("trace"), ProjectionExpression="pk, sk"
-    )  # fmt: skip
+    pages = aws.pages(aws.dynamodb().scan, TableName=settings().table("trace"), ProjectionExpression="pk, sk")
     first: dict[str, str] = {}
     for item in (item for found in pages for item in found["Items"]):
         subject, at = item["pk"]["S"], item["sk"]["S"]

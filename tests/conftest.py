@@ -38,5 +38,5 @@ def _forget(endpoint: str) -> None:
     for module in (settings, registry, pacing):
         module.reset()
     # Making them takes longer than most tests: they stay, unless a test has pointed them elsewhere.
-    if any(client().meta.endpoint_url != endpoint for client in (clients.sqs, clients.dynamodb, clients.ssm)):
+    if any(client().url.rstrip("/") != endpoint for client in (clients.sqs, clients.dynamodb, clients.ssm)):
         clients.reset()
