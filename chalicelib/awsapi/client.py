@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
-import http.client
 import os
 import secrets
 import select
-import ssl
+import socket
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from chalicelib.awsapi import calls
+from chalicelib.awsapi import calls, wire
 from chalicelib.awsapi.calls import Answer, Damaged, Service
 from chalicelib.awsapi.sigv4 import Credentials
+
+if TYPE_CHECKING:
+    import ssl
 
 _ATTEMPTS: Final = 3
 _BACKOFF: Final = 0.1  # s, doubled with each attempt, of which a random part is waited
 _KEPT: Final = 16  # idle connections
+_MOST: Final = 65_536  # octets of a read
 _IDLE: Final = 20.0  # s; services and NAT gateways close what is idle for longer, and a frozen Lambda does not notice
 
 
@@ -35,7 +38,7 @@ class Client:
     ) -> None:
         self._service, self._credentials = service, credentials
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        self._idle: list[tuple[float, http.client.HTTPConnection]] = []
+        self._idle: list[tuple[float, socket.socket]] = []
         self.url = service.url
 
     def __getattr__(self, operation: str) -> Callable[..., dict[str, Any]]:
@@ -57,7 +60,7 @@ class Client:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return calls.result(self._service, operation, self._post(operation, parameters))
-            except (OSError, http.client.HTTPException, Damaged) as error:
+            except (OSError, Damaged) as error:
                 if attempt == _ATTEMPTS:
                     from botocore.exceptions import HTTPClientError
 
@@ -71,20 +74,23 @@ class Client:
     def _post(self, operation: str, parameters: dict[str, Any]) -> Answer:
         headers, body = calls.request(self._service, operation, parameters, self._credentials(), time.time())
         connection = self._connection()
+        reader = wire.Reader()
         try:
-            connection.request("POST", "/", body, headers)
-            response = connection.getresponse()
-            found = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+            connection.sendall(wire.post(headers, body))
+            whole = False
+            while not whole:
+                data = connection.recv(_MOST)
+                whole = reader.feed(data) if data else reader.end()
         except BaseException:
             connection.close()
             raise
-        if response.will_close or len(self._idle) >= _KEPT:
-            connection.close()
-        else:
+        if reader.kept and len(self._idle) < _KEPT:
             self._idle.append((time.time(), connection))
-        return found
+        else:
+            connection.close()
+        return reader.answer
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> socket.socket:
         """One that is idle and alive, or a new one. Lists append and pop atomically."""
         while self._idle:
             try:
@@ -95,21 +101,23 @@ class Client:
                 return connection
             connection.close()
         service = self._service
-        if service.scheme == "http":
-            connection = http.client.HTTPConnection(service.host, service.port or 80, timeout=self._connect_timeout)
-        else:
-            connection = http.client.HTTPSConnection(
-                service.host, service.port or 443, timeout=self._connect_timeout, context=_tls()
-            )
-        connection.connect()
-        connection.sock.settimeout(self._read_timeout)
+        port = service.port or (80 if service.scheme == "http" else 443)
+        connection = socket.create_connection((service.host, port), timeout=self._connect_timeout)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if service.scheme == "https":
+                connection = tls().wrap_socket(connection, server_hostname=service.host)
+            connection.settimeout(self._read_timeout)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
-def _readable(connection: http.client.HTTPConnection) -> bool:
+def _readable(connection: socket.socket) -> bool:
     """Whether the service has closed an idle connection, or said something unasked."""
     poll = select.poll()
-    poll.register(connection.sock, select.POLLIN)
+    poll.register(connection, select.POLLIN)
     return bool(poll.poll(0))
 
 
@@ -118,8 +126,10 @@ def _told(error: Exception) -> str:
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """The system's authorities, or those of AWS_CA_BUNDLE (a file, or a directory of them)."""
+    import ssl
+
     bundle = os.environ.get("AWS_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):
         return ssl.create_default_context(capath=bundle)
