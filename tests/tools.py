@@ -1,15 +1,18 @@
-"""Programs that tests judge by: those of the machine, else fetched from its Debian mirror into `.cache/`, without root.
+"""Programs that tests judge by: those of the machine, else fetched from its Debian mirror into `.cache/`, without root;
+and packages of Python and of node that must not be among our own.
 
-A test that needs a program that cannot be had fails, and says how to install it.
+A test that needs what cannot be had fails, and says how to install it.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,24 +63,61 @@ def tool(name: str, package: str = "") -> Tool:
     if own:
         return Tool(Path(own))
     home = CACHE / package
-    home.mkdir(parents=True, exist_ok=True)
-    # One process fetches, those that run beside it wait.
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        root, ready = home / "root", home / "ready"
-        if not ready.exists():
-            try:
-                _fetch(package, home, root)
-            except (OSError, subprocess.SubprocessError) as error:
-                said = getattr(error, "stderr", "") or error
-                told = f"{name} is needed: apt-get install -y {package} (fetching it failed: {said})"
-                pytest.fail(told, pytrace=False)
-            ready.touch()
+    root = home / "root"
+    _once(home, lambda: _fetch(package, home, root), f"{name} is needed: apt-get install -y {package}")
     found = next((root / folder / name for folder in _PROGRAMS if (root / folder / name).exists()), None)
     if found is None:
         pytest.fail(f"package {package} brings no program {name}: {root}", pytrace=False)
     libraries = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), *(root / "lib").glob("*-linux-gnu*")]
     return Tool(found, ":".join(map(str, libraries)))
+
+
+def python_with(name: str, requirements: Path) -> Path:
+    """The Python of an environment of its own, with the packages that a file pins, all that they need among them."""
+    home = CACHE / name
+
+    def make() -> None:
+        shutil.rmtree(home / "venv", ignore_errors=True)
+        _call((sys.executable, "-m", "venv", str(home / "venv")))
+        pip = (str(home / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+        _call((*pip, "--requirement", str(requirements)))
+
+    needed = f"{name} is needed: pip install --no-deps -r {requirements}"
+    _once(home, make, needed, pinned=requirements.read_bytes())
+    return home / "venv/bin/python"
+
+
+def node_with(name: str, pinned: Path) -> tuple[Path, Path]:
+    """node, and the folder of the modules that a folder's package-lock.json pins."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.fail("node and npm are needed: apt-get install -y nodejs npm", pytrace=False)
+    home = CACHE / name
+    files = [pinned / "package.json", pinned / "package-lock.json"]
+
+    def make() -> None:
+        for file in files:
+            shutil.copy(file, home)
+        _call((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(home)))
+
+    _once(home, make, f"{name} is needed: npm ci --prefix {pinned}", pinned=b"".join(one.read_bytes() for one in files))
+    return Path(node), home / "node_modules"
+
+
+def _once(home: Path, make: Callable[[], None], needed: str, pinned: bytes = b"") -> None:
+    """Make what belongs into `home`, unless it has been made of the same `pinned`; those that run beside it wait."""
+    home.mkdir(parents=True, exist_ok=True)
+    made_of = hashlib.sha256(pinned).hexdigest() if pinned else ""
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ready = home / "ready"
+        if ready.exists() and ready.read_text() == made_of:
+            return
+        try:
+            make()
+        except (OSError, subprocess.SubprocessError) as error:
+            pytest.fail(f"{needed} (fetching it failed: {getattr(error, 'stderr', '') or error})", pytrace=False)
+        ready.write_text(made_of)
 
 
 def _fetch(package: str, home: Path, root: Path) -> None:
