@@ -47,7 +47,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
-@dataclass
+@dataclass(eq=False)
 class Attempt:
     """How far one request has got, told by the connection to whoever must judge its failure."""
 
@@ -89,16 +89,55 @@ def attempt() -> Attempt | None:
 def attempting(timeout: float) -> Iterator[Attempt]:
     """Connections that this thread uses inside report to the attempt, and are given up after `timeout` seconds."""
     started = Attempt(time.monotonic() + timeout)
-    timer = threading.Timer(timeout, started.expire)
-    timer.daemon = True
     _current.attempt = started
-    timer.start()
+    _watch.add(started)
     try:
         yield started
     finally:
-        timer.cancel()
+        _watch.remove(started)
         started.watch(None)
         _current.attempt = None
+
+
+class _Watch:
+    """Expires attempts at their deadlines: one thread for all of them, which sleeps until the first there was."""
+
+    def __init__(self) -> None:
+        self._attempts: set[Attempt] = set()
+        self._changed = threading.Condition()
+        self._wakes_at = 0.0
+        self._thread: threading.Thread | None = None
+
+    def add(self, started: Attempt) -> None:
+        with self._changed:
+            self._attempts.add(started)
+            if self._thread is None or not self._thread.is_alive():
+                self._wakes_at = started.deadline
+                self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self._thread.start()
+            elif started.deadline < self._wakes_at:
+                self._changed.notify()
+
+    def remove(self, ended: Attempt) -> None:
+        with self._changed:
+            self._attempts.discard(ended)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                over = [one for one in self._attempts if one.deadline <= now]
+                self._attempts.difference_update(over)
+                # With nothing to watch it looks again in a minute: most attempts end long before their deadline, and
+                # waking for each of them would cost more than they do.
+                self._wakes_at = min((one.deadline for one in self._attempts), default=now + 60)
+                if not over:
+                    self._changed.wait(self._wakes_at - now)
+            for one in over:
+                one.expire()
+
+
+_watch: Final = _Watch()
 
 
 class _Guarded(HTTPConnection):

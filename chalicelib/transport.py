@@ -35,6 +35,7 @@ LEAST_TIME: Final = 5.0  # seconds of a shared limit below which no request is b
 TOKEN_MARGIN: Final = 60.0  # seconds before its end at which a token is no longer used
 
 _CHUNK: Final = 16_384
+_ALWAYS_SENT: Final = {"Accept-Encoding": "gzip, deflate", "Accept": "*/*", "Connection": "keep-alive"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -230,9 +231,9 @@ class Http:
         response: Response | None = None
         error = ""
         try:
-            prepared = session.prepare_request(
-                requests.Request(method, url, headers=_encodable(headers), data=payload, auth=_octets(how.auth))
-            )
+            # without Session.prepare_request: it merges what the session has, which is nothing, at a tenth of the cost
+            sent = {**_ALWAYS_SENT, **_encodable(headers)}
+            prepared = requests.Request(method, url, headers=sent, data=payload, auth=_octets(how.auth)).prepare()
             attempt.sent = False
             # the adapter itself: Session.send would read a redirect's body, however large, and judge its target
             with session.get_adapter(prepared.url or url).send(
@@ -338,7 +339,7 @@ def _octets(auth: tuple[str, str] | None) -> Any:
 
 
 def _is_latin(text: str) -> bool:
-    return all(ord(character) < 256 for character in text)
+    return text.isascii() or all(ord(character) < 256 for character in text)
 
 
 def _latin(value: str | bytes) -> str:

@@ -67,7 +67,7 @@ def service(name: str, environment: Mapping[str, str] = os.environ) -> Service:
 
 
 class Answer(NamedTuple):
-    """What came back; names of headers in lower case."""
+    """What came back; of the headers those that matter here, by their names in lower case."""
 
     status: int
     headers: Mapping[str, str]

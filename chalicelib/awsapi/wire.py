@@ -10,6 +10,7 @@ from typing import Final
 from chalicelib.awsapi.calls import Answer, Damaged
 
 _LONGEST_HEAD: Final = 65_536  # octets
+_READ: Final = ("content-length", "transfer-encoding", "connection", "x-amz-crc32", "x-amzn-query-error")  # headers
 
 
 def post(headers: dict[str, str], body: bytes) -> bytes:
@@ -65,8 +66,8 @@ class Reader:
             if len(self._data) > _LONGEST_HEAD:
                 raise Damaged("the answer's head does not end")
             return False
-        first, *lines = self._data[:end].decode("latin-1").split("\r\n")
-        version, _, rest = first.partition(" ")
+        head = self._data[: end + 2].decode("latin-1")
+        version, _, rest = head.partition(" ")
         try:
             self._status = int(rest[:3])
         except ValueError:
@@ -74,9 +75,11 @@ class Reader:
         if 100 <= self._status < 200:
             del self._data[: end + 4]
             return bool(self._data) and self._head()
-        for line in lines:
-            name, _, value = line.partition(":")
-            self._headers[name.lower()] = value.strip()
+        lower = head.lower()  # as long as `head`: Latin-1
+        for name in _READ:
+            at = lower.find(f"\r\n{name}:")
+            if at >= 0:
+                self._headers[name] = head[at + len(name) + 3 : head.find("\r\n", at + 2)].strip()
         self._body_at = self._next = end + 4
         self.kept = version == "HTTP/1.1" and self._headers.get("connection", "").lower() != "close"
         if self._headers.get("transfer-encoding", "").lower() == "chunked":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal, Self
@@ -78,6 +79,7 @@ class Settings(BaseModel):
         return f"{key}: {error['msg'].removeprefix('Value error, ')}"
 
     @classmethod
+    @functools.cache
     def secret_keys(cls) -> tuple[str, ...]:
         """Names of the keys whose values are secrets and live in SSM."""
         return tuple(name for name, info in cls.model_fields.items() if _is_secret(info.annotation))
