@@ -97,18 +97,22 @@ def put_platform(platform: Platform) -> None:
 def put_secret(kind: Literal["aggregators", "platforms"], name: str, value: str) -> None:
     """Store a SecureString: JSON of an aggregator's secrets by key, or of a platform's credential and base URL.
 
+    It is encrypted with the deployment's KMS key where JANGADA_KMS_KEY names one, else with the account's own for SSM.
+
     Raises:
         ValueError: it is longer than SSM takes.
     """
     size = len(value.encode())
     if size > MAX_SECRETS:
         raise ValueError(f"the secrets of {name} have {size} octets together, SSM takes {MAX_SECRETS}")
+    key = settings().kms_key
     aws.ssm().put_parameter(
         Name=registry.secret_path(kind, name),
         Value=value,
         Type="SecureString",
         Tier="Intelligent-Tiering",
         Overwrite=True,
+        **({"KeyId": key} if key else {}),
     )
     registry.reset()
 

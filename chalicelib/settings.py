@@ -22,7 +22,9 @@ class Settings:
     ssm_prefix: str  # e.g. /jangada/prod
     domain: str  # public host of the callbacks, e.g. sms.example.org
     scheme: str  # of the callback URLs: https; http only on one machine
+    kms_key: str  # KMS key of the secrets in SSM; "": the account's own, alias/aws/ssm
     allow_private: bool  # let channels and platforms live on private addresses (one machine, or a VPC of yours)
+    share: int  # runs of λ send that one aggregator may have at a time on the shared lane
 
     def queue_url(self, name: str) -> str:
         """URL of the queue `name`, e.g. "events.fifo"."""
@@ -45,12 +47,19 @@ def _need(name: str) -> str:
     return value
 
 
+def _number(name: str, otherwise: int) -> int:
+    value = os.environ.get(name) or str(otherwise)
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise SettingsError(f"environment variable {name} is {value!r}: a whole number from 1 on was expected")
+    return int(value)
+
+
 @functools.cache
 def settings() -> Settings:
     """The deployment's settings.
 
     Raises:
-        SettingsError: a required variable is missing.
+        SettingsError: a required variable is missing, or one is not what it must be.
     """
     return Settings(
         prefix=_need("JANGADA_PREFIX"),
@@ -58,7 +67,9 @@ def settings() -> Settings:
         ssm_prefix=_need("JANGADA_SSM_PREFIX").rstrip("/"),
         domain=os.environ.get("JANGADA_DOMAIN", "localhost"),
         scheme=os.environ.get("JANGADA_SCHEME", "https"),
+        kms_key=os.environ.get("JANGADA_KMS_KEY", ""),
         allow_private=os.environ.get("JANGADA_ALLOW_PRIVATE", "") == "1",
+        share=_number("JANGADA_SHARE", 2),
     )
 
 

@@ -19,6 +19,7 @@ locals {
   smsc_types = ["SMPP", "UCP", "CIMD2"]
   smscs      = { for name, one in local.aggregators : name => one if contains(local.smsc_types, upper(one.type)) }
   https      = { for name, one in local.aggregators : name => one if !contains(local.smsc_types, upper(one.type)) }
+  contacts   = { for name, one in local.aggregators : name => join(", ", [for kind, whom in one.contacts : "${name}'s ${kind} ${whom}"]) if try(length(one.contacts) > 0, false) }
   http_lanes = toset([for name, one in local.https : name if try(one.lane, "shared") == "own"])
   smsc_names = toset(keys(local.smscs))
   any_smsc   = length(local.smscs) > 0
@@ -52,7 +53,7 @@ locals {
   vpn_blanks = flatten([for name, one in local.aggregators : [for key in ["peer_ip", "their_networks"] : "${name}: vpn.${key}" if !can(one.vpn[key])] if try(length(keys(one.vpn)) > 0, false)])
 
   # Where the relay goes to: hosts and ports of each SMSC.
-  ports = { SMPP = 2775 } # where a file leaves it out
+  ports = { SMPP = 2775, UCP = 5000, CIMD2 = 9971 } # where a file leaves it out
   hosts = flatten([for name, one in local.smscs : [for pair in concat(
     [[one.config.host, try(one.config.port, local.ports[upper(one.type)])]],
     can(one.config.rx_host) || can(one.config.rx_port) ? [[try(one.config.rx_host, one.config.host), try(one.config.rx_port, one.config.port, local.ports[upper(one.type)])]] : [],

@@ -7,12 +7,14 @@ import json
 import os
 from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib import aws as clients
 from chalicelib import registry, registry_store
 from chalicelib.registry import Aggregator, Channel, CredentialUnbound, Platform, RegistryUnavailable, UnknownChannel
 from chalicelib.registry_store import Conflict
+from chalicelib.settings import reset as reset_settings
 from chalicelib.settings import settings
 from local.emulator import free_port
 from tests.support import CHANNEL, Aws
@@ -144,6 +146,22 @@ def test_secrets_are_stored_encrypted_and_never_in_the_table(aws: Aws) -> None:
     rows = clients.dynamodb().scan(TableName=settings().table("registry"))["Items"]
     assert "k-very-secret" not in json.dumps(rows)
     assert registry.aggregator("fast").secrets == ("api_key",)
+
+
+def test_secrets_are_encrypted_with_the_deployments_own_key(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def key_of(name: str) -> str:
+        filters = [{"Key": "Name", "Values": [f"/jangada/local/aggregators/{name}"]}]
+        (found,) = boto3.client("ssm").describe_parameters(ParameterFilters=filters)["Parameters"]
+        return str(found["KeyId"])
+
+    registry_store.put_secrets("fast", {"api_key": "k1"})
+    assert key_of("fast") == "alias/aws/ssm"
+    key = boto3.client("kms").create_key()["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("JANGADA_KMS_KEY", key)
+    reset_settings()
+    registry_store.put_secrets("fast", {"api_key": "k2"})
+    assert key_of("fast") == key
+    assert registry_store.read_secret("aggregators", "fast") == {"api_key": "k2"}
 
 
 def test_new_secrets_join_the_old_ones(aws: Aws) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ import yaml
 from chalicelib.registry import SMSC_TYPES
 from chalicelib.settings import Settings
 from local import emulator
+from smsc_relay.cimd2.config import Cimd2Config
+from smsc_relay.config import LinkConfig
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.ucp.config import UcpConfig
 from tests.infra.terraform import INFRA, Plan, Terraform, terraform
 
 pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
@@ -95,7 +101,8 @@ def test_queues_and_tables_are_those_of_the_emulator(plan: Plan) -> None:
         if one["name"].endswith(".fifo"):
             assert (one["deduplication_scope"], one["fifo_throughput_limit"]) == ("messageGroup", "perMessageGroupId")
     tables = {one["name"] for one in plan.of("module.state.aws_dynamodb_table.this").values()}
-    settings = Settings(prefix, "", "", "", "https", False)
+    names: dict[str, Any] = {**dict.fromkeys((one.name for one in fields(Settings)), ""), "prefix": prefix}
+    settings = Settings(**names)
     assert tables == {settings.table(name) for name in ("registry", "ledger", "trace", "leases")}
 
 
@@ -136,6 +143,13 @@ def test_types_of_smscs_are_those_of_the_code() -> None:
     text = (INFRA / "aggregators.tf").read_text()
     (listed,) = [line.split("=", 1)[1] for line in text.splitlines() if line.strip().startswith("smsc_types")]
     assert set(json.loads(listed)) == SMSC_TYPES
+
+
+def test_ports_that_a_file_leaves_out_are_those_of_the_code() -> None:
+    (listed,) = re.findall(r"^  ports = \{(.*)\}", (INFRA / "aggregators.tf").read_text(), re.MULTILINE)
+    ports = {name.strip(): int(port) for name, port in (pair.split("=") for pair in listed.split(","))}
+    configs: dict[str, type[LinkConfig]] = {"SMPP": SmppConfig, "UCP": UcpConfig, "CIMD2": Cimd2Config}
+    assert ports == {name: config.model_fields["port"].default for name, config in configs.items()}
 
 
 def test_the_task_is_as_it_must_be(plan: Plan) -> None:

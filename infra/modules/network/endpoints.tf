@@ -2,6 +2,7 @@
 # AWS's services, without a way to the internet
 ################################################################################
 
+# None for KMS: what the relay reads is decrypted by DynamoDB, SQS and SSM, on its behalf.
 locals {
   services = toset(["sqs", "ssm", "logs", "ecr.api", "ecr.dkr"])
 }

@@ -152,7 +152,7 @@ data "aws_iam_policy_document" "task" {
     condition {
       test     = "StringEquals"
       variable = "kms:ViaService"
-      values   = ["dynamodb.${local.region}.amazonaws.com", "sqs.${local.region}.amazonaws.com"]
+      values   = [for service in ["dynamodb", "sqs", "ssm"] : "${service}.${local.region}.amazonaws.com"]
     }
   }
 }

@@ -16,7 +16,7 @@ locals {
 }
 
 ################################################################################
-# KMS key: tables, logs, alarms, images, and the queues where wanted
+# KMS key: tables, secrets, logs, alarms, images, and the queues where wanted
 ################################################################################
 
 data "aws_iam_policy_document" "key" {
@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "key" {
 }
 
 resource "aws_kms_key" "this" {
-  description             = "${trimsuffix(var.prefix, "-")}: tables, logs, alarms and images"
+  description             = "${trimsuffix(var.prefix, "-")}: tables, secrets, logs, alarms and images"
   enable_key_rotation     = true
   deletion_window_in_days = var.key_deletion_days
   policy                  = data.aws_iam_policy_document.key.json
