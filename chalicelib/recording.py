@@ -155,6 +155,7 @@ def _concluded(outcome: Outcome) -> PartState:
 
 def _receipt(event: ReceiptEvent) -> None:
     update = event.update
+    telemetry.count("receipts", event.aggregator)
     if update.id:
         state = ledger.get(update.channel, update.id)
         key, part = (state.key if state else None), update.part

@@ -15,6 +15,7 @@ locals {
       JANGADA_SSM_PREFIX = local.ssm_prefix
       JANGADA_DOMAIN     = var.domain
       JANGADA_LOG_LEVEL  = var.log_level
+      JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
     },
     var.allow_private ? { JANGADA_ALLOW_PRIVATE = "1" } : {},
   )
@@ -58,6 +59,11 @@ resource "terraform_data" "checks" {
     precondition {
       condition     = length(setsubtract(local.named_platforms, keys(local.platforms))) == 0
       error_message = "Channels name the platforms ${join(", ", setsubtract(local.named_platforms, keys(local.platforms)))}, which no file has under `platforms:`; they would have no queue."
+    }
+
+    precondition {
+      condition     = length(setsubtract(setunion(var.alarms.without_receipts, keys(var.alarms.usual_hours)), keys(local.aggregators))) == 0
+      error_message = "alarms names ${join(", ", setsubtract(setunion(var.alarms.without_receipts, keys(var.alarms.usual_hours)), keys(local.aggregators)))}, which no file describes."
     }
 
     precondition {
@@ -201,6 +207,11 @@ module "observability" {
   emails                = var.emails
   kms_key_arn           = module.state.kms_key_arn
   queues                = module.messaging.queues
+  in_flight_cap         = var.alarms.in_flight_cap
+  limits                = var.alarms.limits
+  without_receipts      = var.alarms.without_receipts
+  usual_hours           = var.alarms.usual_hours
+  contacts              = local.contacts
   http_aggregators      = toset(keys(local.https))
   smscs                 = local.smsc_names
   platforms             = toset(keys(local.platforms))

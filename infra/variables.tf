@@ -55,6 +55,25 @@ variable "emails" {
   default = {}
 }
 
+variable "alarms" {
+  description = "What the alarms measure by. in_flight_cap: of the region's queues. limits: of 15 minutes, in messages (in_doubt, receipts_from) and per cent (parked). without_receipts: aggregators that send none. usual_hours: aggregators that always have traffic between two hours (UTC), `metrics` received or sent."
+  type = object({
+    in_flight_cap = optional(number, 120000)
+    limits = optional(object({
+      in_doubt      = optional(number, 10)
+      receipts_from = optional(number, 20)
+      parked        = optional(number, 20)
+    }), {})
+    without_receipts = optional(set(string), [])
+    usual_hours = optional(map(object({
+      from    = number
+      to      = number
+      metrics = optional(set(string), ["received"])
+    })), {})
+  })
+  default = {}
+}
+
 variable "encrypt_queues_with_key" {
   description = "Encrypt the queues with the deployment's own KMS key, for the price of its calls; false: with SQS's own keys."
   type        = bool

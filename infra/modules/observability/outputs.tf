@@ -10,7 +10,7 @@ output "warn_topic_arn" {
 
 output "alarm_names" {
   description = "Names of all alarms of this module."
-  value       = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name]
+  value       = [for alarm in merge(aws_cloudwatch_metric_alarm.this, aws_cloudwatch_metric_alarm.absence) : alarm.alarm_name]
 }
 
 output "dashboard_name" {

@@ -179,7 +179,7 @@ resource "aws_cloudwatch_metric_alarm" "tunnel" {
   for_each = { for pair in setproduct(keys(var.connections), [1, 2]) : "${pair[0]}-${pair[1]}" => { name = pair[0], tunnel = pair[1] } }
 
   alarm_name          = "${var.name}-vpn-${each.key}-down"
-  alarm_description   = "Tunnel ${each.value.tunnel} of the VPN to ${each.value.name} is down; messages go through the other one. Run: aws ec2 describe-vpn-connections --vpn-connection-ids ${aws_vpn_connection.this[each.value.name].id} --query 'VpnConnections[].VgwTelemetry'"
+  alarm_description   = "Tunnel ${each.value.tunnel} of the VPN to ${each.value.name} is down; messages go through the other one. Run: aws ec2 describe-vpn-connections --vpn-connection-ids ${aws_vpn_connection.this[each.value.name].id} --query 'VpnConnections[].VgwTelemetry'. Call: the operator's NOC, if it is still down after an hour (jangada aggregator show ${each.value.name})"
   namespace           = "AWS/VPN"
   metric_name         = "TunnelState"
   statistic           = "Maximum"
@@ -202,7 +202,7 @@ resource "aws_cloudwatch_metric_alarm" "both" {
   for_each = var.connections
 
   alarm_name          = "${var.name}-vpn-${each.key}-both-down"
-  alarm_description   = "Both tunnels of the VPN to ${each.key} are down: nothing goes to this SMSC, its messages wait in lane-${each.key}. Run: aws logs tail /jangada/${var.name}/vpn/${each.key} --since 30m; then call the operator's NOC: jangada aggregator show ${each.key}"
+  alarm_description   = "Both tunnels of the VPN to ${each.key} are down: nothing goes to this SMSC, its messages wait in lane-${each.key}. Run: aws logs tail /jangada/${var.name}/vpn/${each.key} --since 30m. Call: the operator's NOC (jangada aggregator show ${each.key})"
   namespace           = "AWS/VPN"
   metric_name         = "TunnelState"
   statistic           = "Maximum" # over both tunnels
