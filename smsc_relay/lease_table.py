@@ -13,11 +13,11 @@ from typing import Any, Final, Protocol, Self
 
 from chalicelib import aws
 from chalicelib.settings import settings
+from smsc_relay.aws_client import AwsClient, client
 from smsc_relay.sharing import Item
 
 LEASE: Final = "lease#"
 TASK: Final = "task#"
-_CONNECTIONS: Final = 64
 _NAMES: Final = {"#o": "owner", "#v": "version"}  # OWNER is a reserved word
 
 
@@ -54,21 +54,13 @@ class DynamoTable:
         self._timeout = timeout
         self._stack = AsyncExitStack()
         self._name = ""
-        self._client: Any = None
+        self._client: AwsClient
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
-
         self._name = settings().table("leases")
-        config = AioConfig(
-            connect_timeout=self._timeout,
-            read_timeout=self._timeout,
-            retries={"mode": "standard", "total_max_attempts": 1},  # whoever calls decides, and counts the time
-            max_pool_connections=_CONNECTIONS,
-            tcp_keepalive=True,
-        )
-        self._client = await self._stack.enter_async_context(get_session().create_client("dynamodb", config=config))
+        # One attempt: whoever calls decides, and counts the time.
+        made = client("dynamodb", connect_timeout=self._timeout, read_timeout=self._timeout, attempts=1)
+        self._client = await self._stack.enter_async_context(made)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -79,7 +71,7 @@ class DynamoTable:
         found: list[Item] = []
         more: dict[str, Any] = {}
         while True:
-            answer = await self._client.scan(TableName=self._name, ConsistentRead=True, **more)
+            answer = await self._client.call("scan", TableName=self._name, ConsistentRead=True, **more)
             found += [_item(item) for item in answer["Items"]]
             if "LastEvaluatedKey" not in answer:
                 return found
@@ -94,12 +86,13 @@ class DynamoTable:
                 "ExpressionAttributeNames": _NAMES,
                 "ExpressionAttributeValues": {":o": {"S": seen.owner}, ":v": {"S": seen.version}},
             }
-        return await self._if(self._client.put_item(TableName=self._name, Item=_attributes(lease), **request))
+        return await self._if(self._client.call("put_item", TableName=self._name, Item=_attributes(lease), **request))
 
     async def renew(self, key: str, owner: str, version: str) -> bool:
         """As `Table`. By the owner alone: whether an earlier renewal has been done may be unknown."""
         return await self._if(
-            self._client.update_item(
+            self._client.call(
+                "update_item",
                 TableName=self._name,
                 Key={"pk": {"S": key}},
                 UpdateExpression="SET #v = :v",
@@ -112,7 +105,8 @@ class DynamoTable:
     async def release(self, key: str, owner: str) -> None:
         """As `Table`."""
         await self._if(
-            self._client.delete_item(
+            self._client.call(
+                "delete_item",
                 TableName=self._name,
                 Key={"pk": {"S": key}},
                 ConditionExpression="#o = :o",
@@ -123,7 +117,7 @@ class DynamoTable:
 
     async def beat(self, task: Item) -> None:
         """As `Table`."""
-        await self._client.put_item(TableName=self._name, Item=_attributes(task))
+        await self._client.call("put_item", TableName=self._name, Item=_attributes(task))
 
     async def forget(self, task: str, version: str = "") -> None:
         """As `Table`."""
@@ -134,7 +128,7 @@ class DynamoTable:
                 "ExpressionAttributeNames": {"#v": "version"},
                 "ExpressionAttributeValues": {":v": {"S": version}},
             }
-        await self._if(self._client.delete_item(TableName=self._name, Key={"pk": {"S": task}}, **request))
+        await self._if(self._client.call("delete_item", TableName=self._name, Key={"pk": {"S": task}}, **request))
 
     async def _if(self, call: Any) -> bool:
         """Make a conditional call; answers whether the condition held."""

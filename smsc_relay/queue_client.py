@@ -1,4 +1,4 @@
-"""SQS for the event loop (aiobotocore): the calls that `chalicelib.queues` makes, with the entries that it makes.
+"""SQS for the event loop: the calls that `chalicelib.queues` makes, with the entries that it makes.
 
 Batch calls take up to ten; for each entry they answer None, or why it is not done. A call that fails as a whole raises.
 """
@@ -12,12 +12,10 @@ from typing import Any, Final, Self
 from chalicelib import aws, queues
 from chalicelib.queues import Entry, Received
 from chalicelib.settings import settings
+from smsc_relay.aws_client import AwsClient, client
 
 Results = list[Exception | None]
 LONGEST_POLL: Final = 20  # s: WaitTimeSeconds of ReceiveMessage
-_CALLS: Final = 64  # connections for everything but polls
-_USER_AGENT: Final = "jangada-relay"
-_POLLS: Final = 1024  # two for each link: a poll must never wait for another link's
 
 
 class HandleExpired(Exception):  # noqa: N818 - says what happened
@@ -29,31 +27,15 @@ class Queues:
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
-        self._polls: Any = None
-        self._calls: Any = None
+        self._polls: AwsClient
+        self._calls: AwsClient
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.config import AioConfig
-        from aiobotocore.session import get_session
+        def made(read_timeout: float) -> AwsClient:
+            return client("sqs", connect_timeout=3, read_timeout=read_timeout, attempts=2)
 
-        session = get_session()
-
-        async def client(connections: int, read_timeout: int) -> Any:
-            config = AioConfig(
-                connect_timeout=3,
-                read_timeout=read_timeout,
-                retries={"mode": "standard", "total_max_attempts": 2},
-                max_pool_connections=connections,
-                tcp_keepalive=True,
-                # Every call would have both: a new user agent made of a dozen parts, and its parameters checked here
-                # before SQS checks them. A quarter of what a call costs.
-                user_agent=_USER_AGENT,
-                parameter_validation=False,
-            )
-            return await self._stack.enter_async_context(session.create_client("sqs", config=config))
-
-        self._polls = await client(_POLLS, LONGEST_POLL + 5)
-        self._calls = await client(_CALLS, 8)
+        self._polls = await self._stack.enter_async_context(made(LONGEST_POLL + 5))
+        self._calls = await self._stack.enter_async_context(made(8))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -65,7 +47,8 @@ class Queues:
         `attempt` names this wish: asked again under the same name, after an answer that was lost on its way, SQS gives
         the same records (ReceiveRequestAttemptId).
         """
-        answer = await self._polls.receive_message(
+        answer = await self._polls.call(
+            "receive_message",
             QueueUrl=settings().queue_url(queue),
             MaxNumberOfMessages=most,
             WaitTimeSeconds=wait,
@@ -78,13 +61,13 @@ class Queues:
     async def send(self, queue: str, entries: Sequence[Entry]) -> Results:
         """Put entries into a queue."""
         batch = [{"Id": str(index), **queues.message(queue, entry)} for index, entry in enumerate(entries)]
-        answer = await self._calls.send_message_batch(QueueUrl=settings().queue_url(queue), Entries=batch)
+        answer = await self._calls.call("send_message_batch", QueueUrl=settings().queue_url(queue), Entries=batch)
         return _results(queue, answer, len(entries))
 
     async def delete(self, queue: str, handles: Sequence[str]) -> Results:
         """Take records out of their queue for good."""
         batch = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(handles)]
-        answer = await self._calls.delete_message_batch(QueueUrl=settings().queue_url(queue), Entries=batch)
+        answer = await self._calls.call("delete_message_batch", QueueUrl=settings().queue_url(queue), Entries=batch)
         return _expired(answer, len(handles))
 
     async def hide(self, queue: str, wishes: Sequence[tuple[str, int]]) -> Results:
@@ -93,12 +76,14 @@ class Queues:
             {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
             for index, (handle, seconds) in enumerate(wishes)
         ]
-        answer = await self._calls.change_message_visibility_batch(QueueUrl=settings().queue_url(queue), Entries=batch)
+        answer = await self._calls.call(
+            "change_message_visibility_batch", QueueUrl=settings().queue_url(queue), Entries=batch
+        )
         return _expired(answer, len(wishes))
 
     async def bury(self, queue: str, body: str, group: str, reason: str) -> None:
         """As `chalicelib.queues.bury`."""
-        await self._calls.send_message(**queues.burial(queue, body, group, reason))
+        await self._calls.call("send_message", **queues.burial(queue, body, group, reason))
 
 
 def _results(queue: str, answer: dict[str, Any], count: int) -> Results:

@@ -12,7 +12,7 @@ import pytest
 from chalicelib import channels
 
 ROOT = Path(__file__).resolve().parent.parent
-HEAVY = {"boto3", "botocore", "aiobotocore", "requests", "urllib3", "phonenumbers", "yaml", "elementpath",
+HEAVY = {"boto3", "botocore", "requests", "urllib3", "phonenumbers", "yaml", "elementpath",
          "aws_lambda_powertools"}  # fmt: skip
 TYPES = {f"chalicelib.channels.{channels.load(code).__module__.rsplit('.', 1)[1]}" for code in channels.CODES}
 SHELLS = {"cli", "local", "smsc_relay"}  # what the Lambda package does not hold
@@ -58,4 +58,4 @@ def test_the_local_runner_is_not_needed_to_serve() -> None:
     statement = "import app, importlib, pkgutil, chalicelib\n" + (
         "for found in pkgutil.walk_packages(chalicelib.__path__, 'chalicelib.'): importlib.import_module(found.name)"
     )
-    assert packages(imported(statement)) & (SHELLS | {"yaml", "aiobotocore"}) == set()
+    assert packages(imported(statement)) & (SHELLS | {"yaml"}) == set()
