@@ -16,6 +16,8 @@ BACKOFF: Final = (5, 15, 40)  # s between the tries inside ORDER_HOLD
 ASIDE: Final = (120, 300, 600, 1800, 3600)  # s between the tries after it; the last one repeats
 PAUSED_HOLD: Final = 20  # s between looks at a lane that paused less than ORDER_HOLD ago
 PAUSED_ASIDE: Final = 300  # s at most between looks at one that has been paused for longer, or at a disabled channel
+CROWDED: Final = (1, 2, 4, 8, 15)  # s between the looks at an aggregator whose share of a lane is used up
+CROWDED_ASIDE: Final = 120  # s between them after that
 UNKNOWN_FOR: Final = 3600  # s after which a record of a channel nobody knows needs a human
 MANY_RECEIVES: Final = 50  # of a lane's maxReceiveCount of 100, which is there to catch crash loops only
 JITTER: Final = 0.3  # a wait is spread over this share of itself
@@ -108,6 +110,14 @@ def for_turn(standing: Standing, at: int, now: int) -> Wait:
     if isinstance(wait, Hold):
         wait = _aside(standing, wait.seconds, now, tried=False)
     return replace(wait, paced=True)
+
+
+def while_crowded(standing: Standing, now: int, spread: float) -> Wait:
+    """Wait for a seat on a shared lane: a moment where the others are quick, aside where they are not."""
+    looks = standing.receive_count - 1
+    if looks < len(CROWDED):
+        return _hold(standing, _spread(CROWDED[looks], spread), now)
+    return _aside(standing, _spread(CROWDED_ASIDE, spread), now, tried=False)
 
 
 def while_paused(standing: Standing, paused_since: int, now: int, spread: float) -> Wait:

@@ -31,6 +31,7 @@ class Job:
     parts: tuple[Part, ...] = ()
     refusal: Permanent | None = None  # the message cannot even be cut
     turn: Turn | None = None  # None: it has not asked for one
+    crowded: bool = False  # its aggregator has its share of the lane's runs already
     trouble_since: int = 0  # ms: from the record, or from the ledger once it has been asked
 
     @property

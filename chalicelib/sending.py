@@ -4,33 +4,40 @@ A batch of a FIFO queue may hold several groups (contacts) of up to ten records.
 records one after the other. A record that must be given again takes those of its group behind it along, with one and
 the same visibility for all of them (Amazon SQS developer guide, "Visibility timeout", "Message group ID"). What fails
 for good never stays in a batch: it would burn the receive counts of everything behind it.
+
+On a shared lane an aggregator has a share of the runs (`chalicelib.seats`), and what is done leaves the lane while
+slower company is still under way: nobody's next message waits for somebody else's time-out.
 """
 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import attempts, later, letters, pacing, queues, telemetry, trace
+from chalicelib import attempts, later, letters, pacing, queues, seats, telemetry, trace
 from chalicelib.attempts import Aside, Hold, Wait
 from chalicelib.clock import now_ms
 from chalicelib.jobs import Invocation, Job, standing
-from chalicelib.offering import EXPIRED, Offer
+from chalicelib.offering import EXPIRED, SPARE, Offer
 from chalicelib.outcomes import Permanent
 from chalicelib.pacing import Turn, Want
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, LaterRecord, explain
+from chalicelib.seats import Seat
 from chalicelib.settings import settings
 
 if TYPE_CHECKING:
     from chalicelib.transport import Http
 
 SIDE_BY_SIDE: Final = 10  # groups of a batch at a time: as many as a batch can hold
+LINGER: Final = 1.0  # s that what is done may stay in its lane because of others in its batch
 SETBACK: Final = 10.0  # s until a record is given again that met with trouble of our own
 
 
@@ -63,17 +70,24 @@ def _http(secrets: Iterable[str]) -> Http:
 class _Batch:
     def __init__(self, context: Any) -> None:
         self.invocation = Invocation(context)
+        self._seats: dict[str, Seat] = {}  # by aggregator
+        self._busy: dict[str, set[str]] = {}  # groups that are not through yet, by aggregator
+        self._lock = threading.Lock()
 
     def run(self, batch: list[Received]) -> list[Received]:
         """Deal with every record; returns those to be given again."""
         groups: dict[str, list[tuple[Received, Step]]] = {}
         for received in batch:
             groups.setdefault(received.group, []).append((received, self._prepare(received)))
-        self._book([step for group in groups.values() for _, step in group if isinstance(step, Job)])
+        jobs = [step for group in groups.values() for _, step in group if isinstance(step, Job)]
+        self._sit(jobs)
+        self._book(jobs)
         if len(groups) == 1:
             return [record for group in groups.values() for record in self._group(group)]
         with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups)), "send") as threads:
-            return [record for again in threads.map(self._group, groups.values()) for record in again]
+            running = [(group, threads.submit(self._group, group)) for group in groups.values()]
+            _let_go(running)
+            return [record for _, group in running for record in group.result()]
 
     # --- before anything is sent ----------------------------------------------------------------------------------
 
@@ -111,6 +125,42 @@ class _Batch:
             job.refusal = refusal
         return job
 
+    def _sit(self, jobs: list[Job]) -> None:
+        """Take a seat for each aggregator that this run is going to work for, on a lane where it has to."""
+        now = now_ms()
+        sending: dict[str, list[Job]] = {}
+        for job in jobs:
+            if seats.share_of(job.received.queue) and not self._hindered(job, now):
+                sending.setdefault(job.channel.aggregator, []).append(job)
+        until = now + round((self.invocation.time_left() + SPARE) * 1000)
+        for aggregator, its in sending.items():
+            self._busy[aggregator] = {job.received.group for job in its}
+            try:
+                seat = seats.take(its[0].received.queue, aggregator, queues.new_id(), until, now)
+            except Exception as error:
+                _log_setback(error, its[0].record)
+                continue  # the pace is kept in the same table: what is away for one is away for the other
+            if seat is not None:
+                self._seats[aggregator] = seat
+                continue
+            telemetry.count("crowded", aggregator)
+            for job in its:
+                job.crowded = True
+
+    def _stand_up(self, group: str) -> None:
+        """`group` is through; the seat of an aggregator is free with its last one."""
+        free: list[Seat] = []
+        with self._lock:
+            for aggregator, busy in self._busy.items():
+                busy.discard(group)
+                if not busy and aggregator in self._seats:
+                    free.append(self._seats.pop(aggregator))
+        for seat in free:
+            try:
+                seats.leave(seat)
+            except Exception as error:
+                _log_setback(error, None)  # it comes free when this run could have lasted no longer
+
     def _book(self, jobs: list[Job]) -> None:
         """Book the slots of the whole batch, one write for each account. Who is not going to send books none."""
         accounts: dict[str, list[Job]] = {}
@@ -133,6 +183,7 @@ class _Batch:
             job.refusal is not None
             or job.sender is None
             or not job.channel.enabled
+            or job.crowded
             or attempts.expired(job.standing, now)
             or bool(self.invocation.paused_since(job.channel.aggregator))
         )
@@ -141,6 +192,12 @@ class _Batch:
 
     def _group(self, group: list[tuple[Received, Step]]) -> list[Received]:
         """Deal with a group's records up to the first that must be given again; returns it and those behind it."""
+        try:
+            return self._in_order(group)
+        finally:
+            self._stand_up(group[0][0].group)
+
+    def _in_order(self, group: list[tuple[Received, Step]]) -> list[Received]:
         for index, (_, step) in enumerate(group):
             hold = self._take(step)
             if hold is not None:
@@ -180,12 +237,32 @@ class _Batch:
             if not self.invocation.wins_probe(aggregator):
                 return attempts.while_paused(job.standing, paused_since, now, _spread())
             job.turn = Turn(now)
+        elif job.crowded:
+            return attempts.while_crowded(job.standing, now, _spread())
         if job.turn is None:
             # Its slot could not be booked, or its lane was paused when the batch began.
             return _setback(job.received, job.record)
         if not job.turn.booked:
             return attempts.for_turn(job.standing, job.turn.at, now)
         return offer.run()
+
+
+def _let_go(running: list[tuple[list[tuple[Received, Step]], Future[list[Received]]]]) -> None:
+    """Delete what is done while others of the batch are still under way. Lambda's own deletion finds nothing then."""
+    _, slow = futures.wait([run for _, run in running], LINGER)
+    fast = [(group, run) for group, run in running if run not in slow]
+    while slow and fast:
+        for group, run in fast:
+            again = run.result()
+            for received, _ in group:
+                if received not in again:
+                    try:
+                        queues.delete(received)
+                    except Exception as error:
+                        _log_setback(error, None)  # Lambda deletes it, or it is given again and found concluded
+        _, still = futures.wait(slow, return_when=futures.FIRST_COMPLETED)
+        fast = [(group, run) for group, run in running if run in slow and run not in still]
+        slow = still
 
 
 def _wait(record: LaneRecord | None, wait: Wait) -> Hold | None:

@@ -16,6 +16,7 @@ locals {
       JANGADA_DOMAIN     = var.domain
       JANGADA_LOG_LEVEL  = var.log_level
       JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
+      JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
     },
     var.allow_private ? { JANGADA_ALLOW_PRIVATE = "1" } : {},
   )

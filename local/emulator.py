@@ -131,6 +131,7 @@ def environment(endpoint: str) -> dict[str, str]:
         "JANGADA_SSM_PREFIX": "/jangada/local",
         "JANGADA_DOMAIN": "sms.example.org",
         "JANGADA_ALLOW_PRIVATE": "1",
+        "JANGADA_SHARE": "1",  # of the two runs that the shared lane has here
     }
 
 
