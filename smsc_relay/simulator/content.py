@@ -93,6 +93,23 @@ def encode(text: str, alphabet: str) -> bytes:
         raise ContentError(str(error)) from None
 
 
+def encode_all(text: str, alphabet: str) -> bytes:
+    """As `encode`, with a question mark for what the alphabet does not have; one that is no text is taken for ASCII."""
+    try:
+        return encode(text, alphabet)
+    except ContentError:
+        if alphabet == "binary":
+            return text.encode("ascii", "replace")
+        return encode("".join(one if _has(alphabet, one) else "?" for one in text), alphabet)
+
+
+def _has(alphabet: str, character: str) -> bool:
+    try:
+        return bool(encode(character, alphabet))
+    except ContentError:
+        return False
+
+
 def cut(text: str, alphabet: str, width: int) -> list[bytes]:
     """The octets of each part of a text, for references of `width` bits; of all of it in one with width 0.
 

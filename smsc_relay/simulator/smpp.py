@@ -342,7 +342,7 @@ class SmppConnection(Endpoint):
         body = delivery.body
         try:
             if isinstance(body, Receipt):
-                pdu: Pdu = receipt_pdu(body, account.behaviour, self.speaks_tlvs)
+                pdu: Pdu = receipt_pdu(body, account.behaviour, account.settings.alphabet, self.speaks_tlvs)
             else:
                 pdu = mo_pdu(body, account.settings.alphabet)
             self._out.append(self._session.send(pdu, self._loop.time(), delivery)[1])

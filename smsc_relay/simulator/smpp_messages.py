@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Final
 
-from smsc_relay.simulator.content import Place, decode, place_of, take_header, with_header
+from smsc_relay.simulator.content import Place, decode, encode_all, place_of, take_header, with_header
 from smsc_relay.simulator.deliveries import MoPart, Receipt
 from smsc_relay.simulator.phones import Wants
 from smsc_relay.simulator.settings import Behaviour, Receipts
@@ -183,12 +183,17 @@ def _address(address: str, ton: int | None, npi: int | None) -> tuple[str, int, 
 # --- receipts -------------------------------------------------------------------------------------------------------
 
 
-def receipt_pdu(receipt: Receipt, behaviour: Behaviour, tlvs_allowed: bool) -> DeliverSm | DataSm:
+def receipt_pdu(
+    receipt: Receipt, behaviour: Behaviour, default_alphabet: str, tlvs_allowed: bool
+) -> DeliverSm | DataSm:
     """The deliver_sm (or data_sm) of a receipt; without TLVs for a client of 3.3."""
     how, ids, segment = behaviour.receipts, behaviour.ids, receipt.segment
     via = how.via if tlvs_allowed else "text"
     form = ids.answer if ids.receipt is None else ids.receipt
-    text = b"" if via == "tlv" else _receipt_octets(receipt, how, make_id(form, segment.number))
+    text = b""
+    if via != "tlv":
+        alphabet = alphabet_of(how.data_coding, default_alphabet)
+        text = encode_all(_receipt_text(receipt, how, make_id(form, segment.number)), alphabet)
     tlvs: tuple[Tlv, ...] = ()
     if via in ("both", "tlv", "data_sm"):
         tlv_id = make_id(form if ids.tlv is None else ids.tlv, segment.number)
@@ -225,11 +230,11 @@ def receipt_pdu(receipt: Receipt, behaviour: Behaviour, tlvs_allowed: bool) -> D
     )
 
 
-def _receipt_octets(receipt: Receipt, how: Receipts, message_id: str) -> bytes:
+def _receipt_text(receipt: Receipt, how: Receipts, message_id: str) -> str:
     segment = receipt.segment
     submit = _date(segment.at // 1000, how.utc_offset)
     done = _date(receipt.at // 1000, how.utc_offset)
-    text = how.style.format_map(
+    return how.style.format_map(
         {
             "id": message_id,
             "dlvrd": int(receipt.state == "DELIVRD"),
@@ -250,7 +255,6 @@ def _receipt_octets(receipt: Receipt, how: Receipts, message_id: str) -> bytes:
             "from": segment.source,
         }
     )
-    return text.encode("utf-16-be" if how.data_coding == 0x08 else "latin-1", "replace")
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import smpplib.client
@@ -20,6 +22,7 @@ from smsc_relay.smpp.pdus import (
     Pdu,
     SubmitSm,
 )
+from tests.peers.tee import Tee
 
 PHONE = "250788123123"
 SHORT = "8080"
@@ -167,13 +170,16 @@ async def raw(smsc: Simulator, request: Pdu | None = None) -> AsyncIterator[Raw]
 
 @asynccontextmanager
 async def lib(smsc: Simulator, kind: str = "transceiver", **bind: Any) -> AsyncIterator[Lib]:
-    """A bound session of smpplib."""
-    esme = Lib(smsc.smpp_port)
-    try:
-        await esme.connect(kind, **bind)
-        yield esme
-    finally:
-        esme.close()
+    """A bound session of smpplib; in the end tshark finds no fault in what has been exchanged."""
+    async with Tee(smsc.smpp_port) as tee:
+        esme = Lib(tee.port)
+        try:
+            await esme.connect(kind, **bind)
+            yield esme
+        finally:
+            esme.close()
+    with TemporaryDirectory() as folder:
+        assert tee.dissected(Path(folder) / "pcap", "smpp", "smpp.command_id")
 
 
 def behaviour(**parts: Any) -> dict[str, Any]:

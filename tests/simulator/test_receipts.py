@@ -165,6 +165,24 @@ async def test_ucs2_receipts_and_words_of_their_own() -> None:
         assert told.short_message.decode("utf-16-be") == f"id:{NUMBER_10} stat:DELIVERED err:000"
 
 
+@pytest.mark.parametrize(
+    ("alphabet", "coding", "octets"),
+    [
+        pytest.param("gsm7", 0, b"\x01 \x7d? \x00", id="the SMSC's default alphabet"),
+        pytest.param("latin1", 0, b"\xa3 \xf1? @", id="another default alphabet"),
+        pytest.param("gsm7", 1, b"? ?? @", id="data_coding"),
+        pytest.param("gsm7", 4, b"? ?? @", id="not of a text"),
+    ],
+)
+async def test_the_message_in_a_receipt_is_in_the_receipts_alphabet(alphabet: str, coding: int, octets: bytes) -> None:
+    """What the alphabet does not have is a question mark."""
+    account = {"accounts": {"ilha": {"alphabet": alphabet}}}
+    how = {"data_coding": coding, "style": "{text}"}
+    async with Simulator({**script(how), **account}) as smsc, raw(smsc) as esme:
+        _, told = await receipt(esme, text="\u00a3 \u00f1\u0434 @".encode("utf-16-be"), data_coding=8)
+        assert told.short_message == octets
+
+
 async def test_a_client_of_3_3_gets_text_only() -> None:
     async with (
         Simulator(script({"via": "tlv"})) as smsc,
