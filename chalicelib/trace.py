@@ -1,8 +1,9 @@
 """The trace: every hop of every message, for the engineer who must find out why it did not arrive.
 
 Items are append-only: `pk` = our id of the message, `sk` = time, number of the item in its process and a random tail,
-`d` = the hops of one flush as gzipped JSON of at most 16 KB, kept 7 days. Texts and full numbers live only here.
-Writing is best effort and comes after the conclusion: a trace never endangers a message, so nothing here raises.
+`d` = the hops of one flush as JSON, gzipped where that saves a write unit, at most 16 KB, kept 7 days. Texts and full
+numbers live only here. Writing is best effort and comes after the conclusion: a trace never endangers a message, so
+nothing here raises.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from chalicelib.settings import settings
 KEEP: Final = 7 * 86_400  # seconds
 MAX_OCTETS: Final = 16_384
 MAX_SUBJECT: Final = 500  # characters: DynamoDB's keys have 2,048 octets, and one that is too long loses its batch
+_PLAIN: Final = 800  # octets: with its key and ttl such an item is within one write unit of DynamoDB, 1 KB
 _BATCH: Final = 25  # items of a BatchWriteItem
 
 _lock = threading.Lock()
@@ -77,7 +79,7 @@ def _write(rows: list[dict[str, Any]]) -> None:
 def _rows(hops: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The hops of one subject as one item, since each item costs a write; each as its own where that is too large."""
     if len(hops) > 1:
-        data = _gzip([_bare(item) for item in hops])
+        data = _data([_bare(item) for item in hops])
         if len(data) <= MAX_OCTETS:
             return [_row(hops[0], data)]
     return [_row(item, _packed(_bare(item))) for item in hops]
@@ -98,22 +100,27 @@ def _row(first: dict[str, Any], data: bytes) -> dict[str, Any]:
 
 
 def _packed(hop_fields: dict[str, Any]) -> bytes:
-    """The hop as gzipped JSON; one that is too large loses its exchanges' bodies first, then its exchanges."""
-    data = _gzip([hop_fields])
+    """The hop alone; one that is too large loses its exchanges' bodies first, then its exchanges."""
+    data = _data([hop_fields])
     if len(data) > MAX_OCTETS:
         slim = [{k: str(v)[:2000] for k, v in exchange.items()} for exchange in hop_fields.get("exchanges", [])]
-        data = _gzip([{**hop_fields, "exchanges": slim, "cut": True}])
+        data = _data([{**hop_fields, "exchanges": slim, "cut": True}])
     if len(data) > MAX_OCTETS:
-        data = _gzip(
+        data = _data(
             [{"at": hop_fields["at"], "hop": hop_fields["hop"], "channel": hop_fields["channel"], "cut": True}]
         )
     return data
 
 
-def _gzip(value: list[dict[str, Any]]) -> bytes:
-    return gzip.compress(
-        json.dumps(value, separators=(",", ":"), default=str).encode("ascii"), compresslevel=6, mtime=0
-    )
+def _data(value: list[dict[str, Any]]) -> bytes:
+    """JSON, or gzipped JSON, which begins with 1F 8B (RFC 1952): compressing costs more than all else in a hop."""
+    text = json.dumps(value, separators=(",", ":"), default=str).encode("ascii")
+    return text if len(text) <= _PLAIN else gzip.compress(text, compresslevel=6, mtime=0)
+
+
+def _hops(data: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    return found
 
 
 def read(subject: str) -> list[dict[str, Any]]:
@@ -124,5 +131,5 @@ def read(subject: str) -> list[dict[str, Any]]:
         KeyConditionExpression="pk = :subject",
         ExpressionAttributeValues={":subject": {"S": subject[:MAX_SUBJECT]}},
     )
-    hops = [hop for page in pages for row in page["Items"] for hop in json.loads(gzip.decompress(row["d"]["B"]))]
+    hops = [hop for page in pages for row in page["Items"] for hop in _hops(row["d"]["B"])]
     return sorted(hops, key=lambda hop: int(hop["at"]))  # stable: of one moment, as they were noted
