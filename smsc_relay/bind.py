@@ -62,6 +62,7 @@ class Bind:
         self._refusals = 0
         self._refused: Refused | None = None
         self._up_at = 0.0
+        self.trouble_since: float | None = None  # of the event loop's clock: it could be up, and is not
         self._must_go = asyncio.Event()  # the bind is to be another's
         self._connecting: asyncio.Timeout | None = None
         self._address = 0  # of the account's, the one to try first
@@ -99,7 +100,9 @@ class Bind:
     async def run(self) -> None:
         """Keep it up until cancelled. Cancelled while it is up, it drops the connection: let it `leave` before."""
         while True:
-            self._must_go.clear()
+            if self._must_go.is_set():
+                self._must_go.clear()
+                self.trouble_since = None
             self._become("standby", self.reason)
             try:
                 async with self._permits.hold(self._claim, self, self._failures):
@@ -189,6 +192,8 @@ class Bind:
 
     def _wait(self, reason: str) -> float:
         """How long to wait after an end."""
+        if self.trouble_since is None:
+            self.trouble_since = asyncio.get_running_loop().time()
         refused = self._refused
         delay = wait_after(self._account.config, self._failures, self._refusals, refused, random.random())  # noqa: S311
         state = "waiting"
@@ -280,6 +285,7 @@ class Bind:
         self._become("up")
         telemetry.logger().info("bind_up", extra={"aggregator": self._account.name, "bind": self.name})
         self._owner.up(self)
+        self.trouble_since = None
 
 
 def wait_after(config: LinkConfig, failures: int, refusals: int, refused: Refused | None, spread: float) -> float:

@@ -72,6 +72,14 @@ class LinkConfig(Settings):
     logout_timeout: Seconds = Field(10, description="seconds for a logout to be answered")
     reconnect_min: Seconds = Field(1, description="seconds until the first new attempt after a lost connection")
     reconnect_max: Seconds = Field(60, description="longest wait between two attempts; waits double, with jitter")
+    restart_after: Seconds = Field(
+        30,
+        description="seconds without any bind that make an outage: after it the rate starts at a quarter of max_tps "
+        "(unset: of what was taken before)",
+    )
+    restart_step: float = Field(
+        10, ge=0, le=3600, description="seconds until that rate is doubled, and again until it is full; 0: full at once"
+    )
     refused_delay: Seconds = Field(60, description="seconds until the next attempt after our login has been refused")
 
     country: str = Field(

@@ -171,7 +171,7 @@ class Link:
     def report(self) -> dict[str, Any]:
         """How it is: for a health page, nothing decides by it."""
         traffic = self._traffic
-        rate = traffic.pace.rate
+        rate = traffic.pace.allowed(traffic.now())
         return {
             "binds": [bind.report() for bind in self._binds],
             "messages": len(traffic.order),

@@ -4,7 +4,10 @@ Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since t
 rate is multiplied by 1 - share², where `share` of that second's submits was throttled, and a fortieth of the full rate
 is added: stray refusals cost little, a flood of them nearly everything, and the link never stops. An unlimited link
 that is throttled gets a rate from what the SMSC took in its best second; it is unlimited again when nothing has been
-throttled for as long as a recovery takes. No I/O, no clock.
+throttled for as long as a recovery takes.
+
+After an outage the link begins with a quarter of its rate and doubles it step by step: whoever comes back has others
+to serve as well, and a backlog to send. Throttled meanwhile, it goes on from there as always. No I/O, no clock.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ ASSUMED: Final = 20.0  # segments/s that an account without a configured rate is
 BREATH: Final = 1.0  # s without submits when the SMSC says that it is full
 NEARLY_FULL: Final = 90  # congestion_state, in percent (SMPP 5.0 section 4.8.4.18)
 FULL: Final = 100
+RESTART: Final = 0.25  # of the full rate, after an outage
 _FADE: Final = 0.95  # the best second counts for less with every epoch
 
 
 class Pace:
-    """The pace of one link. Times are seconds of any monotonic clock. `limit`: configured rate, None: unlimited."""
+    """The pace of one link. Times are seconds of any monotonic clock. `limit`: configured rate, None: unlimited.
+    `step`: s until the rate is doubled after an outage, 0: it is full at once."""
 
-    def __init__(self, limit: float | None, now: float) -> None:
+    def __init__(self, limit: float | None, now: float, step: float = 0.0) -> None:
         self._limit = limit or inf
         self.rate = self._limit
         self._next = now  # when the next submit may go
@@ -35,6 +40,9 @@ class Pace:
         self._refused = 0
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
+        self._step = step
+        self._share: float | None = None  # of the full rate, after an outage
+        self._step_at = 0.0  # when it is doubled
 
     def limit_to(self, limit: float, now: float) -> None:
         """The configured rate, which there must have been before, is another now; what was below it stays so."""
@@ -48,8 +56,31 @@ class Pace:
 
     def spend(self, now: float) -> None:
         """A submit goes."""
-        if self.rate != inf:
-            self._next = max(self._next, now) + 1 / self.rate
+        rate = self.rate if self._share is None else self.allowed(now)
+        if rate != inf:
+            self._next = max(self._next, now) + 1 / rate
+
+    @property
+    def limit(self) -> float:
+        """The configured rate, in segments/s; infinite: none."""
+        return self._limit
+
+    def allowed(self, now: float) -> float:
+        """The rate of this moment, in segments/s."""
+        while self._share is not None and now >= self._step_at:
+            self._share = self._share * 2 if self._share < 0.5 else None
+            self._step_at += self._step
+        return self.rate if self._share is None else min(self.rate, self._share * self._full)
+
+    @property
+    def _full(self) -> float:
+        return self._limit if self._limit != inf else max(self._best, ASSUMED)
+
+    def restart(self, now: float) -> None:
+        """There was an outage, and it is over."""
+        if self._step:
+            self._share, self._step_at = RESTART, now + self._step
+            self._next = max(self._next, now)
 
     def taken(self, now: float) -> None:
         """A submit has been answered, whatever the answer was, and not for its speed."""
@@ -61,6 +92,8 @@ class Pace:
         """A submit was too fast."""
         self._refused += 1
         self._refused_at = now
+        if self._share is not None:
+            self.rate, self._share = self.allowed(now), None
         if self.rate == inf:
             # Not a second is waited for: at an unlimited rate it would cost thousands of refusals.
             self._best = max(self._best, self._taken / max(now - self._epoch, 0.1), ASSUMED)
@@ -81,9 +114,8 @@ class Pace:
         lasted = now - self._epoch
         self._best = max(self._taken / lasted, self._best * _FADE)
         if self.rate != inf:
-            full = self._limit if self._limit != inf else max(self._best, ASSUMED)
             share = self._refused / (self._taken + self._refused)
-            self.rate = max(LEAST, self.rate * (1 - share * share)) + full / RECOVERY * min(lasted, RECOVERY)
+            self.rate = max(LEAST, self.rate * (1 - share * share)) + self._full / RECOVERY * min(lasted, RECOVERY)
             if self.rate >= self._limit or now - self._refused_at >= RECOVERY:
                 self.rate = self._limit
         self._begin(now)

@@ -38,7 +38,7 @@ class Traffic:
         self.order, self.journal = order, journal
         self._returns = returns
         self._loop = asyncio.get_running_loop()
-        self.pace = Pace(account.config.max_tps, self._loop.time())
+        self.pace = Pace(account.config.max_tps, self._loop.time(), account.config.restart_step)
         self.places = Places(self.capacity)
         self.settling: Settling  # set by the link, as is:
         self.starting: Starting
@@ -49,6 +49,7 @@ class Traffic:
         self._closed = False
         self._paused_until = 0.0
         self._setbacks = 0  # pauses since the account was last well
+        self._out_since = self._loop.time()  # without a bind
 
     # --- how much may be in hand --------------------------------------------------------------------------------------
 
@@ -88,8 +89,17 @@ class Traffic:
     def up(self, bind: Bind) -> None:
         """A bind has logged in."""
         if bind.role.submits and bind not in self.binds:
+            now = self._loop.time()
+            if not self.binds and self._was_out(bind, now):
+                self.pace.restart(now)
+                telemetry.logger().info("restarting_slowly", extra={"aggregator": self.account.name})
             self.binds.append(bind)
         self.pump_soon()
+
+    def _was_out(self, bind: Bind, now: float) -> bool:
+        """An outage is over. A bind that was another task's meanwhile has had no trouble here."""
+        since = bind.trouble_since
+        return since is not None and now - max(self._out_since, since) >= self.account.config.restart_after
 
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended: its open window is in doubt, and what waited for it goes another way."""
@@ -102,6 +112,7 @@ class Traffic:
         """Nothing more goes over a bind: what waited for it goes another way, and answers are welcome."""
         if bind in self.binds:
             self.binds.remove(bind)
+            self._out_since = self._loop.time()
         for job in list(bind.jobs):
             if self.open and not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
                 self._unbegin(job)

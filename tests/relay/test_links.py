@@ -20,6 +20,7 @@ from smsc_relay.protocol import Refused
 from smsc_relay.relay import Relay
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.smsc import Smsc
+from tests.relay.test_giving_up import Hand
 from tests.relay.toy import ToyConfig
 from tests.support import CHANNEL
 
@@ -71,6 +72,46 @@ async def test_a_link_comes_back(world: World) -> None:
             await smsc.start()
             await world.lane_empty()
     assert smsc.ids() == ["1"]
+
+
+@pytest.mark.parametrize(("restart_after", "rates"), [(0.001, [10, 20, 40]), (600, [40])])
+async def test_after_an_outage_the_rate_grows_by_steps_and_bulk_has_its_share(
+    world: World, restart_after: float, rates: list[float]
+) -> None:
+    async with Smsc() as smsc:
+        world.account(smsc, max_tps=40, restart_after=restart_after, restart_step=0.5, window=20)
+        async with relaying() as relay:
+            await smsc.until(lambda: smsc.logins)
+            assert relay.report()["links"]["fast"]["rate"] == 40
+            await smsc.stop()
+            await eventually(lambda: state(relay) == ["waiting"])
+            for number in range(1, 31):
+                world.put(number)
+                world.put(100 + number, bulk=True)
+            seen: dict[float, None] = {}
+            smsc.answer = lambda said: seen.setdefault(relay.report()["links"]["fast"]["rate"]) or {"id": said["id"]}
+            await smsc.start()
+            await world.lane_empty(LANE, "lane-fast-bulk.fifo")
+            await eventually(lambda: relay.report()["links"]["fast"]["rate"] == 40)
+    assert [rate for rate in rates if rate in seen] == list(seen)
+    assert min(seen) == rates[0]
+    assert sum(int(one) > 100 for one in smsc.ids()[:40]) >= 3
+
+
+async def test_what_was_no_outage_is_no_reason_to_be_slow(world: World) -> None:
+    """A bind that another task had: it was up all the time, elsewhere."""
+    hand = Hand()
+    async with Smsc() as smsc:
+        world.account(smsc, max_tps=40, restart_after=0.001, restart_step=600)
+        async with relaying(permits=hand) as relay:
+            await eventually(lambda: state(relay) == ["standby"])
+            hand.allow(1)
+            await smsc.until(lambda: smsc.logins)
+            hand.take_back(1).give_up()
+            await eventually(lambda: state(relay) == ["standby"] and not smsc.sessions)
+            hand.allow(1)
+            await eventually(lambda: state(relay) == ["up"])
+            assert relay.report()["links"]["fast"]["rate"] == 40
 
 
 async def test_a_busy_smsc_is_asked_again_soon(world: World) -> None:

@@ -123,6 +123,46 @@ def test_an_unlimited_link_is_unlimited_again() -> None:
     assert pace.rate == inf
 
 
+@pytest.mark.parametrize(
+    ("limit", "step", "at", "rate"),
+    [
+        pytest.param(100, 10, 0, 25, id="a quarter"),
+        pytest.param(100, 10, 9.9, 25, id="for a step"),
+        pytest.param(100, 10, 10, 50, id="then half"),
+        pytest.param(100, 10, 20, 100, id="then all"),
+        pytest.param(100, 3, 7, 100, id="sooner"),
+        pytest.param(100, 10, 3600, 100, id="looked at late"),
+        pytest.param(100, 0, 0, 100, id="not wanted"),
+        pytest.param(None, 10, 0, 50, id="of what was taken before"),
+        pytest.param(None, 10, 20, inf, id="unlimited in the end"),
+    ],
+)
+def test_after_an_outage_the_rate_doubles_until_it_is_full(
+    limit: float | None, step: float, at: float, rate: float
+) -> None:
+    pace = Pace(limit, 0.0, step)
+    for n in range(201):
+        pace.taken(n / 200)
+    pace.restart(100.0)
+    assert pace.allowed(100.0 + at) == pytest.approx(rate, rel=0.02)
+
+
+def test_after_an_outage_no_more_is_sent_than_the_step_allows() -> None:
+    pace = Pace(100, 0.0, 10)
+    pace.restart(0.0)
+    taken, _ = run(pace, 10, lambda now: True)
+    assert taken == pytest.approx(125, rel=0.03)
+
+
+def test_throttled_after_an_outage_it_goes_on_from_there() -> None:
+    pace = Pace(100, 0.0, 10)
+    pace.restart(0.0)
+    pace.throttled(0.1)
+    assert pace.allowed(30.0) <= 26
+    run(pace, 60, lambda now: True, start=30)
+    assert pace.rate == 100
+
+
 def test_a_full_smsc_is_given_a_moment() -> None:
     pace = Pace(None, 0.0)
     pace.congested(89, 0.0)
