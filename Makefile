@@ -8,7 +8,7 @@ WORKERS ?= 4
 TERRAFORM ?= terraform
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run smoke test lint check clean package plan deploy image environment
+.PHONY: help setup run smoke test lint check clean package plan deploy image environment security advisories licences
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -56,6 +56,17 @@ lint: setup ## ruff, mypy --strict, import rules
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+
+security: setup $(INFRA)/.ready ## Known faults of dependencies, their licences, secrets in tracked files: no network
+	@$(VENV)/bin/python -m checks.secrets
+	@$(VENV)/bin/python -m checks.licences
+	@$(VENV)/bin/python -m checks.advisories
+
+advisories: setup $(INFRA)/.ready ## Ask OSV for advisories on all dependencies, keep them in the repository, and check
+	@$(VENV)/bin/python -m checks.advisories --refresh
+
+licences: setup $(INFRA)/.ready ## Write docs/licences.md
+	@$(VENV)/bin/python -m checks.licences --write
 
 package: $(VENV)/.ready ## Package the functions as a Terraform module, infra/build/functions
 	@$(VENV)/bin/python infra/package.py

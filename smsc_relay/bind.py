@@ -16,6 +16,7 @@ from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
+from smsc_relay.status import BindStatus
 
 if TYPE_CHECKING:
     from smsc_relay.jobs import Job, Part
@@ -40,6 +41,9 @@ class Owner(Protocol):
 
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """It has ended; no answer can come for the submits `lost`."""
+
+    def failed(self, bind: Bind, reason: str) -> None:
+        """It could not be opened, or has ended."""
 
     def shared(self, bind: Bind, part: float) -> None:
         """Of all binds like it that are open, this process has that part."""
@@ -195,7 +199,8 @@ class Bind:
         if self.trouble_since is None:
             self.trouble_since = asyncio.get_running_loop().time()
         refused = self._refused
-        delay = wait_after(self._account.config, self._failures, self._refusals, refused, random.random())  # noqa: S311
+        chance = random.random()  # noqa: S311 - spreads load, no secret
+        delay = wait_after(self._account.config, self._failures, self._refusals, refused, chance)
         state = "waiting"
         if refused is not None:
             reason = f"refused: {refused.reason}"
@@ -203,6 +208,7 @@ class Bind:
                 state = "refused"
                 self._refusals += refused.credentials
         self._become(state, reason)
+        self._owner.failed(self, reason)
         extra = {"aggregator": self._account.name, "bind": self.name, "reason": reason, "retry_in_s": round(delay, 1)}
         if state == "refused":
             telemetry.logger().error("channel_down", extra=extra)
@@ -261,6 +267,18 @@ class Bind:
             "in_flight": self.in_flight,
             "unrecorded": self.unrecorded,
         }
+
+    def status(self) -> BindStatus:
+        """How it is, to be written down."""
+        return BindStatus(
+            bind=self.name,
+            role=self.role.value,
+            state=self.state,
+            since=self.since,
+            reason=self.reason,
+            in_flight=self.in_flight,
+            window=self.window if self.role.submits else 0,
+        )
 
     # --- what is heard ------------------------------------------------------------------------------------------------
 

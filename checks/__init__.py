@@ -1,0 +1,1 @@
+"""What CI looks at beside the tests: known faults of dependencies, their licences, secrets in tracked files."""
