@@ -107,6 +107,27 @@ def test_groups_go_side_by_side(lane: Lane, aws: Aws, site: Site) -> None:
     assert [told[2] for told in lane.outcomes()] == [True, True]
 
 
+def test_the_runs_of_a_process_share_its_connections(lane: Lane, aws: Aws, site: Site) -> None:
+    """Six batches of ten contacts over three channels: no more connections than the first batch had side by side."""
+    company = threading.Barrier(10)
+
+    def with_all_the_batch(asked: Asked) -> tuple[int, str]:
+        company.wait(20)
+        return accepted(asked)
+
+    site.answer = with_all_the_batch
+    others = [CHANNEL.replace("6f1d", digits) for digits in ("1111", "2222")]
+    for uuid in others:
+        aws.channel(uuid, type="XX", address=uuid[:4])
+    for batch in range(6):
+        for contact in range(10):
+            channel = [CHANNEL, *others][contact % 3]
+            lane.put(f"{batch}.{contact}", f"+2507880001{contact:02d}", channel=channel)
+        assert lane.run() == []
+    assert len(site.asked) == 60
+    assert site.connections == 10
+
+
 # --- again and again ----------------------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ class Site:
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
     answer: Answering = lambda asked: (200, "ok")
+    connections: int = 0  # accepted so far
 
 
 @contextmanager
@@ -43,6 +44,10 @@ def serve(answer: Answering | None = None) -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            site.connections += 1  # a handler serves one connection
+            super().setup()
 
         def _any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
