@@ -8,7 +8,7 @@ WORKERS ?= 4
 TERRAFORM ?= terraform
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run smoke test lint check clean package plan deploy image environment security advisories licences
+.PHONY: help setup run smoke test lint check clean chaos package plan deploy image environment security advisories licences
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -50,6 +50,9 @@ run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT
 
 smoke: setup ## Run it on free ports, send messages both ways, print what arrived
 	@$(VENV)/bin/python -m local --smoke
+
+chaos: setup ## 20,000 messages each way while everything fails in turn (COUNT= for fewer): about an hour
+	@JANGADA_CHAOS=$(or $(COUNT),20000) $(VENV)/bin/python -m pytest -q -s -n 0 tests/chaos
 
 lint: setup ## ruff, mypy --strict, import rules
 	@$(VENV)/bin/ruff check .

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from local import faults
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "000000000000"
 REGION: Final = "eu-west-1"
@@ -72,7 +74,8 @@ class Emulator:
         environment.pop("AWS_ENDPOINT_URL", None)
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
         environment["PYTHONPATH"] = str(ROOT)
-        code = "from ministack import app; from local.strict import Strict; app.app = Strict(app.app); app.main()"
+        layers = "from local.faults import Faults; from local.strict import Strict"
+        code = f"from ministack import app; {layers}; app.app = Faults(Strict(app.app)); app.main()"
         self._process = subprocess.Popen([emulator_python(), "-c", code], env=environment, stdout=output, stderr=output)
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline:
@@ -99,6 +102,12 @@ class Emulator:
         """Empty it: no queues, no tables, no parameters."""
         request = urllib.request.Request(self.endpoint + "/_ministack/reset", method="POST")
         with urllib.request.urlopen(request, timeout=10):
+            return
+
+    def faults(self, **settings: Any) -> None:
+        """Have it be slow, or fail, from now on (`local.faults`); nothing: be well."""
+        data = json.dumps(settings).encode()
+        with urllib.request.urlopen(urllib.request.Request(self.endpoint + faults.PATH, data=data), timeout=10):
             return
 
     def stop(self) -> None:

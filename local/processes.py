@@ -95,8 +95,12 @@ class Child:
 
     def ask_to_stop(self) -> None:
         """SIGTERM."""
+        self.signal(signal.SIGTERM)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, where it is running."""
         if self._process and self.running:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
 
     def stop(self) -> int | None:
         """SIGTERM, then SIGKILL if it does not end; answers its exit status."""

@@ -1,11 +1,11 @@
-"""`python -m local.relay`: the relay as it is, but for a power cut that a test asks for."""
+"""`python -m local.relay`: the relay as it is, but for a power cut, or a clock that jumps, that a test asks for."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from local import crash
+from local import crash, skew
 from smsc_relay.__main__ import main as relay
 
 
@@ -15,6 +15,7 @@ def main() -> int:
     crash.add_options(parser)
     options, rest = parser.parse_known_args()
     crash.install(options)
+    skew.install()
     return relay(rest)
 
 

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 from chalicelib.awsapi.sigv4 import Credentials, signed
 
 _TARGETS: Final = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS", "ssm": "AmazonSSM"}
-_AGENT: Final = "jangada"
 _TRANSIENT: Final = frozenset((500, 502, 503, 504))
 # What the SDKs of AWS try again ("Retry behavior", AWS SDKs and Tools Reference Guide).
 _TRY_AGAIN: Final = frozenset(
@@ -79,7 +78,12 @@ class Damaged(Exception):  # noqa: N818 - says what happened
 
 
 def request(
-    to: Service, operation: str, parameters: dict[str, Any], credentials: Credentials, now: float
+    to: Service,
+    operation: str,
+    parameters: dict[str, Any],
+    credentials: Credentials,
+    now: float,
+    agent: str = "jangada",
 ) -> tuple[dict[str, str], bytes]:
     """Headers and body of the POST that makes a call; `operation` as botocore's method: `put_item`."""
     body = json.dumps(parameters, separators=(",", ":"), default=_octets).encode()
@@ -89,7 +93,7 @@ def request(
         "x-amz-target": f"{_TARGETS[to.name]}.{camel(operation)}",
     }
     headers = signed(credentials, to.region, to.name, headers, body, now)
-    headers["user-agent"] = _AGENT
+    headers["user-agent"] = agent
     return headers, body
 
 

@@ -7,7 +7,7 @@ application/json, which browsers do not send to another origin without asking it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -32,10 +32,17 @@ class _BadRequest(ValueError):  # noqa: N818
 class Control:
     """The handlers."""
 
-    def __init__(self, centre: Centre, smpp: SmppServer, send_raw: Callable[[int, bytes], None]) -> None:
+    def __init__(
+        self,
+        centre: Centre,
+        smpp: SmppServer,
+        send_raw: Callable[[int, bytes], None],
+        restart: Callable[[float], Awaitable[None]],
+    ) -> None:
         self._centre = centre
         self._smpp = smpp
         self._send_raw = send_raw
+        self._restart = restart
 
     def application(self) -> web.Application:
         """For aiohttp."""
@@ -57,6 +64,7 @@ class Control:
             web.post("/script", self.configure),
             web.post("/reset", self.reset),
             web.post("/disconnect", self.disconnect),
+            web.post("/restart", self.restart),
             web.post("/outbind", self.outbind),
             web.post("/frame", self.frame),
         ]
@@ -169,6 +177,14 @@ class Control:
         for link in links:
             link.disconnect(how)
         return web.json_response({"sessions": [link.number for link in links]})
+
+    async def restart(self, request: web.Request) -> web.Response:
+        """Lose all connections, listen again after a while; answered then."""
+        down = _object(await _json(request, {}), "down").get("down", 1.0)
+        if not isinstance(down, int | float) or isinstance(down, bool) or not 0 <= down <= _LONGEST_WAIT:
+            raise _BadRequest(f"down must be seconds, 0 to {_LONGEST_WAIT:.0f}")
+        await self._restart(down)
+        return web.json_response({"down": down})
 
     async def outbind(self, request: web.Request) -> web.Response:
         """Connect to a client and ask it to bind."""

@@ -28,6 +28,7 @@ class Server(Generic[C]):
     def __init__(self, make: Callable[[Server[C]], asyncio.Protocol]) -> None:
         self._make = make
         self._server: asyncio.Server | None = None
+        self._at: tuple[str, int] = ("", 0)
         self._connections: set[C] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
@@ -41,7 +42,17 @@ class Server(Generic[C]):
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: self._make(self), host, port, backlog=BACKLOG)
         found: int = self._server.sockets[0].getsockname()[1]
+        self._at = host, found
         return found
+
+    async def restart(self, down: float) -> None:
+        """End all connections, as a machine that loses power does, and listen again after `down` seconds."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.disconnect("reset")
+        await asyncio.sleep(down)
+        await self.start(*self._at)
 
     async def stop(self) -> None:
         """Log all sessions out where the protocol can, wait a moment for the answers, close."""

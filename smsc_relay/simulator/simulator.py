@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -65,7 +66,7 @@ class Simulator:
             self.ucp_port = await self._ucp.start(self.host, self.ucp_port)
             self.cimd2_port = await self._cimd2.start(self.host, self.cimd2_port)
             if self.control_port is not None:
-                application = Control(self._centre, self._smpp, self.send_raw).application()
+                application = Control(self._centre, self._smpp, self.send_raw, self.restart).application()
                 self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
                 await self._runner.setup()
                 await web.TCPSite(self._runner, self.host, self.control_port).start()
@@ -153,6 +154,15 @@ class Simulator:
         )  # fmt: skip
         for link in links:
             link.disconnect(how)
+
+    async def restart(self, down: float) -> None:
+        """As a machine that loses power: all connections are gone, nobody listens for `down` seconds. What phones have
+        got and what waits for them is kept.
+
+        Raises:
+            OSError: somebody else has taken the port meanwhile.
+        """
+        await asyncio.gather(*(server.restart(down) for server in (self._smpp, self._ucp, self._cimd2)))
 
     def send_raw(self, session: int, data: bytes) -> None:
         """Octets over a session, whatever they are (raises as `disconnect`)."""

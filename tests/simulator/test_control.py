@@ -120,6 +120,20 @@ async def test_sessions_and_disconnect() -> None:
         assert isinstance((await second.read()).pdu, Unbind)
 
 
+async def test_a_restart_loses_connections_and_no_messages() -> None:
+    async with running() as (smsc, http):
+        port = smsc.smpp_port
+        for number in (1, 2):
+            async with raw(smsc) as client:
+                await client.ask(submit())
+                if number == 1:
+                    assert await http.post("/restart", {"down": 0.05}) == {"down": 0.05}
+                    assert await client.ended()
+        assert smsc.smpp_port == port
+        assert len(smsc.messages) == 2
+        await http.post("/restart", {"down": -1}, 400)
+
+
 async def test_outbind() -> None:
     called: asyncio.Queue[Raw] = asyncio.Queue()
     server = await asyncio.start_server(lambda r, w: called.put_nowait(Raw(r, w)), "127.0.0.1", 0)

@@ -66,7 +66,7 @@ def test_scripts() -> None:
 def test_requests() -> None:
     there = {
         f"{route.method} {route.path}"
-        for route in Control(None, None, None).routes()  # type: ignore[arg-type]
+        for route in Control(None, None, None, None).routes()  # type: ignore[arg-type]
         if route.path != "/"
     }
     told = set(re.findall(r"`((?:GET|POST) /[a-z]+)`", TEXT))
