@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import traceback
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final
 
@@ -57,6 +58,19 @@ def count(name: str, subject: str, value: int = 1) -> None:
     """Count `name` (sent, failed, retried, received, delivered_to_platform, …) for an aggregator or platform."""
     if os.environ.get("JANGADA_METRICS") != "off":
         _emit(name, "Count", value, subject)
+
+
+def gauges(subject: str, values: Mapping[str, tuple[str, float]]) -> None:
+    """Several metrics of an aggregator in one line: name -> (CloudWatch's unit, value)."""
+    if os.environ.get("JANGADA_METRICS") == "off" or not values:
+        return
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+    metrics = EphemeralMetrics(namespace=os.environ.get("JANGADA_METRICS", "Jangada"))
+    metrics.add_dimension(name="name", value=subject or "unknown")
+    for name, (unit, value) in values.items():
+        metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
+    metrics.flush_metrics()
 
 
 def latency(aggregator: str, ms: int) -> None:

@@ -20,7 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "why": ("why", "what has become of a message, hop by hop"),
     "lane": ("lanes", "depth and age of the lanes; which are paused and why; resume one"),
     "dlq": ("dlq", "list, explain and redrive what needs a human"),
-    "smsc": ("smsc", "SMSC accounts: import them from a Kannel configuration"),
+    "smsc": ("smsc", "SMSC accounts: how their links are; import them from a Kannel configuration"),
     "unmatched": ("misc", "receipts that fit no message so far"),
     "types": ("misc", "aggregator types and their config keys"),
     "segments": ("misc", "how a text is cut into short messages, and what makes it dear"),

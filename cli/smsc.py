@@ -1,10 +1,12 @@
-"""`jangada smsc`: SMSC accounts. `import` writes aggregator files from a Kannel configuration."""
+"""`jangada smsc`: SMSC accounts. `import` writes aggregator files from a Kannel configuration; what goes to a running
+relay, or comes from it, is in `links.py`."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from cli import links
 from cli.output import Problem
 
 
@@ -15,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     one.add_argument("file", metavar="KANNEL.CONF")
     one.add_argument("--out", default=".", metavar="DIR", help="where the files go (default: here)")
     one.set_defaults(run=import_)
+    links.arguments(commands)
 
 
 def import_(options: argparse.Namespace) -> None:

@@ -45,6 +45,8 @@ class Intake:
             job = self._read(received, until, bulk=bulk)
             if job is None:
                 continue
+            if received.receive_count == 1:
+                self._traffic.meter.received(now_ms() - received.sent_at)
             sender = self._account().channels.get(job.record.key.channel)
             if sender is not None and sender.enabled and sender.config is not None:
                 job.config = sender.config

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chalicelib import telemetry
+from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
 from smsc_relay.arrivals import Arrivals
 from smsc_relay.bind import Bind
@@ -23,6 +24,7 @@ from smsc_relay.queue_client import Queues
 from smsc_relay.returns import Hold, Returns
 from smsc_relay.settling import Settling
 from smsc_relay.starting import Starting
+from smsc_relay.status import LinkStatus, State
 from smsc_relay.traffic import Traffic
 
 LOOK: Final = 0.02  # s between looks at whether all is done, while stopping
@@ -37,6 +39,7 @@ class Timing:
     drain: float = 30.0  # that a stop waits for answers
     record: float = 20.0  # that it then waits for SQS to take what came of them
     refresh: float = 30.0  # between two readings of the registry
+    publish: float = 5.0  # between two looks at what is to be written down
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class Link:
 
     def up(self, bind: Bind) -> None:
         """A bind has logged in."""
+        self._traffic.meter.came_up(bind.name)
         self._traffic.up(bind)
 
     def retire(self, bind: Bind) -> None:
@@ -107,6 +111,10 @@ class Link:
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended."""
         self._traffic.down(bind, lost)
+
+    def failed(self, bind: Bind, reason: str) -> None:
+        """A bind could not be opened, or has ended."""
+        self._traffic.meter.failed(f"{bind.name}: {reason}", now_ms())
 
     def shared(self, bind: Bind, part: float) -> None:
         """The rate is the account's: what the binds of other processes send is part of it."""
@@ -178,6 +186,61 @@ class Link:
             "rate": None if rate == float("inf") else round(rate, 1),
             "arrivals": self._arrivals.pending,
         }
+
+    def status(self, task: str) -> LinkStatus:
+        """How it is, to be written down by `task`."""
+        traffic, meter, now = self._traffic, self._traffic.meter, self._traffic.now()
+        return LinkStatus(
+            link=self.account.name,
+            task=task,
+            protocol=self.account.dialect.name,
+            at=now_ms(),
+            state=self._state(),
+            binds=tuple(bind.status() for bind in self._binds),
+            wanted=_finite(traffic.pace.limit),
+            allowed=_finite(traffic.pace.allowed(now)),
+            actual=round(meter.rate(now), 1),
+            p50=meter.quantile(0.5, now),
+            p99=meter.quantile(0.99, now),
+            throttled=meter.throttled,
+            reconnects=meter.reconnects,
+            error=meter.error,
+            error_at=meter.error_at,
+            in_hand=len(traffic.order),
+            arriving=self._arrivals.pending,
+            paused_until=traffic.paused_until() if traffic.paused else 0,
+        )
+
+    def _state(self) -> State:
+        states = {bind.state for bind in self._binds}
+        if self._traffic.paused:
+            return "paused"
+        if "up" in states:
+            return "up"
+        if "refused" in states:
+            return "refused"
+        return "standby" if states == {"standby"} else "down"
+
+    def measures(self) -> dict[str, tuple[str, float]]:
+        """Metrics of the last minute: name -> (unit, value)."""
+        traffic, meter, now = self._traffic, self._traffic.meter, self._traffic.now()
+        up = [bind for bind in self._binds if bind.state == "up"]
+        window = sum(bind.window for bind in up if bind.role.submits)
+        found = {"binds_up": ("Count", float(len(up))), "queue_age": ("Seconds", meter.take_waited() / 1000)}
+        if window:
+            found["window_used"] = "Percent", 100 * sum(bind.in_flight for bind in up) / window
+        for name, share in (("round_trip_p50", 0.5), ("round_trip_p99", 0.99)):
+            took = meter.quantile(share, now)
+            if took is not None:
+                found[name] = "Milliseconds", took
+        oldest = min((job.record.first_seen for job in traffic.order), default=0)
+        if oldest:
+            found["queue_age"] = "Seconds", max(found["queue_age"][1], (now_ms() - oldest) / 1000)
+        return found
+
+
+def _finite(rate: float) -> float | None:
+    return None if rate == float("inf") else round(rate, 1)
 
 
 async def _until(done: Callable[[], bool], seconds: float) -> bool:

@@ -36,7 +36,9 @@ class Holder(Protocol):
 
 
 class Permits(Protocol):
-    """Open within `async with`; leaving it gives everything back."""
+    """Open within `async with`; leaving it gives everything back. `task`: what this process is called."""
+
+    task: str
 
     async def __aenter__(self) -> Self: ...
 
@@ -55,6 +57,8 @@ class Permits(Protocol):
 
 class Free:
     """The only process there is needs no permission."""
+
+    task = "alone"
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,6 +14,7 @@ from smsc_relay.journal import Journal
 from smsc_relay.link import Link, Shared, Timing
 from smsc_relay.outbox import Outbox
 from smsc_relay.permits import Free, Permits
+from smsc_relay.publishing import Publisher
 from smsc_relay.queue_client import Queues, describe
 
 THREADS: Final = 8  # for look-ups: what is rare
@@ -51,13 +52,17 @@ class Relay:
             journal = Journal()
             shared = Shared(sqs, Outbox(sqs), journal, threads, self._permits, self._timing)
             flushing = asyncio.create_task(journal.run())
+            publisher = Publisher(self._permits.task, lambda: self._links, threads, self._timing.publish)
+            publishing = asyncio.create_task(publisher.run(), name="publishing")
             while not self._stop.is_set():
                 await self._refresh(shared)
                 self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
-            flushing.cancel()
-            await asyncio.wait([flushing])
+            for task in (flushing, publishing):
+                task.cancel()
+            await asyncio.wait([flushing, publishing])
+            await publisher.close()
             await journal.close()
         threads.shutdown(wait=False, cancel_futures=True)
         return self._clean

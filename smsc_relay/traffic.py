@@ -19,6 +19,7 @@ from smsc_relay.deferred import Deferred
 from smsc_relay.jobs import Job, Part, State, Told
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import AHEAD, Places
+from smsc_relay.meter import Meter
 from smsc_relay.order import Order
 from smsc_relay.pace import Pace
 from smsc_relay.protocol import Accepted, Rejected, Unanswered, Verdict
@@ -40,6 +41,7 @@ class Traffic:
         self._loop = asyncio.get_running_loop()
         self.pace = Pace(account.config.max_tps, self._loop.time(), account.config.restart_step)
         self.places = Places(self.capacity)
+        self.meter = Meter(self._loop.time())
         self.settling: Settling  # set by the link, as is:
         self.starting: Starting
         self.binds: list[Bind] = []  # that have logged in
@@ -57,6 +59,11 @@ class Traffic:
     def open(self) -> bool:
         """Something can be submitted, now or as soon as the window has room."""
         return not self._closed and bool(self.binds) and self._loop.time() >= self._paused_until
+
+    @property
+    def paused(self) -> bool:
+        """The account is in trouble, and waited for."""
+        return self._loop.time() < self._paused_until
 
     def now(self) -> float:
         """The event loop's clock."""
@@ -81,7 +88,7 @@ class Traffic:
         return self.open and job.bind is not None and job.bind.ready
 
     def paused_until(self) -> int:
-        """When the account is tried again, in ms since the epoch."""
+        """When the account is tried again, in ms since the epoch; now, where it is in no trouble."""
         return now_ms() + round(1000 * max(0.0, self._paused_until - self._loop.time()))
 
     # --- binds come and go --------------------------------------------------------------------------------------------
@@ -185,6 +192,7 @@ class Traffic:
                 rooms.remove(bind)
         for bind in used:
             bind.flush()
+        self.meter.submitted(submitted)
         for _ in range(submitted):
             waypoints.reached("relay.submitted")
 
@@ -216,6 +224,7 @@ class Traffic:
         if not answer.late:
             self.pace.taken(now)
         self._well()
+        self.meter.answered(answer.rtt, now)
         job = part.job
         ms = round(answer.rtt * 1000)
         self.journal.hop(job, "wired", part=part.index, external_id=answer.external_id, ms=ms, bind=bind.name)
@@ -235,9 +244,11 @@ class Traffic:
         self.journal.hop(
             job, hop.get(verdict, "retry"), part=part.index, reason=answer.reason, code=answer.code, bind=bind.name
         )
+        self.meter.answered(answer.rtt, now)
         if verdict is Verdict.THROTTLED:
             self._throttled(part, now)
             return
+        self.meter.failed(f"{answer.reason} {answer.code}".strip(), now_ms())
         if not answer.late:
             self.pace.taken(now)
         job.halted = True
@@ -271,6 +282,7 @@ class Traffic:
 
     def _throttled(self, part: Part, now: float) -> None:
         self.journal.count("throttled", self.account.name)
+        self.meter.throttled += 1
         self.pace.throttled(now)
         at = self._deferred.defer(part, now, spread())
         if at is None:

@@ -21,6 +21,9 @@ from chalicelib.messages import Outgoing, Status, StatusUpdate
 from chalicelib.records import LaneRecord, MessageKey, Outcome, ReceiptEvent
 from cli import aggregator_files
 from cli.main import COMMANDS, parser_for
+from local.emulator import create_resources
+from smsc_relay import status
+from smsc_relay.status import BindStatus, LinkStatus
 from tests.cli.conftest import Jangada
 from tests.support import Aws
 
@@ -115,7 +118,21 @@ def letters(aws: Aws) -> None:
     queues.bury("lane-shared.fifo", record.to_body(), "g", "in doubt, and the channel says ask: no answer in 30 s")
 
 
-WORLD: dict[str, Callable[[Aws], None]] = {"## Why": messages, "## Lanes": pause, "## Dead letters": letters}
+def relay(aws: Aws) -> None:
+    """A task that holds the link to an SMSC."""
+    aws.aggregator("mtn-ug", "SMPP", config={"host": "10.64.10.20", "system_id": "ilha"})
+    create_resources(os.environ["AWS_ENDPOINT_URL"], own_lanes=["mtn-ug"])
+    now = now_ms()
+    up = BindStatus(bind="1-transceiver", role="transceiver", state="up", since=now - 7_200_000, in_flight=3, window=20)
+    status.write(LinkStatus(link="mtn-ug", task="0d5c9a3e-7c1b-4a53-9c39-7d1f1f0d8f11", protocol="SMPP", at=now - 2000,
+                            state="up", binds=(up,), wanted=50, allowed=50, actual=37.4, p50=48, p99=211,
+                            throttled=4, reconnects=1, error="1-transceiver: connection lost",
+                            error_at=now - 7_260_000))  # fmt: skip
+
+
+WORLD: dict[str, Callable[[Aws], None]] = {
+    "## Why": messages, "## Lanes": pause, "## Dead letters": letters, "## Running links": relay,
+}  # fmt: skip
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------

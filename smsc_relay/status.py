@@ -1,0 +1,99 @@
+"""How each link is, as each relay task writes it down for people: `jangada smsc status`, the page of `make run`.
+
+Item `relay#<link>#<task>` of the ledger's table, listed by its index `parked`; about every 5 s while it changes, every
+30 s at least. Nothing decides by it. Times are ms since the epoch by the task's clock.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib import ledger_table
+
+LATEST: Final = 30.0  # s from one writing to the next, at the longest
+SILENT: Final = 75_000  # ms without a word after which a task is not there any more
+KEEP: Final = 86_400  # s that the last word of a task is kept
+_LISTED: Final = "#relay"  # partition of the index `parked`
+
+State = Literal["up", "paused", "refused", "down", "standby", "stopped"]
+
+
+class BindStatus(BaseModel):
+    """A bind, as in the health page."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bind: str  # "1-transceiver"
+    role: str
+    state: str  # down, standby, connecting, logging in, up, waiting, refused
+    since: int
+    reason: str = ""
+    in_flight: int = 0
+    window: int = 0
+
+
+class LinkStatus(BaseModel):
+    """A link in one task."""
+
+    model_config = ConfigDict(frozen=True)
+
+    link: str
+    task: str
+    protocol: str  # the aggregator's type
+    at: int  # when it was written
+    state: State
+    binds: tuple[BindStatus, ...] = ()
+    wanted: float | None = None  # segments/s: this task's part of max_tps; None: unlimited
+    allowed: float | None = None  # segments/s now, by AIMD or after an outage; None: unlimited
+    actual: float = 0.0  # segments/s submitted of late
+    p50: float | None = None  # ms from a submit to its answer, of the last minute; None: there was none
+    p99: float | None = None
+    throttled: int = 0  # answers since the task has the link
+    reconnects: int = 0
+    error: str = ""  # the last one: of a bind, or the SMSC's answer to a submit
+    error_at: int = 0
+    in_hand: int = 0  # messages taken from the lanes and not concluded
+    arriving: int = 0  # MOs and receipts on their way to SQS
+    paused_until: int = 0  # the account is in trouble
+    pdu_log_until: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Submits without an answer."""
+        return sum(bind.in_flight for bind in self.binds)
+
+    @property
+    def window(self) -> int:
+        """Submits that may be without an answer, over the binds that are up."""
+        return sum(bind.window for bind in self.binds if bind.state == "up")
+
+    @property
+    def up(self) -> int:
+        """Binds that are up."""
+        return sum(bind.state == "up" for bind in self.binds)
+
+    def silent(self, now: int) -> bool:
+        """Its task has said nothing for so long that it is not there, or cannot reach AWS."""
+        return now - self.at > SILENT
+
+
+def write(status: LinkStatus) -> None:
+    """Write it down, in place of what this task has said before (raises as a call to AWS)."""
+    ledger_table.put(
+        {
+            "pk": {"S": f"relay#{status.link}#{status.task}"},
+            "d": {"S": status.model_dump_json(exclude_defaults=True)},
+            "parked": {"S": _LISTED},
+            "parked_at": {"N": str(status.at)},
+            "ttl": {"N": str(status.at // 1000 + KEEP)},
+        }
+    )
+
+
+def read(link: str = "") -> list[LinkStatus]:
+    """What every task has said of every link, or of one, within a day; by link, the latest word first."""
+    found = [LinkStatus.model_validate_json(item["d"]["S"]) for item in ledger_table.parked_items(_LISTED)]
+    wanted = [one for one in found if link in ("", one.link)]
+    return sorted(wanted, key=lambda one: (one.link, -one.at))
