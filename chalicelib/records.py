@@ -105,6 +105,7 @@ class ReceiptEvent(Record):
     update: StatusUpdate
     aggregator: str
     at: int = 0
+    shared: bool = False  # its external id is a recipient and a second: several messages may have it
 
 
 class OptOutEvent(Record):

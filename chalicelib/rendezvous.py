@@ -3,21 +3,29 @@
 Item `ext#<aggregator>#<external id>`: `subs`, the submits that were given this id (newest last: SMSCs reuse ids), and
 `rc`, receipts that came before any submit they fit: parked 7 days, listed by the index `parked`. All events of one
 (aggregator, external id) are in one group of events.fifo, so this is never a race, only an order.
+
+Where an id is a recipient and a second (`ReceiptEvent.shared`: UCP, CIMD2), several messages have it honestly, whatever
+binds and tasks they went over. Each final receipt then ends the oldest of them that has not ended, and is written down
+with it, so that the same receipt again finds the same message.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from chalicelib import ledger_table
+from chalicelib import ledger_table, telemetry
 from chalicelib.ledger_table import DAY, KEEP, parked_items
 from chalicelib.phones import digits_match
 from chalicelib.queues import digest
 from chalicelib.records import MessageKey, ReceiptEvent
 
 PARKED: Final = 7 * DAY  # seconds a receipt waits for its submit
+TWINS: Final = 600_000  # ms within which submits with one id are messages side by side; else the SMSC uses it again
+MOST_TWINS: Final = 50  # submits, or parked receipts, of an id that several messages share
+MOST_REUSED: Final = 3  # submits of an id that has been used again
+MOST_PARKED: Final = 10  # receipts of an id that one message has
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,7 @@ class Submit:
     part: int
     destination: str
     at: int
+    ended_by: str = ""  # event id of the final receipt that was taken for it; written down for shared ids only
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +52,30 @@ class Parked:
 def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[ReceiptEvent]:
     """File a submit under its external id; answers the parked receipts that were waiting for it. Repeatable."""
     item = _item(aggregator, external_id)
-    subs = [sub for sub in _subs(item) if (sub.key, sub.part) != (submit.key, submit.part)]
-    subs = [*subs, submit][-3:]
+    filed = _subs(item)
+    others = [sub for sub in filed if not _same(sub, submit)]
+    ended_by = next((sub.ended_by for sub in filed if _same(sub, submit)), "")
+    taken = {sub.ended_by for sub in others}
     waiting = [ReceiptEvent.from_body(text) for text in _texts(item, "rc")]
-    mine = [receipt for receipt in waiting if _fits(receipt.update.destination, submit.destination)]
-    rest = [receipt for receipt in waiting if receipt not in mine]
+    mine: list[ReceiptEvent] = []
+    rest = 0
+    for receipt in waiting:
+        if receipt.event_id in taken:
+            continue
+        one_end = _one_end(receipt)
+        if not _fits(receipt.update.destination, submit.destination) or (
+            one_end and ended_by not in ("", receipt.event_id)
+        ):
+            rest += 1
+            continue
+        if one_end:
+            ended_by = receipt.event_id
+        mine.append(receipt)
+    subs = _kept([*others, replace(submit, ended_by=ended_by)], aggregator)
     values: dict[str, Any] = {
         ":subs": {"L": [{"S": _dump(sub)} for sub in subs]},
         ":ttl": {"N": str(submit.at // 1000 + KEEP)},
-        ":rc": {"L": [{"S": receipt.to_body()} for receipt in (waiting if mine else rest)]},
+        ":rc": {"L": [{"S": receipt.to_body()} for receipt in waiting]},
         ":x": {"S": external_id},
         ":ag": {"S": aggregator},
     }
@@ -63,18 +87,28 @@ def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[Rece
 
 
 def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
-    """The submit that a receipt speaks of, the newest that fits; None: parked until one comes. Repeatable."""
+    """The submit that a receipt speaks of: of those that fit the newest, or, where messages share ids, the oldest that
+    has not ended. None: parked until one comes. Repeatable."""
     external_id = receipt.update.external_id
     item = _item(receipt.aggregator, external_id)
-    for sub in reversed(_subs(item)):
-        if _fits(receipt.update.destination, sub.destination):
-            return sub
+    subs = _subs(item)
+    fitting = [sub for sub in subs if _fits(receipt.update.destination, sub.destination)]
+    if fitting:
+        return _shared(receipt, subs, fitting) if receipt.shared else fitting[-1]
     known = [text for text in _texts(item, "rc") if ReceiptEvent.from_body(text).event_id != receipt.event_id]
+    known.append(receipt.to_body())
+    most = MOST_TWINS if receipt.shared else MOST_PARKED
+    for text in known[:-most]:
+        telemetry.count("receipts_dropped", receipt.aggregator)
+        dropped = ReceiptEvent.from_body(text)
+        extra = {"aggregator": receipt.aggregator, "event_id": dropped.event_id, "status": dropped.update.status.value}
+        telemetry.logger().warning("receipt_dropped", extra=extra)
+    until = max(now // 1000 + PARKED, int(item.get("ttl", {}).get("N", "0")) if subs else 0)
     values: dict[str, Any] = {
-        ":rc": {"L": [{"S": text} for text in [*known, receipt.to_body()][-10:]]},
+        ":rc": {"L": [{"S": text} for text in known[-most:]]},
         ":ag": {"S": receipt.aggregator},
         ":now": {"N": str(now)},
-        ":ttl": {"N": str(now // 1000 + PARKED)},
+        ":ttl": {"N": str(until)},
         ":x": {"S": external_id},
     }
     change = "SET rc = :rc, ag = :ag, x = :x, parked = :ag, parked_at = if_not_exists(parked_at, :now), #t = :ttl"
@@ -82,12 +116,44 @@ def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
     return None
 
 
+def _shared(receipt: ReceiptEvent, subs: list[Submit], fitting: list[Submit]) -> Submit:
+    """Which of several messages with one id a receipt is taken for."""
+    for sub in fitting:
+        if sub.ended_by == receipt.event_id:
+            return sub
+    found = next((sub for sub in fitting if not sub.ended_by), None)
+    if found is None:
+        return fitting[-1]  # the SMSC repeats itself
+    if _one_end(receipt):
+        ended = [replace(sub, ended_by=receipt.event_id) if sub is found else sub for sub in subs]
+        values: dict[str, Any] = {":subs": {"L": [{"S": _dump(sub)} for sub in ended]}}
+        pk = _pk(receipt.aggregator, receipt.update.external_id)
+        ledger_table.update(pk, "SET subs = :subs", values, answer="NONE")
+    return found
+
+
+def _kept(subs: list[Submit], aggregator: str) -> list[Submit]:
+    """The submits to keep, newest last: all that lie side by side, and a few of earlier uses of the id."""
+    newest = subs[-1].at
+    twins = sum(newest - sub.at <= TWINS for sub in subs)
+    most = min(max(twins, MOST_REUSED), MOST_TWINS)
+    for sub in subs[:-most]:
+        telemetry.count("submits_forgotten", aggregator)
+        extra = {"aggregator": aggregator, "channel": sub.key.channel, "message_id": sub.key.id, "part": sub.part}
+        telemetry.logger().warning("submit_forgotten", extra=extra)
+    return subs[-most:]
+
+
+def _same(one: Submit, other: Submit) -> bool:
+    return (one.key, one.part) == (other.key, other.part)
+
+
 def unmatched(aggregator: str) -> list[Parked]:
     """The receipts of `aggregator` that wait for their submit, oldest first."""
     return [
-        Parked(aggregator, item["x"]["S"], ReceiptEvent.from_body(text), int(item["parked_at"]["N"]))
+        Parked(aggregator, item["x"]["S"], receipt, int(item["parked_at"]["N"]))
         for item in parked_items(aggregator)
-        for text in _texts(item, "rc")
+        for receipt in _waiting(item)
     ]
 
 
@@ -116,14 +182,32 @@ def _texts(item: dict[str, Any], name: str) -> list[str]:
     return [value["S"] for value in item.get(name, {}).get("L", [])]
 
 
+def _waiting(item: dict[str, Any]) -> list[ReceiptEvent]:
+    """Parked receipts that no submit has had yet."""
+    subs = _subs(item)
+    taken = {sub.ended_by for sub in subs}
+    found = []
+    for receipt in map(ReceiptEvent.from_body, _texts(item, "rc")):
+        fits = any(_fits(receipt.update.destination, sub.destination) for sub in subs)
+        if receipt.event_id not in taken and (not fits or _one_end(receipt)):
+            found.append(receipt)
+    return found
+
+
+def _one_end(receipt: ReceiptEvent) -> bool:
+    """It ends one of the messages that share its id, and no other."""
+    return receipt.shared and receipt.update.status.final
+
+
 def _dump(sub: Submit) -> str:
     key = sub.key
-    return json.dumps([key.channel, key.id, key.generation, sub.part, sub.destination, sub.at], separators=(",", ":"))
+    told = [key.channel, key.id, key.generation, sub.part, sub.destination, sub.at]
+    return json.dumps([*told, sub.ended_by] if sub.ended_by else told, separators=(",", ":"))
 
 
 def _subs(item: dict[str, Any]) -> list[Submit]:
     found = []
     for text in _texts(item, "subs"):
-        channel, message_id, generation, part, destination, at = json.loads(text)
-        found.append(Submit(MessageKey(channel=channel, id=message_id, generation=generation), part, destination, at))
+        channel, message_id, generation, *rest = json.loads(text)
+        found.append(Submit(MessageKey(channel=channel, id=message_id, generation=generation), *rest))
     return found

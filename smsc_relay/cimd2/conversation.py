@@ -84,7 +84,6 @@ class Cimd2Conversation:
         self._windowed = config.negotiates
         self._waiting: deque[tuple[Segment, Any]] = deque()  # submits for which the SMSC's window has no room
         self._reports = True  # status reports may be asked for
-        self._twins = receipts.Twins()
         self._name = surroundings.new_id()
         self._since = 0
 
@@ -279,7 +278,7 @@ class Cimd2Conversation:
         if not code:
             written = event.packet.get(Tag.DESTINATION) or event.request.get(Tag.DESTINATION) or ""
             name = receipts.external_id(written, event.packet.get(Tag.TIMESTAMP) or "")
-            found.append(Accepted(event.context, self._twins.submitted(name), event.rtt, event.late))
+            found.append(Accepted(event.context, name, event.rtt, event.late))
             return
         asked = event.request.get(Tag.STATUS_REPORT) is not None
         if code == Error.STATUS_REPORT and asked and not event.late and self._session.is_up:
@@ -333,13 +332,19 @@ class Cimd2Conversation:
         update = StatusUpdate(
             channel="",
             status=receipt.status,
-            external_id=self._twins.reported(receipt.external_id, final=receipt.status.final),
+            external_id=receipt.external_id,
             at=receipt.at,
             code=receipt.code,
             reason=receipt.reason,
             destination=address.destination(packet),
         )
-        return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
+        return ReceiptEvent(
+            event_id=around.new_id(),
+            update=update,
+            aggregator=around.aggregator,
+            at=around.wall_ms(),
+            shared=True,
+        )
 
 
 def _without(given: Parameters, tag: int) -> Parameters:

@@ -3,7 +3,6 @@ the submit has too (CIMD Interface Specification)."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,44 +28,13 @@ _MEANINGS: Final = {
     "delivered": Status.DELIVERED, "sent": Status.SENT, "failed": Status.FAILED, "ignored": None,
 }  # fmt: skip
 _SIGNIFICANT: Final = 9  # last digits of a destination: national and international forms have them alike
-_MOST_TWINS: Final = 10_000
 
 
 def external_id(destination: str, timestamp: str) -> str:
-    """One name for a message however its destination is written: the last digits of it, and the time stamp as it is."""
+    """One name for a message however its destination is written: the last digits of it, and the time stamp as it is,
+    since it is of the SMSC's clock. Messages of one second to one destination have one name on many SMSCs: the parts
+    of a long one, above all."""
     return f"{digits_of(destination)[-_SIGNIFICANT:]}-{timestamp.strip()}" if timestamp.strip() else ""
-
-
-class Twins:
-    """Messages of one second to one destination have one name on many SMSCs: the parts of a long one, above all. The
-    second is named `...-2`, and the second final report is taken for its own. What has been long ago is forgotten."""
-
-    def __init__(self, most: int = _MOST_TWINS) -> None:
-        self._most = most
-        self._counts: OrderedDict[str, list[int]] = OrderedDict()  # submits, final reports
-
-    def submitted(self, name: str) -> str:
-        """A message has been given this name; its own one."""
-        if not name:
-            return name
-        counts = self._counts.setdefault(name, [0, 0])
-        counts[0] += 1
-        if len(self._counts) > self._most:
-            self._counts.popitem(last=False)
-        return _twin(name, counts[0])
-
-    def reported(self, name: str, *, final: bool) -> str:
-        """A report with this name has come; whose it is."""
-        counts = self._counts.get(name)
-        if counts is None:
-            return name
-        nth = min(counts[1] + 1, counts[0])
-        counts[1] += final
-        return _twin(name, nth)
-
-
-def _twin(name: str, nth: int) -> str:
-    return name if nth == 1 else f"{name}-{nth}"
 
 
 @dataclass(frozen=True, slots=True)

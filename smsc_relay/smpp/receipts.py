@@ -124,7 +124,7 @@ class Halves:
     """Receipts that an SMSC has cut in two. What waits for its other half is forgotten when too much else has come."""
 
     def __init__(self) -> None:
-        self._parts: OrderedDict[tuple[str, str, int, int], dict[int, str]] = OrderedDict()
+        self._parts: OrderedDict[tuple[str, str, int, int, bool], dict[int, str]] = OrderedDict()
 
     def __len__(self) -> int:
         """Receipts that wait."""
@@ -132,7 +132,7 @@ class Halves:
 
     def join(self, pdu: DeliverSm | DataSm, piece: Piece, text: str) -> str | None:
         """The whole text once all of it is here."""
-        key = (pdu.source_addr, pdu.destination_addr, piece.reference, piece.total)
+        key = (pdu.source_addr, pdu.destination_addr, piece.reference, piece.total, piece.wide)
         parts = self._parts.setdefault(key, {})
         parts.setdefault(piece.sequence, text)
         if len(parts) == piece.total:

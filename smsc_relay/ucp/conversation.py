@@ -312,7 +312,13 @@ class UcpConversation:
             reason=receipt.reason,
             destination=receipt.phone if is_phone(receipt.phone) else "",
         )
-        return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
+        return ReceiptEvent(
+            event_id=around.new_id(),
+            update=update,
+            aggregator=around.aggregator,
+            at=around.wall_ms(),
+            shared=True,
+        )
 
 
 def _session(config: UcpConfig) -> SessionConfig:

@@ -383,12 +383,12 @@ def test_a_report() -> None:
     arrived = only(line.deliver(23, (21, "447700900123"), (60, "260131093000"), (61, "3"), (62, "29")))
     update = StatusUpdate(channel="", status=Status.FAILED, external_id=NAME, code="29",
                           reason="delivery failed: absent subscriber", destination="447700900123")  # fmt: skip
-    assert arrived.events == (ReceiptEvent(event_id="id-1", update=update, aggregator="mtn-ug", at=WALL),)
+    assert arrived.events == (ReceiptEvent(event_id="id-1", update=update, aggregator="mtn-ug", at=WALL, shared=True),)
     line.talk.acknowledge(arrived.token, line.now)
     assert packets(line.talk.data_to_send()) == [Packet(73, arrived.token)]
 
 
-def test_parts_of_one_second_have_their_own_reports() -> None:
+def test_parts_of_one_second_and_their_reports_have_one_name() -> None:
     line = up(window=5)
     segments = line.segments("x" * 400)
     for segment in segments:
@@ -397,10 +397,11 @@ def test_parts_of_one_second_have_their_own_reports() -> None:
     for packet in asked:
         line.smsc.respond(packet.number, KEY)
     accepted = [one.external_id for one in line.take() if isinstance(one, Accepted)]
-    assert accepted == [NAME, f"{NAME}-2", f"{NAME}-3"]
+    assert accepted == [NAME] * 3
     told = []
     for _ in segments:
         arrived = only(line.deliver(23, *KEY, (61, "4"), (63, "260131093105")))
+        assert arrived.events[0].shared
         told.append(arrived.events[0].update.external_id)
         line.talk.acknowledge(arrived.token, line.now)
     assert told == accepted

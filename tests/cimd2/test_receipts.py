@@ -14,7 +14,7 @@ from chalicelib.messages import Status
 from smsc_relay.cimd2 import receipts, times
 from smsc_relay.cimd2.codec import Packet, decode
 from smsc_relay.cimd2.constants import DELIVERY_NAMES, ERRORS, Error, ErrorClass, error_class, error_name
-from smsc_relay.cimd2.receipts import Receipt, Twins, external_id
+from smsc_relay.cimd2.receipts import Receipt, external_id
 from tests.cimd2.frames import FRAMES, octets
 from tests.cimd2.test_texts import config
 
@@ -84,28 +84,6 @@ def test_names_differ() -> None:
     assert external_id("+447700900124", "260131093000") != NAME
     assert external_id("+447700900123", "260131093001") != NAME
     assert external_id("8080", "260131093000") == "8080-260131093000"
-
-
-# --- messages of one second -----------------------------------------------------------------------------------------
-
-
-def test_twins() -> None:
-    twins = Twins()
-    assert [twins.submitted("a") for _ in range(3)] == ["a", "a-2", "a-3"]
-    assert twins.submitted("b") == "b"
-    assert twins.reported("a", final=False) == "a"
-    assert twins.reported("a", final=True) == "a"
-    assert twins.reported("a", final=False) == "a-2"
-    assert [twins.reported("a", final=True) for _ in range(3)] == ["a-2", "a-3", "a-3"]
-    assert twins.reported("b", final=True) == "b"
-    assert twins.reported("of another session", final=True) == "of another session"
-
-
-def test_twins_are_forgotten() -> None:
-    twins = Twins(most=2)
-    for name in ("a", "b", "c"):
-        twins.submitted(name)
-    assert [twins.submitted(name) for name in ("c", "a")] == ["c-2", "a"]
 
 
 # --- times ----------------------------------------------------------------------------------------------------------

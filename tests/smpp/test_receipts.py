@@ -247,6 +247,20 @@ def test_a_receipt_in_two_halves() -> None:
         assert (whole.external_id, whole.status) == ("12345", DELIVERED)
 
 
+def test_halves_by_references_of_other_lengths_are_not_of_one_receipt() -> None:
+    halves, settings = receipts.Halves(), config()
+    narrow = [half(1, "id:1 sub:001 submit da"), half(2, "te:2601310930 stat:DELIVRD")]
+    wide = [
+        receipt(bytes((6, 8, 4, 0, 9, 2, sequence)) + text, 0x44)
+        for sequence, text in ((1, b"id:2 sub:001 submit da"), (2, b"te:2601310930 stat:UNDELIV"))
+    ]
+    found = [receipts.read(pdu, settings, halves) for pair in zip(narrow, wide, strict=True) for pdu in pair]
+    assert [(one.external_id, one.status) for one in found if one is not None and one.status] == [
+        ("1", DELIVERED),
+        ("2", Status.FAILED),
+    ]
+
+
 def test_the_first_half_may_say_all_that_counts() -> None:
     found = receipts.read(half(1, "id:12345 stat:DELIVRD err:000 te"), config(), receipts.Halves())
     assert found is not None

@@ -416,6 +416,7 @@ def test_a_notification_has_the_name_of_its_submit() -> None:
         ),
         aggregator="mtn-rw",
         at=WALL,
+        shared=True,
     )
     line.talk.acknowledge(arrived.token, line.now)
     line.give()
