@@ -21,17 +21,32 @@ variable "aggregators_dir" {
 variable "domain" {
   description = "Public host of the API, e.g. sms.example.org: of the callback URLs, and of POST /send."
   type        = string
+
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    error_message = "domain must be a host name in small letters, e.g. sms.example.org, without https://."
+  }
 }
 
 variable "certificate_arn" {
   description = "ACM certificate for the domain, in the deployment's region."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:acm:", var.certificate_arn))
+    error_message = "certificate_arn must be the ARN of an ACM certificate in the deployment's region."
+  }
 }
 
 variable "zone_id" {
   description = "Route 53 zone in which the domain gets its record; null: make the record yourself (output domain_target)."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.zone_id == null || can(regex("^[A-Z0-9]+$", var.zone_id))
+    error_message = "zone_id must be the id of a Route 53 zone, e.g. Z0123456789ABCDEFGHIJ, or null."
+  }
 }
 
 variable "default_endpoint" {
@@ -44,6 +59,11 @@ variable "producers" {
   description = "ARNs of IAM principals of other accounts that may put records into outbound.fifo and outbound-bulk.fifo."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.producers : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(root|role/.+|user/.+)$", arn))])
+    error_message = "producers must be ARNs of accounts, roles or users, e.g. arn:aws:iam::123456789012:role/mailroom."
+  }
 }
 
 variable "emails" {
@@ -53,6 +73,11 @@ variable "emails" {
     warn = optional(list(string), [])
   })
   default = {}
+
+  validation {
+    condition     = alltrue([for one in concat(var.emails.page, var.emails.warn) : can(regex("^[^@ ]+@[^@ ]+$", one))])
+    error_message = "emails must be lists of addresses, page and warn."
+  }
 }
 
 variable "alarms" {
@@ -72,6 +97,11 @@ variable "alarms" {
     })), {})
   })
   default = {}
+
+  validation {
+    condition     = alltrue([for one in values(var.alarms.usual_hours) : one.from >= 0 && one.from <= 24 && one.to >= 0 && one.to <= 24])
+    error_message = "alarms.usual_hours must be hours of the day (UTC), 0 to 24."
+  }
 }
 
 variable "encrypt_queues_with_key" {
@@ -94,6 +124,11 @@ variable "network" {
     source_cidr = optional(string, "10.213.65.0/27")
   })
   default = {}
+
+  validation {
+    condition     = alltrue([for one in [var.network.cidr, var.network.source_cidr] : can(cidrnetmask(one))])
+    error_message = "network.cidr and network.source_cidr must be IPv4 networks, e.g. 10.213.64.0/24 and 10.213.65.0/27."
+  }
 }
 
 variable "transit_gateway" {
@@ -103,6 +138,11 @@ variable "transit_gateway" {
     route_table_id = string
   })
   default = null
+
+  validation {
+    condition     = var.transit_gateway == null || can(regex("^tgw-[0-9a-f]+ tgw-rtb-[0-9a-f]+$", "${var.transit_gateway.id} ${var.transit_gateway.route_table_id}"))
+    error_message = "transit_gateway must have an id, tgw-..., and a route_table_id, tgw-rtb-..."
+  }
 }
 
 variable "relay" {
@@ -115,10 +155,15 @@ variable "relay" {
     memory    = optional(number, 1024)
   })
   default = {}
+
+  validation {
+    condition     = var.relay.tasks >= 1 && var.relay.tasks <= 10
+    error_message = "relay.tasks must be 1 to 10; 2 or more for a zone to be lost without an outage."
+  }
 }
 
 variable "concurrency" {
-  description = "How many invocations may run at a time: for each queue of a kind (lane: own lanes of HTTP aggregators; bulk lanes get half), and what is left to the API. Platforms say their own, in their file."
+  description = "How many invocations may run at a time: for each queue of a kind (lane: own lanes of HTTP aggregators; bulk lanes get half), and what is reserved for the API. Platforms say their own, in their file."
   type = object({
     route      = optional(number, 20)
     route_bulk = optional(number, 10)
@@ -165,16 +210,26 @@ variable "throttle" {
     burst = optional(number, 2000)
   })
   default = {}
+
+  validation {
+    condition     = var.throttle.rate >= 1 && var.throttle.burst >= var.throttle.rate
+    error_message = "throttle.rate must be 1 or more, and burst no less."
+  }
 }
 
 variable "rate_limits" {
-  description = "Requests that the firewall takes from one address in five minutes: callbacks, send, others."
+  description = "Requests that the firewall takes from one address in five minutes: callbacks, send, others; null: as many as come. An aggregator sends everything from one or two addresses."
   type = object({
-    callbacks = optional(number, 300000)
-    send      = optional(number, 300000)
+    callbacks = optional(number)
+    send      = optional(number)
     others    = optional(number, 300)
   })
   default = {}
+
+  validation {
+    condition     = alltrue([for limit in values(var.rate_limits) : limit == null ? true : limit >= 10 && limit <= 2000000000])
+    error_message = "rate_limits must be 10 to 2,000,000,000 each (AWS WAF developer guide)."
+  }
 }
 
 variable "manage_api_gateway_account" {

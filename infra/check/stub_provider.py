@@ -31,6 +31,7 @@ KNOWN: Final[dict[str, dict[str, Any]]] = {
     "aws_region": {"id": REGION, "name": REGION, "region": REGION},
     "aws_availability_zones": {"names": [REGION + zone for zone in "abc"]},
 }
+_SHORT: Final = {"route_table": "rtb", "security_group": "sg"}  # how ids of these begin
 _NESTING: Final = {"single": 1, "list": 2, "set": 3, "map": 4}
 Block = dict[str, Any]
 Make = Callable[[str, str, Any, str], Any]
@@ -86,7 +87,8 @@ def _made_up(resource: str, name: str, kind: Any, seed: str) -> Any:
         return {} if kind[0] == "map" else []
     if name == "arn" or name.endswith("_arn"):
         return f"arn:aws:{resource.split('_')[1]}:{REGION}:{ACCOUNT}:{tag}"
-    return f"{resource.removeprefix('aws_').replace('_', '-')}-{tag}"
+    kind = resource.removeprefix("aws_")
+    return f"{_SHORT.get(kind, kind.replace('_', '-'))}-{tag}"
 
 
 def _fill(resource: str, block: Block, value: Any, make: Make, path: str = "") -> Any:

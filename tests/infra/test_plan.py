@@ -81,6 +81,15 @@ def test_every_variable_and_output_is_described() -> None:
                 assert "description" in part, f"{path}: {part.lstrip().splitlines()[0]}"
 
 
+@pytest.mark.parametrize(
+    "folder", [".", *(f"modules/{name}" for name in ("messaging", "network", "relay", "state", "vpn"))]
+)
+def test_every_variable_but_a_switch_is_validated(folder: str) -> None:
+    for part in (INFRA / folder / "variables.tf").read_text().split("\n}\n"):
+        if part.strip() and not re.search(r"type += bool", part):
+            assert "validation {" in part, part.lstrip().splitlines()[0]
+
+
 # --- queues and tables ----------------------------------------------------------------------------------------------
 
 
@@ -246,6 +255,23 @@ def test_an_smsc_on_the_internet_and_a_form_of_many_blanks(changed: Callable[...
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("replace", "said"),
+    [
+        pytest.param(('"sms.example.org"', '"https://sms.example.org"'), "domain must be a host name", id="domain"),
+        pytest.param(('"arn:aws:acm:', '"arn:aws:iam:'), "ARN of an ACM certificate", id="certificate"),
+        pytest.param(('"oncall@example.org"', '"oncall"'), "emails must be lists of addresses", id="email"),
+        pytest.param(('image_tag = "v1"', 'image_tag = "latest"'), "not latest", id="a tag that moves"),
+        pytest.param(('image_tag = "v1"', "tasks = 0"), "relay.tasks must be 1 to 10", id="no task"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(
+    changed: Callable[..., Terraform], replace: tuple[str, str], said: str
+) -> None:
+    assert said in changed(replace).refusal()
+
 
 CHECKS = "module.jangada.terraform_data.checks"
 VPN = "module.jangada.module.vpn"

@@ -1,6 +1,11 @@
 variable "name" {
   description = "Name of the deployment, e.g. jangada-prod; begins every name."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,40}$", var.name))
+    error_message = "name must be 2 to 41 of a-z, 0-9 and -, and begin with a letter."
+  }
 }
 
 variable "cidr" {
@@ -56,6 +61,11 @@ variable "internet" {
 variable "kms_key_arn" {
   description = "KMS key of the logs."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key."
+  }
 }
 
 variable "log_retention_days" {

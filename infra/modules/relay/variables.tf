@@ -1,12 +1,22 @@
 variable "name" {
   description = "Name of the deployment, e.g. jangada-prod; begins every name."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,40}$", var.name))
+    error_message = "name must be 2 to 41 of a-z, 0-9 and -, and begin with a letter."
+  }
 }
 
 variable "image" {
   description = "Image of the relay, best by digest. null: the deployment's own repository, with image_tag."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.image == null || can(regex("^[a-z0-9][a-z0-9./_-]*(:[A-Za-z0-9_.-]+)?(@sha256:[0-9a-f]{64})?$", var.image))
+    error_message = "image must be repository:tag or repository@sha256:..., or null."
+  }
 }
 
 variable "image_tag" {
@@ -23,6 +33,11 @@ variable "image_tag" {
 variable "environment" {
   description = "Environment variables, the same as the functions have."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for name in ["JANGADA_PREFIX", "JANGADA_QUEUE_BASE", "JANGADA_SSM_PREFIX"] : contains(keys(var.environment), name)])
+    error_message = "environment must have JANGADA_PREFIX, JANGADA_QUEUE_BASE and JANGADA_SSM_PREFIX."
+  }
 }
 
 variable "lanes" {
@@ -31,21 +46,41 @@ variable "lanes" {
     arn     = string
     dlq_arn = string
   }))
+
+  validation {
+    condition     = alltrue([for name in keys(var.lanes) : startswith(name, "lane-")])
+    error_message = "lanes must be queues by their names in the code, lane-..."
+  }
 }
 
 variable "send_to" {
   description = "ARNs of the other queues that it writes to: events, later, and the dead-letter queue of events."
   type        = list(string)
+
+  validation {
+    condition     = alltrue([for arn in var.send_to : can(regex("^arn:[a-z-]+:sqs:", arn))])
+    error_message = "send_to must be ARNs of SQS queues."
+  }
 }
 
 variable "table_arns" {
   description = "ARN of each table: registry, ledger, trace, leases."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for name in ["registry", "ledger", "trace", "leases"] : contains(keys(var.table_arns), name)])
+    error_message = "table_arns must have registry, ledger, trace and leases."
+  }
 }
 
 variable "parameter_arns" {
   description = "ARNs of the SSM parameters with the secrets of its aggregators."
   type        = list(string)
+
+  validation {
+    condition     = alltrue([for arn in var.parameter_arns : can(regex("^arn:[a-z-]+:ssm:.*:parameter/.*[^*]$", arn))])
+    error_message = "parameter_arns must be ARNs of SSM parameters, each by its name."
+  }
 }
 
 variable "endpoints" {
@@ -65,21 +100,41 @@ variable "endpoints" {
 variable "vpc_id" {
   description = "VPC that it runs in."
   type        = string
+
+  validation {
+    condition     = can(regex("^vpc-", var.vpc_id))
+    error_message = "vpc_id must be the id of a VPC, vpc-..."
+  }
 }
 
 variable "subnet_ids" {
   description = "Private subnets, one a zone."
   type        = list(string)
+
+  validation {
+    condition     = length(var.subnet_ids) == 2 && alltrue([for one in var.subnet_ids : can(regex("^subnet-", one))])
+    error_message = "subnet_ids must be the ids of two subnets, subnet-..."
+  }
 }
 
 variable "endpoint_security_group_id" {
   description = "Security group of AWS's interface endpoints."
   type        = string
+
+  validation {
+    condition     = can(regex("^sg-", var.endpoint_security_group_id))
+    error_message = "endpoint_security_group_id must be the id of a security group, sg-..."
+  }
 }
 
 variable "gateway_prefix_list_ids" {
   description = "Prefix lists of DynamoDB and S3, by service."
   type        = map(string)
+
+  validation {
+    condition     = alltrue([for name in ["dynamodb", "s3"] : contains(keys(var.gateway_prefix_list_ids), name)])
+    error_message = "gateway_prefix_list_ids must have dynamodb and s3."
+  }
 }
 
 variable "tasks" {
@@ -118,10 +173,20 @@ variable "memory" {
 variable "kms_key_arn" {
   description = "KMS key of tables, logs and images."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key."
+  }
 }
 
 variable "log_retention_days" {
   description = "Days that the logs are kept."
   type        = number
   default     = 90
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days must be one that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827."
+  }
 }

@@ -1,6 +1,11 @@
 variable "name" {
   description = "Name of the deployment, e.g. jangada-prod; begins every name."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,40}$", var.name))
+    error_message = "name must be 2 to 41 of a-z, 0-9 and -, and begin with a letter."
+  }
 }
 
 variable "connections" {
@@ -93,26 +98,51 @@ variable "connections" {
 variable "vpc_id" {
   description = "VPC that the VPNs end in."
   type        = string
+
+  validation {
+    condition     = can(regex("^vpc-", var.vpc_id))
+    error_message = "vpc_id must be the id of a VPC, vpc-..."
+  }
 }
 
 variable "vpc_networks" {
   description = "Networks of the VPC, which no network of an SMSC may overlap with."
   type        = list(string)
+
+  validation {
+    condition     = alltrue([for one in var.vpc_networks : can(cidrnetmask(one))])
+    error_message = "vpc_networks must be IPv4 networks, e.g. 10.213.64.0/24."
+  }
 }
 
 variable "source_cidr" {
   description = "Network from which the SMSCs see us: our side of the one pair of traffic selectors."
   type        = string
+
+  validation {
+    condition     = can(cidrnetmask(var.source_cidr))
+    error_message = "source_cidr must be an IPv4 network, e.g. 10.213.65.0/27."
+  }
 }
 
 variable "source_subnet_ids" {
   description = "Subnets of that network; a transit gateway is attached to them."
   type        = list(string)
+
+  validation {
+    condition     = length(var.source_subnet_ids) == 2 && alltrue([for one in var.source_subnet_ids : can(regex("^subnet-", one))])
+    error_message = "source_subnet_ids must be the ids of two subnets, subnet-..."
+  }
 }
 
 variable "source_route_table_id" {
   description = "Route table of those subnets."
   type        = string
+
+  validation {
+    condition     = can(regex("^rtb-", var.source_route_table_id))
+    error_message = "source_route_table_id must be the id of a route table, rtb-..."
+  }
 }
 
 variable "transit_gateway" {
@@ -122,25 +152,50 @@ variable "transit_gateway" {
     route_table_id = string
   })
   default = null
+
+  validation {
+    condition     = var.transit_gateway == null || can(regex("^tgw-[0-9a-f]+ tgw-rtb-[0-9a-f]+$", "${var.transit_gateway.id} ${var.transit_gateway.route_table_id}"))
+    error_message = "transit_gateway must have an id, tgw-..., and a route_table_id, tgw-rtb-..."
+  }
 }
 
 variable "warn_topic_arn" {
   description = "SNS topic that hears of one tunnel being down."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:", var.warn_topic_arn))
+    error_message = "warn_topic_arn must be the ARN of an SNS topic."
+  }
 }
 
 variable "page_topic_arn" {
   description = "SNS topic that hears of both tunnels being down."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:sns:", var.page_topic_arn))
+    error_message = "page_topic_arn must be the ARN of an SNS topic."
+  }
 }
 
 variable "kms_key_arn" {
   description = "KMS key of the logs."
   type        = string
+
+  validation {
+    condition     = can(regex("^arn:[a-z-]+:kms:", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a KMS key."
+  }
 }
 
 variable "log_retention_days" {
   description = "Days that the tunnels' logs are kept."
   type        = number
   default     = 365
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827], var.log_retention_days)
+    error_message = "log_retention_days must be one that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827."
+  }
 }
