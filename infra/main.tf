@@ -16,7 +16,6 @@ locals {
       JANGADA_DOMAIN     = var.domain
       JANGADA_LOG_LEVEL  = var.log_level
       JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
-      JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
     },
     var.allow_private ? { JANGADA_ALLOW_PRIVATE = "1" } : {},
   )
@@ -50,6 +49,11 @@ resource "terraform_data" "checks" {
     precondition {
       condition     = local.planned <= var.account_concurrency
       error_message = "The mappings and the API may take ${local.planned} concurrent executions together, and the account has ${var.account_concurrency}: ask for more in Service Quotas and set account_concurrency, or lower concurrency, lane_concurrency or the platforms' own."
+    }
+
+    precondition {
+      condition     = var.concurrency.api <= var.account_concurrency - 100
+      error_message = "concurrency.api reserves ${var.concurrency.api} of the account's ${var.account_concurrency} concurrent executions, and AWS Lambda wants 100 left unreserved: ask for more in Service Quotas and set account_concurrency, or lower concurrency.api."
     }
 
     precondition {
@@ -114,21 +118,22 @@ module "messaging" {
 module "api" {
   source = "./modules/api"
 
-  name               = local.name
-  domain             = var.domain
-  certificate_arn    = var.certificate_arn
-  zone_id            = var.zone_id
-  default_endpoint   = var.default_endpoint
-  environment        = local.environment
-  queues             = module.messaging.queues
-  mappings           = local.mappings
-  queue_pattern_arn  = "arn:${data.aws_partition.this.partition}:sqs:${data.aws_region.this.id}:${data.aws_caller_identity.this.account_id}:${local.prefix}"
-  table_arns         = module.state.table_arns
-  kms_key_arn        = module.state.kms_key_arn
-  throttle           = var.throttle
-  rate_limits        = var.rate_limits
-  manage_account     = var.manage_api_gateway_account
-  log_retention_days = var.log_retention_days
+  name                 = local.name
+  domain               = var.domain
+  certificate_arn      = var.certificate_arn
+  zone_id              = var.zone_id
+  default_endpoint     = var.default_endpoint
+  environment          = local.environment
+  queues               = module.messaging.queues
+  mappings             = local.mappings
+  queue_pattern_arn    = "arn:${data.aws_partition.this.partition}:sqs:${data.aws_region.this.id}:${data.aws_caller_identity.this.account_id}:${local.prefix}"
+  table_arns           = module.state.table_arns
+  kms_key_arn          = module.state.kms_key_arn
+  throttle             = var.throttle
+  rate_limits          = var.rate_limits
+  reserved_concurrency = var.concurrency.api
+  manage_account       = var.manage_api_gateway_account
+  log_retention_days   = var.log_retention_days
 
   # One parameter each; beyond forty, their path stands for them, as for the lanes.
   parameter_arns = {

@@ -42,6 +42,11 @@ VARIABLES: Final[dict[str, dict[str, Any]]] = {
     "name": {"type": "string", "description": "Name of the deployment, e.g. jangada-prod; begins every name."},
     "role_arns": {"type": "map(string)", "description": "ARN of the role of each function, by the function's key."},
     "environment": {"type": "map(string)", "description": "Environment variables of every function."},
+    "api_concurrency": {
+        "type": "number",
+        "default": -1,
+        "description": "Concurrent executions reserved for the API's function; -1: none.",
+    },
     "disable_execute_api_endpoint": {
         "type": "bool",
         "default": True,
@@ -74,6 +79,8 @@ def convert(doc: dict[str, Any]) -> dict[str, Any]:
             "role": f'${{var.role_arns["{key}"]}}',
             "environment": {"variables": "${var.environment}"},
         }
+        if key == API:
+            function["reserved_concurrent_executions"] = "${var.api_concurrency}"
         function.pop("tags", None)  # of chalice's own deployer; ours are the provider's default_tags
     for key, layer in resources.get("aws_lambda_layer_version", {}).items():
         layer["layer_name"] = f"${{var.name}}-{key}"

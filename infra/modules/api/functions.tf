@@ -9,6 +9,7 @@ module "functions" {
   role_arns                    = { for key, role in aws_iam_role.function : key => role.arn }
   environment                  = var.environment
   disable_execute_api_endpoint = !var.default_endpoint
+  api_concurrency              = var.reserved_concurrency == null ? -1 : var.reserved_concurrency # -1: Lambda's "none"
 
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }

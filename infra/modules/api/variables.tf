@@ -108,18 +108,29 @@ variable "throttle" {
 }
 
 variable "rate_limits" {
-  description = "Requests that the firewall takes from one address in five minutes: for callbacks, for POST /send, and for all other paths. Aggregators send from few addresses, so the first two are for broken or hostile clients only."
+  description = "Requests that the firewall takes from one address in five minutes: for callbacks, for POST /send, and for all other paths. null: as many as come. An aggregator or platform sends everything from one or two addresses, so a limit on the first two must be above all that it may ever send; by default there is none."
   type = object({
-    callbacks = optional(number, 300000)
-    send      = optional(number, 300000)
+    callbacks = optional(number)
+    send      = optional(number)
     others    = optional(number, 300)
   })
   default = {}
 
   validation {
-    condition     = alltrue([for limit in values(var.rate_limits) : limit >= 10 && limit <= 2000000000])
-    error_message = "rate_limits must be 10 to 2000000000 each (AWS WAF)."
+    condition     = alltrue([for limit in values(var.rate_limits) : limit == null ? true : limit >= 10 && limit <= 2000000000])
+    error_message = "rate_limits must be 10 to 2000000000 each (AWS WAF), or null for no limit."
   }
+
+  validation {
+    condition     = alltrue([for limit in [var.rate_limits.callbacks, var.rate_limits.send] : limit == null ? true : limit >= 30000])
+    error_message = "rate_limits of callbacks and send must be 30000 or more, a hundred requests a second: all of an aggregator's come from one address."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Concurrent executions that the API's function has for itself, and never more: a broadcast that takes all others cannot keep webhooks waiting. null: it shares with all."
+  type        = number
+  default     = null
 }
 
 variable "manage_account" {

@@ -1,5 +1,7 @@
 ################################################################################
-# Firewall: how often one address may come. No rules on content: a text message may look like anything.
+# Firewall: how often one address may come. No rules on content: a text message may look like anything. And none on
+# the paths of callbacks and of POST /send unless somebody asks for it: an aggregator, or a platform, sends everything
+# from one or two addresses, and what it may send altogether is the stage's throttle to say.
 ################################################################################
 
 locals {
@@ -41,7 +43,7 @@ resource "aws_wafv2_web_acl" "this" {
       ScopeDownStatement  = local.scopes[key]
     } }
     VisibilityConfig = { CloudWatchMetricsEnabled = true, MetricName = "${var.name}-${key}", SampledRequestsEnabled = false }
-  }])
+  } if var.rate_limits[key] != null])
 
   visibility_config {
     cloudwatch_metrics_enabled = true
