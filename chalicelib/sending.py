@@ -60,11 +60,11 @@ def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
         trace.flush()
 
 
-def _http(secrets: Iterable[str]) -> Http:
+def _http(secrets: Iterable[str], aggregator: str) -> Http:
     """A sender's view of the connections of this process, which outlive an invocation."""
     from chalicelib.transport import Http
 
-    return Http(secrets, allow_private=settings().allow_private)
+    return Http(secrets, allow_private=settings().allow_private, account=aggregator)
 
 
 class _Batch:
@@ -224,7 +224,8 @@ class _Batch:
 
     def _send(self, job: Job) -> Wait | None:
         now = now_ms()
-        offer = Offer(job, self.invocation, _http(job.sender.secrets() if job.sender else ()))
+        http = _http(job.sender.secrets() if job.sender else (), job.channel.aggregator)
+        offer = Offer(job, self.invocation, http)
         if attempts.expired(job.standing, now):
             return offer.fail(EXPIRED)
         if not job.channel.enabled or job.sender is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json as json_module
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import requests
 
     from chalicelib.guard import Attempt
+    from chalicelib.tokens import Fetch
 
 __all__ = ["Exchange", "Http", "Judge", "Response", "judge", "reset"]
 
@@ -32,7 +32,6 @@ CONNECT_TIMEOUT: Final = 5.0
 MAX_RESPONSE: Final = 1_048_576  # octets after decompression; an SMS API answers with a few hundred
 MAX_REDIRECTS: Final = 10
 LEAST_TIME: Final = 5.0  # seconds of a shared limit below which no request is begun: it would only end in doubt
-TOKEN_MARGIN: Final = 60.0  # seconds before its end at which a token is no longer used
 
 _CHUNK: Final = 16_384
 _ALWAYS_SENT: Final = {"Accept-Encoding": "gzip, deflate", "Accept": "*/*", "Connection": "keep-alive"}
@@ -54,10 +53,6 @@ class Exchange(TypedDict):
     error: str
 
 
-_lock: Final = threading.Lock()
-_tokens: Final[dict[str, tuple[str, float]]] = {}
-
-
 @functools.cache
 def _session(allow_private: bool) -> requests.Session:
     from chalicelib import guard
@@ -67,8 +62,10 @@ def _session(allow_private: bool) -> requests.Session:
 
 def reset() -> None:
     """Forget connections and tokens, as a new process would."""
+    from chalicelib import tokens
+
     _session.cache_clear()
-    _tokens.clear()
+    tokens.reset()
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,8 @@ class Http:
     """One sender's view of HTTP: its secrets, its limits, and the exchanges it has had. Connections are shared.
 
     `secrets` are masked in the exchanges. `timeout` is in seconds, for one request with its redirects.
-    `allow_private` lets requests reach private addresses: one machine, or a VPC of yours.
+    `allow_private` lets requests reach private addresses: one machine, or a VPC of yours. `account` is the aggregator
+    whose access tokens all processes share; without it they stay in this one.
     """
 
     def __init__(
@@ -95,12 +93,14 @@ class Http:
         allow_private: bool = False,
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
+        account: str = "",
     ) -> None:
         self.redact = Redactor(secrets)
         self.exchanges: list[Exchange] = []
         self._allow_private = allow_private
         self._timeout = timeout
         self._connect_timeout = connect_timeout
+        self._account = account
         self._deadline: float | None = None
 
     def within(self, seconds: float) -> None:
@@ -292,24 +292,22 @@ class Http:
 
     # --- tokens ---------------------------------------------------------------------------------------------------
 
-    def token(self, key: str, fetch: Callable[[], tuple[str, float]], *, fresh: bool = False) -> str:
-        """An access token, kept by this process until a minute before its end.
+    def token(self, key: str, fetch: Fetch, *, refused: str = "") -> str:
+        """An access token, kept until shortly before its end (`chalicelib.tokens`).
 
-        `key` names the account, and should change with its credentials. `fetch` gets a token and its life in seconds.
-        `fresh` does not take a kept one. The token is masked in the exchanges, also in that which fetched it.
+        `key` names the login, and should change with its credentials. `fetch` gets a token and its life in seconds.
+        `refused` is one that the aggregator has refused. The token is masked in the exchanges, also in that which
+        fetched it.
         """
-        with _lock:
-            token, until = _tokens.get(key, ("", 0.0))
-        if fresh or not token or time.time() >= until:
-            token, seconds = fetch()
-            with _lock:
-                _tokens[key] = (token, time.time() + max(seconds - TOKEN_MARGIN, seconds / 2))
+        from chalicelib import tokens
+
+        token = tokens.get(key, fetch, account=self._account, refused=refused)
         self.redact.add(token)
         for exchange in self.exchanges:
             exchange["response"] = self.redact(exchange["response"])
         return token
 
-    def with_token(self, key: str, fetch: Callable[[], tuple[str, float]], offer: Callable[[str], _T]) -> _T:
+    def with_token(self, key: str, fetch: Fetch, offer: Callable[[str], _T]) -> _T:
         """What `offer` gives with the kept token; where the aggregator refuses it (401), with a new one, once."""
         token = self.token(key, fetch)
         try:
@@ -317,7 +315,7 @@ class Http:
         except ChannelDown as down:
             if not down.credentials:
                 raise
-            return offer(self.token(key, fetch, fresh=True))
+            return offer(self.token(key, fetch, refused=token))
 
 
 def _pairs(params: Params) -> list[tuple[str, Any]]:
