@@ -56,6 +56,17 @@ class Events:
         told = [(event["message"]["text"], _place(event)) for event in self.of("incoming")]
         return sorted(told, key=repr)
 
+    def texts(self) -> list[str]:
+        """Texts of MOs of which no piece is missing, sorted."""
+        found: dict[object, dict[int, str]] = {}
+        totals: dict[object, int] = {}
+        for number, (text, place) in enumerate(self.mos()):
+            reference, total, sequence = place or (f"alone {number}", 1, 1)
+            found.setdefault(reference, {})[sequence] = text
+            totals[reference] = total
+        whole = [found[reference] for reference, total in totals.items() if len(found[reference]) == total]
+        return sorted("".join(pieces[sequence] for sequence in sorted(pieces)) for pieces in whole)
+
     def statuses(self) -> set[tuple[str, str]]:
         """(id of the SMSC, status)."""
         return {(event["update"]["external_id"], event["update"]["status"]) for event in self.of("status")}
