@@ -16,6 +16,7 @@ locals {
       JANGADA_DOMAIN     = var.domain
       JANGADA_LOG_LEVEL  = var.log_level
       JANGADA_SHARE      = tostring(max(1, floor(var.concurrency.shared / 4)))
+      JANGADA_KMS_KEY    = module.state.kms_key_arn
     },
     var.allow_private ? { JANGADA_ALLOW_PRIVATE = "1" } : {},
   )
@@ -139,6 +140,7 @@ module "api" {
   parameter_arns = {
     aggregators = [for name in length(local.aggregators) <= 40 ? keys(local.https) : ["*"] : "${module.state.parameter_arns["aggregators"]}${name}"]
     platforms   = [for name in length(local.platforms) <= 40 ? keys(local.platforms) : ["*"] : "${module.state.parameter_arns["platforms"]}${name}"]
+    tokens      = [for name in length(local.aggregators) <= 40 ? keys(local.https) : ["*"] : "${module.state.parameter_arns["tokens"]}${name}"]
   }
 }
 

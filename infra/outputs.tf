@@ -1,6 +1,6 @@
 output "cli_environment" {
   description = "What the `jangada` command needs: save it with `terraform output -raw cli_environment > jangada.env`, then `. jangada.env`."
-  value = join("", [for name, value in merge(local.environment, { AWS_DEFAULT_REGION = data.aws_region.this.id, JANGADA_KMS_KEY = module.state.kms_key_arn }) :
+  value = join("", [for name, value in merge(local.environment, { AWS_DEFAULT_REGION = data.aws_region.this.id }) :
     "export ${name}='${value}'\n" if !contains(["JANGADA_LOG_LEVEL", "JANGADA_SHARE"], name)
   ])
 }

@@ -159,9 +159,19 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
+  dynamic "statement" {
+    for_each = each.key == "send" ? [1] : []
+
+    content {
+      sid       = "Tokens"
+      actions   = ["ssm:GetParameter", "ssm:PutParameter"]
+      resources = var.parameter_arns.tokens
+    }
+  }
+
   statement {
     sid       = "Key"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"]
+    actions   = concat(["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], each.key == "send" ? ["kms:Encrypt"] : []) # SSM's, for what is put there
     resources = [var.kms_key_arn]
 
     condition {

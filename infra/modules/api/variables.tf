@@ -75,10 +75,11 @@ variable "table_arns" {
 }
 
 variable "parameter_arns" {
-  description = "ARNs of the SSM parameters with the secrets of HTTP aggregators and of platforms."
+  description = "ARNs of the SSM parameters with the secrets of HTTP aggregators and of platforms, and with the access tokens that aggregators give."
   type = object({
     aggregators = list(string)
     platforms   = list(string)
+    tokens      = list(string)
   })
 }
 

@@ -14,8 +14,8 @@ output "kms_key_arn" {
 }
 
 output "parameter_arns" {
-  description = "Beginning of the ARNs of the SSM parameters that hold secrets: of aggregators, and of platforms; the name follows."
-  value = { for kind in ["aggregators", "platforms"] :
+  description = "Beginning of the ARNs of the SSM parameters that hold secrets: of aggregators, of platforms, and the access tokens that aggregators give; the name follows."
+  value = { for kind in ["aggregators", "platforms", "tokens"] :
     kind => "arn:${data.aws_partition.this.partition}:ssm:${local.region}:${local.account}:parameter${var.ssm_prefix}/${kind}/"
   }
 }
