@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chalicelib.transport import Http
 
 _OPT_OUTS: Final = frozenset({"unsubscribe", "unsubscription"})
+# `code` of an error as the ErrorModel of Brevo's API clients lists them
 _ACCOUNT: Final = {
     "not_enough_credits": "no credits at Brevo",
     "account_under_validation": "the Brevo account is not yet valid",

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Final
 
 from chalicelib.channels.base import ChannelConfig, HttpChannel, Part, Request, Secret, Text, route
 from chalicelib.messages import Incoming
-from chalicelib.outcomes import Accepted, ChannelDown, Permanent, Throttled
+from chalicelib.outcomes import Accepted, ChannelDown, Permanent, Temporary
 
 if TYPE_CHECKING:
     from chalicelib.transport import Http
 
+# https://developers.clicksend.com/docs/#application-status-codes
 _ACCOUNT: Final = {
     "INSUFFICIENT_CREDIT": "no credit at ClickSend",
     "ACCOUNT_NOT_ACTIVATED": "the ClickSend account is not active",
     "MISSING_CREDENTIALS": "ClickSend refuses our credentials",
     "INVALID_CREDENTIALS": "ClickSend refuses our credentials",
 }
+_REPEATED: Final = "THROTTLED"  # of one recipient, for a few seconds; requests that come too fast are answered 429
 
 
 class ClickSend(HttpChannel):
@@ -54,8 +56,8 @@ class ClickSend(HttpChannel):
         external_id = answer.pick_id("data", "messages", 0, "message_id")
         if status in _ACCOUNT:
             raise ChannelDown(_ACCOUNT[status], status, credentials=status.endswith("CREDENTIALS"))
-        if status == "THROTTLED":
-            raise Throttled("connection_throttled", status)
+        if status == _REPEATED:
+            raise Temporary("ClickSend has just had the same text for the same recipient", status)
         if status != "SUCCESS" or not external_id:
             raise Permanent("response_content", status)
         return Accepted(external_id)

@@ -67,7 +67,8 @@ class Hormuud(HttpChannel):
         def offer(token: str) -> Accepted:
             headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
             answer = http.post("https://smsapi.hormuud.com/api/SendSMS", json=body, headers=headers)
-            external_id, code = answer.pick_id("Data", "MessageID"), answer.pick_id("ResCode")
+            external_id = answer.pick_id("Data", "MessageID")
+            code = answer.pick_id("ResCode") or answer.pick_id("ResponseCode")  # both are met
             if external_id not in ("", "null"):
                 return Accepted(external_id)
             if code in _ACCOUNT:

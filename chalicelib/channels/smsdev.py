@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _BRASILIA: Final = timezone(timedelta(hours=-3))  # no summer time since 2019
 _MAX_REFERENCE: Final = 100  # characters of `refer`
+# SMSDev's own pages list no codes; those of the same API under another name do:
+# https://github.com/smsempresa/api/blob/master/source/includes/_errors.md
 _ACCOUNT: Final = {
     "403": "SMSDev refuses our key",
     "408": "no balance at SMSDev",

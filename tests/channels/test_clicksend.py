@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.channels.base import Request
 from chalicelib.messages import Incoming
-from chalicelib.outcomes import Accepted, ChannelDown, NotAccepted, Permanent, Throttled
+from chalicelib.outcomes import Accepted, ChannelDown, NotAccepted, Permanent, Temporary
 from tests.channels.support import Json, Sample, make, mo, multipart, offer, request, without
 
 
@@ -94,7 +94,7 @@ def test_long_texts_are_cut() -> None:
         pytest.param(answered("ACCOUNT_NOT_ACTIVATED"), ChannelDown, "ACCOUNT_NOT_ACTIVATED", id="not-active"),
         pytest.param(answered("INVALID_CREDENTIALS"), ChannelDown, "INVALID_CREDENTIALS", id="credentials"),
         pytest.param(answered("MISSING_CREDENTIALS"), ChannelDown, "MISSING_CREDENTIALS", id="no-credentials"),
-        pytest.param(answered("THROTTLED"), Throttled, "THROTTLED", id="throttled"),
+        pytest.param(answered("THROTTLED"), Temporary, "THROTTLED", id="same-text-again"),
         pytest.param(answered("success"), Permanent, "success", id="other-case"),
         pytest.param(answered(message_id=""), Permanent, "SUCCESS", id="no-id"),
         pytest.param(answered(message_id=None), Permanent, "SUCCESS", id="null-id"),

@@ -145,6 +145,7 @@ def said(code: str, name: str | None = None) -> dict[str, Any]:
         pytest.param((200, "ok"), Accepted, None, id="no-json"),
         pytest.param((200, said("999", "a1")), Accepted, None, id="an-id-counts"),
         pytest.param((200, said("201")), ChannelDown, "201", id="login"),
+        pytest.param((200, {"ResponseCode": "201"}), ChannelDown, "201", id="login-under-another-name"),
         pytest.param((200, said("203", "null")), Permanent, "203", id="sender"),
         pytest.param((200, said("204")), ChannelDown, "204", id="no-balance"),
         pytest.param((200, said("205")), ChannelDown, "205", id="balance"),
