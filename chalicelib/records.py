@@ -20,7 +20,7 @@ class Record(BaseModel):
 
     def to_body(self) -> str:
         """The record as ASCII-only JSON; lone surrogates travel as their escapes."""
-        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_defaults=True), separators=(",", ":"))
+        return _json(self)
 
     @classmethod
     def from_body(cls, body: str) -> Self:
@@ -30,6 +30,13 @@ class Record(BaseModel):
             pydantic.ValidationError: the body is not such a record.
         """
         return cls.model_validate_json(body)
+
+
+def _json(record: BaseModel) -> str:
+    try:
+        return record.model_dump_json(by_alias=True, exclude_defaults=True, ensure_ascii=True)
+    except ValueError:  # lone surrogates: the fast way knows none
+        return json.dumps(record.model_dump(mode="json", by_alias=True, exclude_defaults=True), separators=(",", ":"))
 
 
 class MessageKey(Record):
@@ -135,8 +142,8 @@ class EventRecord(Record):
 
     def to_body(self) -> str:
         """As `Record.to_body`; the discriminating kind is always written."""
-        data = self.event.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return json.dumps({"event": {**data, "kind": self.event.kind}}, separators=(",", ":"))
+        data = _json(self.event)
+        return f'{{"event":{{"kind":"{self.event.kind}",{data[1:]}}}'
 
 
 DeliveryKind = Literal["receive", "sent", "delivered", "failed", "stopped"]

@@ -74,6 +74,12 @@ _MEANINGS: Final = {
 }  # fmt: skip
 # Keys are met with no space before them; "id" is the end of too many words for that.
 _KEYS: Final = re.compile(r"((?<![A-Za-z0-9_])id|submit\s*date|sub|dlvrd|done\s*date|stat|err|text)\s*:", re.IGNORECASE)
+# SMPP 3.4 appendix B, as nearly all write it.
+_USUAL: Final = re.compile(
+    r"id:(?P<id>[A-Za-z0-9-]+) sub:(?P<sub>\d{1,5}) dlvrd:(?P<dlvrd>\d{1,5}) submit date:(?P<submit>\d{10,14}) "
+    r"done date:(?P<done>\d{10,14}) stat:(?P<stat>[A-Z]+) err:(?P<err>[A-Za-z0-9]+)(?: text:.*)?",
+    re.DOTALL,
+)
 _HEX: Final = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,16}")  # longer ones are not numbers
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _WORD: Final = re.compile(r"[A-Za-z]{1,16}")
@@ -233,6 +239,8 @@ def _fields(text: str, config: SmppConfig) -> dict[str, str]:
     """id, stat, err and done of a receipt's text as far as they are there; `lead`: what comes before them all."""
     if config.receipt_pattern and (match := re.search(config.receipt_pattern, text, re.DOTALL)):
         return {"lead": "", **{name: value.strip() for name, value in match.groupdict().items() if value}}
+    if (usual := _USUAL.fullmatch(text)) is not None:
+        return {"lead": "", **usual.groupdict()}
     found: dict[str, str] = {}
     matches = list(_KEYS.finditer(text))
     ends = [match.start() for match in matches[1:]]
