@@ -120,7 +120,7 @@ class Recorder(Http):
     def _connections(self) -> requests.Session:
         return _refusing()
 
-    def token(self, key: str, fetch: Callable[[], tuple[str, float]], *, fresh: bool = False) -> str:
+    def token(self, key: str, fetch: Callable[[], tuple[str, float]], *, refused: str = "") -> str:
         """Have the request for the token recorded."""
         from chalicelib.outcomes import NotAccepted
 
