@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import pacing, registry, settings
+from chalicelib import freezes, pacing, registry, settings
 from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
@@ -35,8 +35,18 @@ def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def _forget(endpoint: str) -> None:
-    for module in (settings, registry, pacing):
+    for module in (settings, registry, pacing, freezes):
         module.reset()
     # Making them takes longer than most tests: they stay, unless a test has pointed them elsewhere.
     if any(client().url.rstrip("/") != endpoint for client in (clients.sqs, clients.dynamodb, clients.ssm)):
         clients.reset()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what a passed test says that it could not prove."""
+    for report in terminalreporter.getreports("passed"):
+        for heading in dict.fromkeys(name for name, _ in report.user_properties):
+            terminalreporter.write_sep("-", f"{heading} ({report.nodeid.rpartition('::')[2]})")
+            for name, value in report.user_properties:
+                if name == heading:
+                    terminalreporter.write_line(f"- {value}")
