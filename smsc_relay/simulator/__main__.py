@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import signal
+import ssl
 import sys
 from typing import Any
 
@@ -46,6 +47,10 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SYSTEM_ID[:PASSWORD]",
         help="an account; without any, here or in a script, everybody may log in",
     )
+    tls = parser.add_argument_group("TLS", "With a certificate, SMPP, UCP and CIMD2 are spoken over TLS alone.")
+    tls.add_argument("--certificate", metavar="FILE", help="certificate of the SMSC, and those it hangs on; PEM")
+    tls.add_argument("--key", metavar="FILE", help="its private key; PEM (default: in the file of the certificate)")
+    tls.add_argument("--client-ca", metavar="FILE", help="clients need a certificate by one of these; PEM")
     return parser
 
 
@@ -58,13 +63,25 @@ def _script(options: argparse.Namespace) -> Script:
     return script.patched({"accounts": accounts}) if accounts else script
 
 
+def _tls(options: argparse.Namespace) -> ssl.SSLContext | None:
+    if options.certificate is None:
+        if options.key or options.client_ca:
+            raise ScriptError("--key and --client-ca need --certificate")
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.client_ca)
+    context.load_cert_chain(options.certificate, options.key)
+    if options.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
 async def _run(script: Script, options: argparse.Namespace) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     ports = {name: getattr(options, name) for name in ("smpp_port", "ucp_port", "cimd2_port", "control_port")}
-    smsc = Simulator(script, host=options.host, **ports)
+    smsc = Simulator(script, host=options.host, tls=_tls(options), **ports)
     async with smsc:
         print(f"SMPP on {smsc.host}:{smsc.smpp_port}")
         print(f"UCP on {smsc.host}:{smsc.ucp_port}")

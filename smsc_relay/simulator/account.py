@@ -36,7 +36,7 @@ class Link(Protocol):
         """Send one; `Account.acknowledged`, `put_off`, `refused` or `returned` tells what became of it."""
 
     def disconnect(self, how: str) -> None:
-        """End it: "unbind", "close" (without unbind) or "reset" (of the connection)."""
+        """End it: "unbind", "close" (without unbind), "reset" (of the connection) or "freeze" (half-open)."""
 
     def renew(self) -> None:
         """The script has changed."""

@@ -198,8 +198,7 @@ class Cimd2Connection(Endpoint):
     def _on_submit(self, account: Account, packet: Packet) -> None:
         self.submits += 1
         self.open_submits += 1
-        if account.behaviour.link.close_after == self.submits:
-            self.disconnect("close")
+        if self._ends_at(self.submits):
             return
         submit = Cimd2Submit(self, account, packet)
         try:
@@ -321,7 +320,7 @@ class Cimd2Connection(Endpoint):
         self._deliveries += 1
         self._flush_soon()
 
-    def disconnect(self, how: str) -> None:
+    def _end(self, how: str) -> None:
         """An SMSC has no logout of its own: "unbind" is "close"."""
         now = self._loop.time()
         for event in self._session.abort(now):

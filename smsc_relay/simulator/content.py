@@ -5,11 +5,14 @@ Octets here are without the header; GSM text is one septet per octet.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from chalicelib import gsm7
+from chalicelib import gsm7, gsm7_national
+from chalicelib.gsm7_national import DEFAULT, LOCKING_SHIFT, SINGLE_SHIFT, Language, Shift
 from chalicelib.text import Encoding, segments
+from smsc_relay import air
 
 # Alphabet -> Python's codec; None: one of our own, or no text at all.
 ALPHABETS: Final[dict[str, str | None]] = {
@@ -62,12 +65,18 @@ class Place:
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def decode(octets: bytes, alphabet: str) -> str | None:
-    """The text; None: not a text. Never fails: what cannot be read is U+FFFD."""
-    if alphabet == "gsm7":
-        return gsm7.decode(octets)
-    if alphabet == "gsm7_packed":
-        return gsm7.decode(gsm7.unpack(octets))
+def decode(octets: bytes, alphabet: str, elements: bytes = b"") -> str | None:
+    """The text; None: not a text. Never fails: what cannot be read is U+FFFD.
+
+    Args:
+        octets: without the user data header.
+        elements: of the header, which may name national language tables, and shifts packed septets.
+    """
+    if alphabet in ("gsm7", "gsm7_packed"):
+        if alphabet == "gsm7_packed":
+            octets = gsm7.unpack(octets, fill_bits=air.fill_bits(1 + len(elements)) if elements else 0)
+        shift = shift_of(elements) if elements else DEFAULT
+        return gsm7.decode(octets) if shift == DEFAULT else gsm7_national.decode(octets, shift)
     codec = ALPHABETS[alphabet]
     return None if codec is None else octets.decode(codec, "replace")
 
@@ -125,6 +134,23 @@ def cut(text: str, alphabet: str, width: int) -> list[bytes]:
     return [encode(part, alphabet) for part in segments(text, reference_bits=_WIDTHS[width], encoding=shape).parts]
 
 
+def cut_national(text: str, language: Language, width: int) -> tuple[Shift, list[bytes]]:
+    """The tables of a language that make the fewest parts of a text, and the octets of each; `width` as in `cut`.
+
+    Raises:
+        ContentError: no table of it has a character.
+    """
+    fitting = [shift for shift in gsm7_national.shifts((language,)) if gsm7_national.fits(text, shift)]
+    if not fitting:
+        raise ContentError(f"the {language} tables do not have all characters")
+    found = [
+        (shift, gsm7_national.segments(text, shift, reference_bits=_WIDTHS[width]) if width else [text])
+        for shift in fitting
+    ]
+    shift, parts = min(found, key=lambda one: len(one[1]))
+    return shift, [gsm7_national.encode(part, shift) for part in parts]
+
+
 def cut_octets(octets: bytes, width: int) -> list[bytes]:
     """Octets in parts of what fits into a short message."""
     if len(octets) <= _SINGLE:
@@ -153,6 +179,21 @@ def with_header(elements: bytes, octets: bytes) -> bytes:
     return bytes((len(elements),)) + elements + octets
 
 
+def shift_of(elements: bytes) -> Shift:
+    """The national language tables that a header names (TS 23.040 sections 9.2.3.24.15 and 9.2.3.24.16)."""
+    numbers = {kind: data[0] for kind, length, data in _elements(elements) if length == len(data) == 1}
+    return Shift(numbers.get(SINGLE_SHIFT, 0), numbers.get(LOCKING_SHIFT, 0))
+
+
+def _elements(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Identifier, length and data of each information element; the data may be less than the length says."""
+    at = 0
+    while at + 2 <= len(octets):
+        kind, length = octets[at], octets[at + 1]
+        yield kind, length, octets[at + 2 : at + 2 + length]
+        at += 2 + length
+
+
 def place_of(elements: bytes) -> Place | None:
     """Which part of a long message a header tells; None: of none. The last element counts (TS 23.040 9.2.3.24).
 
@@ -160,15 +201,11 @@ def place_of(elements: bytes) -> Place | None:
         ContentError: an element ends after the header.
     """
     found = None
-    at = 0
-    while at + 2 <= len(elements):
-        kind, length = elements[at], elements[at + 1]
-        data = elements[at + 2 : at + 2 + length]
+    for kind, length, data in _elements(elements):
         if len(data) < length:
             raise ContentError("an information element ends after the user data header")
         if kind == _REFERENCE_8 and length == 3:
             found = Place(data[0], data[1], data[2])
         elif kind == _REFERENCE_16 and length == 4:
             found = Place(data[0] << 8 | data[1], data[2], data[3], 16)
-        at += 2 + length
     return found if found and 1 <= found.sequence <= found.total else None

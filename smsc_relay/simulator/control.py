@@ -22,7 +22,7 @@ from smsc_relay.simulator.smpp_server import SmppServer
 _LONGEST_WAIT: Final = 60.0  # seconds
 _LARGEST: Final = 16 * 1024 * 1024  # octets of a body
 _BOOLEAN: Final = {"true": True, "false": False}
-_ENDINGS: Final = ("unbind", "close", "reset")
+_ENDINGS: Final = ("unbind", "close", "reset", "freeze")
 
 
 class _BadRequest(ValueError):  # noqa: N818

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from smsc_relay.simulator.content import ContentError, Place, cut, cut_octets
+from chalicelib.gsm7_national import Language
+from smsc_relay.simulator.content import ContentError, Place, cut, cut_national, cut_octets
 from smsc_relay.simulator.phones import Segment
 from smsc_relay.simulator.script import ScriptError, explain
 from smsc_relay.simulator.settings import Alphabet, Latin, Tlvs
@@ -66,6 +67,9 @@ class MoRequest(BaseModel):
     account: str | None = Field(None, description="unset: whose address `to` is")
     session: int | None = Field(None, description="over this one, as long as it is there; unset: any receiver")
     alphabet: Alphabet | None = Field(None, description="unset: the SMSC's own where that does, else ucs2")
+    language: Language | None = Field(
+        None, description="text by the national tables of a language, as a header tells; unset: by the default alphabet"
+    )
     long: Literal["udh8", "udh16", "sar", "payload", "short"] = Field(
         "udh8", description="how a long one goes; short: all in one short_message; payload: always, however short"
     )
@@ -96,6 +100,8 @@ class MoRequest(BaseModel):
             raise ValueError("needs either text or octets")
         if self.octets is not None and self.alphabet is not None:
             raise ValueError("octets have no alphabet: say what they are with smpp.data_coding")
+        if self.language is not None and (self.text is None or self.alphabet not in (None, "gsm7")):
+            raise ValueError("language needs a text, and no alphabet but gsm7")
         return self
 
     def cut(self, next_reference: int, default_alphabet: str = "gsm7") -> list[MoPart]:
@@ -105,11 +111,11 @@ class MoRequest(BaseModel):
             ContentError: it cannot be made.
         """
         width = 16 if self.long in ("udh16", "sar") else 8
-        alphabet, pieces = self._pieces(width, default_alphabet)
+        alphabet, shift, pieces = self._pieces(width, default_alphabet)
         if len(pieces) > 255:
             raise ContentError(f"{len(pieces)} parts; at most 255 go into a long message")
         reference = self.reference if self.reference is not None else next_reference
-        elements = bytes.fromhex(self.udh)
+        elements = bytes.fromhex(self.udh) + shift
         found = []
         for sequence, octets in enumerate(pieces, 1):
             place = None
@@ -129,21 +135,25 @@ class MoRequest(BaseModel):
             raise ContentError(f"parts: the message has only {len(found)}")
         return [found[number - 1] for number in self.parts]
 
-    def _pieces(self, width: int, default: str) -> tuple[str, list[bytes]]:
+    def _pieces(self, width: int, default: str) -> tuple[str, bytes, list[bytes]]:
+        """The alphabet, the information elements that it needs, and the octets of each part."""
         whole = self.long in ("payload", "short")
         if self.octets is not None:
             octets = bytes.fromhex(self.octets)
-            return "binary", [octets] if whole else cut_octets(octets, width)
+            return "binary", b"", [octets] if whole else cut_octets(octets, width)
         text = self.text or ""
+        if self.language is not None:
+            shift, found = cut_national(text, self.language, 0 if whole else width)
+            return "gsm7", shift.elements, found
         alphabet = self.alphabet
         if alphabet is None and self.smpp.data_coding is not None:
             alphabet = alphabet_of(self.smpp.data_coding, default)
         if alphabet is not None:
-            return alphabet, cut(text, alphabet, 0 if whole else width)
+            return alphabet, b"", cut(text, alphabet, 0 if whole else width)
         try:
-            return default, cut(text, default, 0 if whole else width)
+            return default, b"", cut(text, default, 0 if whole else width)
         except ContentError:
-            return "ucs2", cut(text, "ucs2", 0 if whole else width)
+            return "ucs2", b"", cut(text, "ucs2", 0 if whole else width)
 
 
 @dataclass(frozen=True, slots=True)

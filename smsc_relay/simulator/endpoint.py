@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
 from smsc_relay.simulator.server import Server
 from smsc_relay.simulator.settings import Behaviour, Link
 from smsc_relay.simulator.wire import Wire
+
+_SIP: Final = 0.05  # seconds between two reads of a slow reader, at least
 
 
 class Endpoint(asyncio.Protocol, ABC):
@@ -41,6 +43,10 @@ class Endpoint(asyncio.Protocol, ABC):
         self._since = centre.wall_ms()
         self._active_at = self._loop.time()  # something has come from the client
         self._deliveries = 0
+        self._deaf: set[str] = set()  # why nothing is read
+        self._frozen = False
+        self._unread = bytearray()  # what a slow reader has not got to
+        self._sip: asyncio.TimerHandle | None = None
 
     # --- what a protocol says -----------------------------------------------------------------------------------------
 
@@ -61,7 +67,7 @@ class Endpoint(asyncio.Protocol, ABC):
         """Ask the client whether it lives."""
 
     @abstractmethod
-    def disconnect(self, how: str) -> None:
+    def _end(self, how: str) -> None:
         """End the session: "unbind", "close" or "reset"."""
 
     @property
@@ -88,8 +94,19 @@ class Endpoint(asyncio.Protocol, ABC):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
+        if self._link.read_rate is None and not self._unread:
+            self._hear(data)
+            return
+        self._unread += data
+        if self._sip is None:
+            self._stop_reading("slow")
+            self._read_slowly()
+
+    def _hear(self, data: bytes) -> None:
         now = self._active_at = self._loop.time()
         for event in self._session.receive_data(data, now):
+            if self._frozen:
+                return
             self._on(event, now)
         self._flush()
 
@@ -98,16 +115,41 @@ class Endpoint(asyncio.Protocol, ABC):
         now = self._loop.time()
         for event in self._session.connection_lost(now):
             self._on(event, now)
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._sip):
+            if timer is not None:
+                timer.cancel()
+        self._unread.clear()
         self._server.closed(self)
         self.ended.set()
 
     def pause_writing(self) -> None:
-        self._transport.pause_reading()  # who does not read its answers is not heard either
+        self._stop_reading("unheard")  # who does not read its answers is not heard either
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._read_again("unheard")
+
+    def _stop_reading(self, why: str) -> None:
+        self._deaf.add(why)
+        self._transport.pause_reading()
+
+    def _read_again(self, why: str) -> None:
+        self._deaf.discard(why)
+        if not self._deaf:
+            self._transport.resume_reading()
+
+    def _read_slowly(self) -> None:
+        """A few octets, and the next ones later."""
+        self._sip = None
+        if not self._unread or self._frozen:
+            self._read_again("slow")
+            return
+        rate = self._link.read_rate
+        pause = 0.0 if rate is None else max(_SIP, 1 / rate)
+        size = len(self._unread) if rate is None else max(1, int(rate * pause))
+        octets = bytes(self._unread[:size])
+        del self._unread[:size]
+        self._sip = self._loop.call_later(pause, self._read_slowly)
+        self._hear(octets)
 
     def _watch(self) -> None:
         """Have `_tick` called when the session needs it."""
@@ -129,7 +171,7 @@ class Endpoint(asyncio.Protocol, ABC):
         self._flush_due = False
         data = self._outgoing(self._session.data_to_send(), self._out)
         self._out.clear()
-        if data:
+        if data and not self._frozen:
             self._wire.write(data, self._link)
         if self._over:
             self._wire.close()
@@ -140,7 +182,23 @@ class Endpoint(asyncio.Protocol, ABC):
             self._flush_due = True
             self._loop.call_soon(self._flush)
 
+    def _ends_at(self, submit: int) -> bool:
+        """Whether the script ends the session instead of answering its submit of that number."""
+        link = self._link
+        how = "close" if link.close_after == submit else "freeze" if link.freeze_after == submit else None
+        if how is not None:
+            self.disconnect(how)
+        return how is not None
+
     # --- account.Link -------------------------------------------------------------------------------------------------
+
+    def disconnect(self, how: str) -> None:
+        """End the session: "unbind", "close", "reset"; or "freeze": nothing is read or written, and nothing closed."""
+        if how == "freeze":
+            self._frozen = True
+            self._stop_reading("frozen")
+        else:
+            self._end(how)
 
     @property
     def room(self) -> int:

@@ -20,7 +20,7 @@ class Fate:
     answer: bool = True
     taken: bool = True
     nack: bool = False
-    link: Literal["close", "unbind"] | None = None
+    link: Literal["close", "unbind", "freeze"] | None = None
     rule: Rule = NO_RULE
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from smsc_relay.simulator.content import Place, decode
+from smsc_relay.simulator.content import Place, decode, shift_of
 
 if TYPE_CHECKING:
     from smsc_relay.simulator.deliveries import Delivery
@@ -51,7 +51,7 @@ class Segment:
 
     def text(self) -> str | None:
         """Of this segment alone."""
-        return decode(self.octets, self.alphabet)
+        return decode(self.octets, self.alphabet, self.elements)
 
     def shown(self) -> dict[str, Any]:
         """As JSON."""
@@ -122,8 +122,10 @@ class Message:
     def text(self) -> str | None:
         """Of all parts there are, in order; None: a binary message."""
         parts = self._parts()
-        if len({segment.alphabet for segment in parts}) == 1 and parts[0].alphabet != "gsm7_packed":
-            return decode(self.octets, parts[0].alphabet)  # together: a bad client may cut inside a character
+        kinds = {(segment.alphabet, shift_of(segment.elements)) for segment in parts}
+        if len(kinds) == 1 and parts[0].alphabet != "gsm7_packed":
+            # together: a bad client may cut inside a character
+            return decode(self.octets, parts[0].alphabet, parts[0].elements)
         texts = [segment.text() for segment in parts]
         return None if None in texts else "".join(text or "" for text in texts)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -28,21 +29,21 @@ class Server(Generic[C]):
     def __init__(self, make: Callable[[Server[C]], asyncio.Protocol]) -> None:
         self._make = make
         self._server: asyncio.Server | None = None
-        self._at: tuple[str, int] = ("", 0)
+        self._at: tuple[str, int, ssl.SSLContext | None] = ("", 0, None)
         self._connections: set[C] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; the port.
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen, over TLS with a context; the port.
 
         Raises:
             OSError: it cannot be had.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: self._make(self), host, port, backlog=BACKLOG)
+        self._server = await loop.create_server(lambda: self._make(self), host, port, backlog=BACKLOG, ssl=tls)
         found: int = self._server.sockets[0].getsockname()[1]
-        self._at = host, found
+        self._at = host, found, tls
         return found
 
     async def restart(self, down: float) -> None:

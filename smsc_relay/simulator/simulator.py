@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,7 @@ class Simulator:
     Args:
         script: a `Script`, or what a YAML file of one has; None: any login, no mishaps but for certain destinations.
         control_port: None: no control port.
+        tls: with it SMPP, UCP and CIMD2 are spoken over TLS alone.
 
     Raises:
         ScriptError: the script cannot be used.
@@ -42,6 +44,7 @@ class Simulator:
         ucp_port: int = 0,
         cimd2_port: int = 0,
         control_port: int | None = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._script = script if isinstance(script, Script) else parse(script or {})
         self.host = host
@@ -49,6 +52,7 @@ class Simulator:
         self.ucp_port = ucp_port
         self.cimd2_port = cimd2_port
         self.control_port = control_port
+        self._tls = tls
         self._centre: Centre
         self._smpp: SmppServer
         self._ucp: Server[UcpConnection]
@@ -61,10 +65,10 @@ class Simulator:
         stamps = Stamps()
         self._ucp = Server(lambda server: UcpConnection(self._centre, server, stamps))
         self._cimd2 = Server(lambda server: Cimd2Connection(self._centre, server))
-        self.smpp_port = await self._smpp.start(self.host, self.smpp_port)
+        self.smpp_port = await self._smpp.start(self.host, self.smpp_port, self._tls)
         try:
-            self.ucp_port = await self._ucp.start(self.host, self.ucp_port)
-            self.cimd2_port = await self._cimd2.start(self.host, self.cimd2_port)
+            self.ucp_port = await self._ucp.start(self.host, self.ucp_port, self._tls)
+            self.cimd2_port = await self._cimd2.start(self.host, self.cimd2_port, self._tls)
             if self.control_port is not None:
                 application = Control(self._centre, self._smpp, self.send_raw, self.restart).application()
                 self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -144,7 +148,7 @@ class Simulator:
         self._centre.reset()
 
     def disconnect(self, how: str = "unbind", session: int | None = None) -> None:
-        """End one session, or all: "unbind", "close" or "reset".
+        """End one session, or all: "unbind", "close", "reset", or "freeze", when nothing is read or written any more.
 
         Raises:
             Unknown: there is no such session.

@@ -238,8 +238,7 @@ class SmppConnection(Endpoint):
             raise LocalProtocolError("a submit without an account")
         self.submits += 1
         self.open_submits += 1
-        if account.behaviour.link.close_after == self.submits:
-            self.disconnect("close")
+        if self._ends_at(self.submits):
             return
         try:
             content = read(pdu, account.settings.alphabet)
@@ -353,7 +352,7 @@ class SmppConnection(Endpoint):
         self._deliveries += 1
         self._flush_soon()
 
-    def disconnect(self, how: str) -> None:
+    def _end(self, how: str) -> None:
         now = self._loop.time()
         if how == "unbind" and self._session.is_bound:
             self._out.append(self._session.send(Unbind(), now)[1])

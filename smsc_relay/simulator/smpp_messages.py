@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Final
 
+from chalicelib import gsm7
+from smsc_relay import air
 from smsc_relay.simulator.content import Place, decode, encode_all, place_of, take_header, with_header
 from smsc_relay.simulator.deliveries import MoPart, Receipt
 from smsc_relay.simulator.phones import Wants
@@ -138,6 +140,8 @@ def mo_pdu(part: MoPart, default_alphabet: str) -> DeliverSm | DataSm:
     octets, tlvs = part.octets, vendor(given.tlvs)
     elements = part.elements
     if elements:
+        if part.alphabet == "gsm7_packed":  # the text begins at a septet's boundary (TS 23.040 section 9.2.3.24)
+            octets = air.packed(gsm7.unpack(octets), air.fill_bits(1 + len(elements)))
         octets = with_header(elements, octets)
     esm_class = given.esm_class if given.esm_class is not None else ESM_UDHI if elements else 0
     coding = given.data_coding if given.data_coding is not None else coding_of(part.alphabet, default_alphabet)
@@ -250,7 +254,7 @@ def _receipt_text(receipt: Receipt, how: Receipts, message_id: str) -> str:
             "state": int(_STATES[receipt.state]),
             "err": receipt.err,
             # Decoding is what costs most here, and four octets are more than a character ever takes.
-            "text": (decode(segment.octets[: 4 * _TEXT], segment.alphabet) or "")[:_TEXT],
+            "text": (decode(segment.octets[: 4 * _TEXT], segment.alphabet, segment.elements) or "")[:_TEXT],
             "to": segment.to,
             "from": segment.source,
         }

@@ -205,8 +205,7 @@ class UcpConnection(Endpoint):
         self.submits += 1
         self.open_submits += 1
         count = self.submits
-        if account.behaviour.link.close_after == count:
-            self.disconnect("close")
+        if self._ends_at(count):
             return
         try:
             content = read(operation)
@@ -313,7 +312,7 @@ class UcpConnection(Endpoint):
         self._deliveries += 1
         self._flush_soon()
 
-    def disconnect(self, how: str) -> None:
+    def _end(self, how: str) -> None:
         now = self._loop.time()
         for event in self._session.leave(now):
             self._on(event, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 import smpplib.client
 import smpplib.exceptions
+
+from tests.tools import openssl
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -66,6 +69,33 @@ def test_starts_serves_and_stops(number: signal.Signals) -> None:
         assert process.stderr is not None
         assert process.stderr.read() == ""
         esme.disconnect()
+
+
+def test_tls_by_its_options(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=smsc"
+    openssl(*make.split(), "-keyout", key, "-out", certificate)
+    free = [part for name in ("smpp", "ucp", "cimd2", "control") for part in (f"--{name}-port", "0")]
+    with command(*free, "--certificate", str(certificate), "--key", str(key)) as process:
+        port, _ = ports(process)
+        context = ssl.create_default_context(cafile=certificate)
+        context.check_hostname = False
+        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as tls:
+            assert tls.getpeercert()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param(["--key", "key.pem"], "--key and --client-ca need --certificate", id="a key alone"),
+        pytest.param(["--certificate", "no/such.pem"], "No such file", id="no such file"),
+    ],
+)
+def test_tls_that_cannot_be(options: list[str], told: str) -> None:
+    with command("--control-port", "0", *options) as process:
+        assert process.wait(20) == 1
+        assert process.stderr is not None
+        assert told in process.stderr.read()
 
 
 def test_a_bad_script_is_one_line() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from smsc_relay.smpp.pdus import (
     Unbind,
     UnbindResp,
 )
-from tests.simulator.clients import Raw, behaviour, lib, raw, submit
+from tests.simulator.clients import PATIENCE, PHONE, SHORT, Raw, behaviour, lib, raw, submit
 
 ROK = Status.ESME_ROK
 THROTTLED = Status.ESME_RTHROTTLED
@@ -298,6 +299,52 @@ async def test_close_instead_of_an_answer() -> None:
         esme.send(submit())
         assert await esme.ended()
         assert len(smsc.messages) == 2
+
+
+@pytest.mark.parametrize("how", ["script", "rule", "user"])
+async def test_half_open(how: str) -> None:
+    """Nothing comes any more, not even an end, and for the SMSC the session is there."""
+    script = {
+        "script": behaviour(link={"freeze_after": 2}),
+        "rule": {"destinations": {"55": {"link": "freeze", "taken": False}}},
+    }
+    async with Simulator(script.get(how, {})) as smsc, raw(smsc) as esme:
+        assert await statuses(esme, 1) == [ROK]
+        if how == "user":
+            smsc.disconnect("freeze")
+        esme.send(submit(to="2507881255"))
+        esme.send(EnquireLink())
+        async with asyncio.timeout(PATIENCE):
+            while how != "user" and smsc.sessions[0]["submits"] < 2:
+                await asyncio.sleep(0.01)
+        smsc.inject(source=PHONE, to=SHORT, text="hello")
+        await smsc.wait_for(lambda it: it.mos[0].state == "sent")
+        assert len(smsc.sessions) == 1
+        smsc.disconnect("close")
+        assert await esme.ended(), "before that nothing came"
+        assert len(smsc.submits) == 1
+
+
+async def test_a_slow_reader() -> None:
+    async with Simulator(behaviour(link={"read_rate": 5000})) as smsc, raw(smsc) as esme:
+        for _ in range(50):
+            esme.send(submit())
+        assert (await esme.read()).status == ROK
+        assert len(smsc.submits) < 50
+        for _ in range(49):
+            assert (await esme.read()).status == ROK
+        assert len(smsc.submits) == 50
+
+
+async def test_a_slow_reader_that_is_slow_no_more() -> None:
+    async with Simulator() as smsc, raw(smsc) as esme:
+        smsc.configure(behaviour(link={"read_rate": 300}))
+        for _ in range(50):
+            esme.send(submit())
+        await esme.read()
+        smsc.configure(behaviour(link={"read_rate": None}))
+        for _ in range(49):
+            assert (await esme.read()).status == ROK
 
 
 async def test_unbind_after_an_answer() -> None:

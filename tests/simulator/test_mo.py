@@ -10,6 +10,7 @@ import pytest
 from smsc_relay.simulator import ScriptError, Simulator
 from smsc_relay.simulator.centre import Unknown
 from smsc_relay.simulator.content import ContentError
+from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, Tag
 from smsc_relay.smpp.pdus import (
     BindReceiver,
@@ -22,6 +23,7 @@ from smsc_relay.smpp.pdus import (
     Outbind,
     Unbind,
 )
+from smsc_relay.smpp.texts import read
 from tests.simulator.clients import PHONE, SHORT, Raw, behaviour, lib, raw, submit
 
 LONG = "Love is patient. Love is kind. " * 8
@@ -62,6 +64,12 @@ async def test_smpplib_hears_a_phone(text: str, coding: int, parts: int) -> None
         pytest.param({"text": "안녕", "alphabet": "korean"}, 14, "안녕".encode("euc_kr"), id="KS C 5601"),
         pytest.param({"text": "né", "alphabet": "utf-8"}, 0, "né".encode(), id="UTF-8, said to be 0"),
         pytest.param({"text": "né", "alphabet": "ucs2_little"}, 8, "né".encode("utf-16-le"), id="little-endian"),
+        pytest.param(
+            {"text": "hello", "alphabet": "gsm7_packed", "udh": "0504c3500000"},
+            0,
+            bytes.fromhex("060504c3500000") + bytes.fromhex("E8329BFD06"),
+            id="packed, after a header",
+        ),
         pytest.param({"text": "hello", "alphabet": "gsm7_packed"}, 0, bytes.fromhex("E8329BFD06"), id="packed"),
         pytest.param({"octets": "00ff"}, 4, b"\x00\xff", id="binary"),
         pytest.param({"octets": "00ff", "smpp": {"data_coding": 0xF5}}, 0xF5, b"\x00\xff", id="binary, class 1"),
@@ -99,6 +107,36 @@ async def test_long_ones(message: dict[str, Any], esm_class: int, headers: list[
             if message.get("long") == "sar":
                 assert (got.tlv_int(Tag.SAR_MSG_REF_NUM), got.tlv_int(Tag.SAR_TOTAL_SEGMENTS)) == (300, 2)
                 assert got.tlv_int(Tag.SAR_SEGMENT_SEQNUM) == number + 1
+
+
+@pytest.mark.parametrize(
+    ("message", "coding", "octets"),
+    [
+        pytest.param({"text": "şğ", "language": "turkish"}, 0, b"\x03\x24\x01\x01\x1bs\x1bg", id="single shift"),
+        pytest.param({"text": "ação", "language": "portuguese"}, 0, b"\x03\x24\x01\x03a\x1b\x09\x1b{o",
+                     id="Portuguese"),
+        pytest.param({"text": "नम", "language": "hindi"}, 0, b"\x03\x25\x01\x06\x2f\x42", id="locking shift"),
+        pytest.param({"text": "नम|", "language": "hindi"}, 0, b"\x03\x25\x01\x06\x2f\x42\x1b\x40", id="both kinds"),
+    ],
+)  # fmt: skip
+async def test_national_tables(message: dict[str, Any], coding: int, octets: bytes) -> None:
+    async with Simulator() as smsc, raw(smsc) as esme:
+        smsc.inject(**{**mo(), **message})
+        got = await esme.delivered()
+        assert (got.esm_class, got.data_coding, got.short_message) == (0x40, coding, octets)
+
+
+@pytest.mark.parametrize("long", ["udh8", "udh16", "sar", "payload"])
+@pytest.mark.parametrize("language", ["turkish", "spanish", "portuguese", "hindi", "tamil", "urdu"])
+async def test_long_ones_in_national_tables_are_read_by_the_relay(long: str, language: str) -> None:
+    text = {"turkish": "Işık çok güçlü ğ ", "spanish": "¿Qué? Canción, índice ", "portuguese": "Não há ação, êxito ",
+            "hindi": "नमस्ते दुनिया ", "tamil": "வணக்கம் ", "urdu": "السلام علیکم "}[language] * 15  # fmt: skip
+    config = SmppConfig(host="smsc.example.com", system_id="ilha")
+    async with Simulator() as smsc, raw(smsc) as esme:
+        sent = smsc.inject(**mo(text, language=language, long=long))
+        found = [read(await esme.delivered(), config) for _ in sent.parts]
+        assert "".join(one.text for one in found) == text
+        assert not any(one.octets or one.fault for one in found)
 
 
 async def test_payload_and_data_sm() -> None:
@@ -139,6 +177,8 @@ async def test_senders(sender: str, smpp: dict[str, int], expected: tuple[str, i
         pytest.param(mo(colour="red"), ScriptError, "colour: unknown key", id="unknown key"),
         pytest.param({"from": PHONE, "to": SHORT, "octets": "0g"}, ScriptError, "hex", id="not hex"),
         pytest.param(mo("é", alphabet="ascii"), ContentError, "ascii has no U\\+00E9", id="not in the alphabet"),
+        pytest.param(mo("ж", language="hindi"), ContentError, "hindi tables do not have", id="not in its tables"),
+        pytest.param(mo("é", language="hindi", alphabet="ucs2"), ScriptError, "gsm7", id="tables of another alphabet"),
         pytest.param(mo("x" * 300, long="short"), ContentError, "254 are possible", id="too long for one"),
         pytest.param(mo("x" * 153 * 256), ContentError, "at most 255", id="too many parts"),
         pytest.param(mo(parts=[2]), ContentError, "has only 1", id="no such part"),

@@ -99,6 +99,15 @@ def sar(sequence: int, total: int = 2, reference: int = 300) -> tuple[tuple[int,
         pytest.param([submit(text="Да".encode("iso-8859-5"), data_coding=6)], ["Да"], id="Cyrillic"),
         pytest.param([submit(text="né".encode("utf-16-be"), data_coding=0x18)], ["né"], id="UCS-2, flash"),
         pytest.param([submit(text=b"Hi", data_coding=0xF0)], ["Hi"], id="GSM, flash"),
+        pytest.param([submit(text=b"\x03\x24\x01\x01" + b"\x1bs\x1bc\x1be", esm_class=0x40)], ["şç€"],
+                     id="Turkish single shift"),
+        pytest.param([submit(text=b"\x03\x25\x01\x01" + b"\x1d\x0c\x04", esm_class=0x40)], ["şğ€"],
+                     id="Turkish locking shift"),
+        pytest.param(
+            [submit(text=b"\x08\x25\x01\x06\x00\x03\x01\x02\x02" + b"\x4b\x59", esm_class=0x40),
+             submit(text=b"\x08\x25\x01\x06\x00\x03\x01\x02\x01" + b"\x2f\x42", esm_class=0x40)],
+            ["नमषे"], id="Hindi locking shift, in parts"),
+        pytest.param([submit(text=b"\x01\x24A", esm_class=0x40)], ["A"], id="a table without its number"),
     ],
 )  # fmt: skip
 async def test_phones_join_parts(submits: list[SubmitSm], texts: list[str | None]) -> None:
