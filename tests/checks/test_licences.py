@@ -69,6 +69,11 @@ def test_what_is_deployed_is_judged_more_strictly() -> None:
     assert len(licences.refused({"a": "unknown"}, {"b": "AGPL", "c": "GPL"})) == 3
 
 
+def test_a_program_that_is_only_run_may_be_copyleft_but_not_deployed() -> None:
+    assert licences.refused({}, dict.fromkeys(licences.PROGRAMS, "GPL")) == []
+    assert len(licences.refused(dict.fromkeys(licences.PROGRAMS, "GPL"), {})) == len(licences.PROGRAMS)
+
+
 def test_what_is_deployed_is_listed_with_all_that_it_brings() -> None:
     known = requirements.installed()
     found = requirements.closure(["requests", "pydantic"], known)

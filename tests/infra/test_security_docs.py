@@ -112,10 +112,10 @@ def test_what_is_encrypted_is(state: dict[str, dict[str, Any]]) -> None:
 
 
 def test_retention_is_that_of_the_code() -> None:
-    from chalicelib import inbox, ledger, rendezvous, trace
+    from chalicelib import inbox, ledger_table, rendezvous, trace
 
     page = PAGE.read_text()
-    days = {"ledger": ledger.KEEP, "trace": trace.KEEP, "parked": rendezvous.PARKED, "remembered": inbox.REMEMBER}
+    days = {"ledger": ledger_table.KEEP, "trace": trace.KEEP, "parked": rendezvous.PARKED, "remembered": inbox.REMEMBER}
     for name, seconds in days.items():
         (found,) = re.findall(rf"^\| [^|]*\b{name}\b[^|]* \| (\d+) days", page, re.MULTILINE)
         assert int(found) * 86_400 == seconds, name
