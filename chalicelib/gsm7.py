@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 ESC: Final = 0x1B
+SINGLE: Final = 160  # septets of a short message without a header (TS 23.040 section 9.2.3.16)
 
 _BASIC: Final = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"

@@ -7,6 +7,7 @@ tell us, in one vocabulary whatever the protocol was.
 from __future__ import annotations
 
 import enum
+import re
 import uuid as uuid_module
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -30,7 +31,7 @@ class Word(BaseModel):
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return value if value.isascii() and "\0" not in value else clean(value)
     if isinstance(value, list | tuple):
         return [_cleaned(item) for item in value]
     if isinstance(value, dict):
@@ -61,6 +62,9 @@ class Status(enum.StrEnum):
 _RANKS = {Status.QUEUED: 0, Status.WIRED: 1, Status.SENT: 2, Status.DELIVERED: 4, Status.FAILED: 5}
 
 
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def _channel(value: Any) -> Any:
     """A channel is the platform's integer id or its UUID, in any of UUID's written forms."""
     if isinstance(value, bool) or value is None:
@@ -68,6 +72,8 @@ def _channel(value: Any) -> Any:
     if isinstance(value, str):
         if value.isascii() and value.isdigit():
             return int(value)
+        if _UUID.fullmatch(value):
+            return value
         try:
             return str(uuid_module.UUID(value))
         except ValueError:

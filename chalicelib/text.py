@@ -132,7 +132,7 @@ def split(text: str, limit: int) -> list[str]:
 
 Encoding = Literal["gsm7", "ucs2"]
 # Units (septets or UTF-16 units) of a short message: alone, with an 8-bit, with a 16-bit reference (TS 23.040 9.2.3.24)
-_SINGLE: Final = {"gsm7": 160, "ucs2": 70}
+_SINGLE: Final = {"gsm7": gsm7.SINGLE, "ucs2": 70}
 _JOINED: Final = {("gsm7", 8): 153, ("gsm7", 16): 152, ("ucs2", 8): 67, ("ucs2", 16): 66}
 
 

@@ -7,6 +7,7 @@ are a short code or as dialled; anything else is alphanumeric.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from chalicelib.phones import NotAPhoneNumber, normalise_sender
@@ -27,6 +28,7 @@ class Number(NamedTuple):
     international: bool
 
 
+@lru_cache(maxsize=1024)  # senders come again and again, and recipients once for each place that asks
 def number(text: str) -> Number | None:
     """What we write as a number; None: it is none."""
     plain = _SEPARATORS.sub("", text)

@@ -19,7 +19,7 @@ Checksum = Literal["upper", "lower", "none"]
 _HEADER: Final = re.compile(rb"([0-9]{2}):([0-9]{3})")
 _PARAMETER: Final = re.compile(rb"([0-9]{3}):(.*)", re.DOTALL)
 _CHECKSUM: Final = re.compile(rb"[0-9A-Fa-f]{2}")
-_FORBIDDEN: Final = re.compile("[\x00\x02\x03\t]")
+_FORBIDDEN: Final = re.compile("[\x00\x02\x03]")
 _NOISE: Final = 512  # octets kept of what comes outside of packets
 
 
@@ -69,15 +69,14 @@ def encode(packet: Packet, how: Checksum = "upper") -> bytes:
     """
     if not 0 < packet.operation < 100 or not 0 <= packet.number < 1000:
         raise Cimd2EncodeError("an operation has two digits, a packet number three")
-    pieces = [f"\x02{packet.operation:02d}:{packet.number:03d}\t"]
-    for tag, value in packet.parameters:
-        if not 0 <= tag < 1000:
-            raise Cimd2EncodeError("a parameter number has three digits")
-        if _FORBIDDEN.search(value):
-            raise Cimd2EncodeError(f"parameter {tag:03d} has a NUL, STX, ETX or TAB")
-        pieces.append(f"{tag:03d}:{value}\t")
+    given = "".join([f"{tag:03d}:{value}\t" for tag, value in packet.parameters])
+    if given.count("\t") != len(packet.parameters) or _FORBIDDEN.search(given):
+        number = next(tag for tag, value in packet.parameters if "\t" in value or _FORBIDDEN.search(value))
+        raise Cimd2EncodeError(f"parameter {number:03d} has a NUL, STX, ETX or TAB")
+    if not all(0 <= tag < 1000 for tag, _ in packet.parameters):
+        raise Cimd2EncodeError("a parameter number has three digits")
     try:
-        octets = "".join(pieces).encode("latin-1")
+        octets = f"\x02{packet.operation:02d}:{packet.number:03d}\t{given}".encode("latin-1")
     except UnicodeEncodeError:
         raise Cimd2EncodeError("a parameter has a character that is no octet") from None
     if len(octets) + 3 > LONGEST:

@@ -377,11 +377,10 @@ class Session:
     def _request(
         self, operation: int, given: Parameters, now: float, context: Any, *, automatic: bool = False
     ) -> None:  # fmt: skip
-        # A number is used up only when the packet can be written.
-        self._encoded(Packet(operation, 0, given))
         packet = Packet(operation, self._window.number(), given)
+        data = self._encoded(packet)
         self._window.add(Sent(packet, context, now, now, automatic))
-        self._out.append(self._encoded(packet))
+        self._out.append(data)
 
     def _encoded(self, packet: Packet) -> bytes:
         return encode(packet, self._checksum)

@@ -40,6 +40,8 @@ def cut(text: str, config: Cimd2Config) -> Cut:
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     # The default alphabet makes a capital of ç, which national tables have.
     plain = config.encoding != "ucs2" and gsm7.is_gsm7(text) and not (config.national_languages and "ç" in text)
+    if plain and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
+        return Cut((whole,), "gsm7")
     found = segments(text, reference_bits=bits, encoding="gsm7" if plain else "ucs2").parts
     if plain:
         return Cut(tuple(gsm7.encode(part) for part in found), "gsm7")

@@ -47,7 +47,7 @@ class Window:
         return len(self._in_flight) < NUMBERS
 
     def number(self) -> int:
-        """The next free one.
+        """The next free one, which `add` uses up.
 
         Raises:
             LocalProtocolError: all are in flight.
@@ -58,12 +58,12 @@ class Window:
             self._late.popitem(last=False)
         while self._next in self._in_flight or self._next in self._late:
             self._next = (self._next + 2) % _ROUND
-        number, self._next = self._next, (self._next + 2) % _ROUND
-        return number
+        return self._next
 
     def add(self, sent: Sent) -> None:
-        """A request goes out."""
+        """A request goes out, with the number that `number` gave."""
         self._in_flight[sent.packet.number] = sent
+        self._next = (sent.packet.number + 2) % _ROUND
         self._automatic += sent.automatic
 
     def find(self, number: int, now: float) -> Sent | None:

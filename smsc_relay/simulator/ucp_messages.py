@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import fields
 from typing import Any, Final
 
 from chalicelib import gsm7
@@ -28,7 +27,7 @@ from smsc_relay.ucp.constants import (
     Ec,
     Ot,
 )
-from smsc_relay.ucp.operations import CallInput, Message, Nack, Operation, Transfer
+from smsc_relay.ucp.operations import CallInput, Message, Nack, Operation, Transfer, fields_of
 from smsc_relay.ucp.texts import alphabet_of, service, services
 
 Submit = CallInput | Transfer | Message
@@ -104,9 +103,9 @@ def source_of(operation: Submit) -> str:
 
 def describe(operation: Submit) -> dict[str, Any]:
     """The fields that only UCP has, for whoever looks."""
-    hidden = {"adc", "oadc", "msg", "ot"}
-    found = {one.name: getattr(operation, one.name) for one in fields(operation) if one.name not in hidden}
-    return {"operation": int(operation.ot), **{name: value for name, value in found.items() if value}}
+    hidden = {"adc", "oadc", "msg"}
+    found = {name: value for name, value in fields_of(operation).items() if value and name not in hidden}
+    return {"operation": int(operation.ot), **found}
 
 
 class Stamps:

@@ -54,6 +54,8 @@ def cut(text: str, config: SmppConfig) -> Cut:
         text = substitute_gsm7(text)
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     alphabet = config.alphabet if _fits(text, config) else "ucs2"
+    if alphabet == "gsm7" and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
+        return Cut((whole,), config.data_coding, alphabet, long=False)
     found = segments(text, reference_bits=bits, encoding="ucs2" if alphabet == "ucs2" else "gsm7").parts
     if alphabet == "ucs2" and config.national_languages:
         shift, parts = national(text, config.national_languages, bits, len(found))

@@ -136,11 +136,12 @@ class UcpConversation:
         if isinstance(body, CallInput) or not (config.validity or config.deferral):
             return body
         wall, zone = self._around.wall_ms(), config.zone
+        more: dict[str, Any] = {}
         if config.deferral:
-            body = replace(body, dd="1", ddt=times.minute_after(config.deferral, wall, zone))
+            more |= {"dd": "1", "ddt": times.minute_after(config.deferral, wall, zone)}
         if config.validity:
-            body = replace(body, vp=times.minute_after(config.validity + (config.deferral or 0), wall, zone))
-        return body
+            more["vp"] = times.minute_after(config.validity + (config.deferral or 0), wall, zone)
+        return body._replace(**more) if isinstance(body, Message) else replace(body, **more)
 
     def acknowledge(self, token: Any, now: float) -> None:
         """A positive result."""

@@ -6,7 +6,7 @@ All fields are text as it is on the wire: "" is an empty field. No `repr` shows 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from smsc_relay.ucp.codec import Frame
 from smsc_relay.ucp.constants import SERIES_5X, TRANSPARENT, WITH_MVP, Ec, Ot
@@ -78,20 +78,19 @@ class SessionManagement:
     res1: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """51 to 59: all of them have these 33 fields."""
+class Message(NamedTuple):
+    """51 to 59: all of them have these 33 fields. A tuple: this is what is made for every message."""
 
     ot: int
-    adc: str = _hidden()
-    oadc: str = _hidden()
-    ac: str = _hidden()
+    adc: str = ""
+    oadc: str = ""
+    ac: str = ""
     nrq: str = ""
-    nadc: str = _hidden()
+    nadc: str = ""
     nt: str = ""
     npid: str = ""
     lrq: str = ""
-    lrad: str = _hidden()
+    lrad: str = ""
     lpid: str = ""
     dd: str = ""
     ddt: str = ""
@@ -103,7 +102,7 @@ class Message:
     dscts: str = ""
     mt: str = ""
     nb: str = ""
-    msg: str = _hidden()
+    msg: str = ""
     mms: str = ""
     pr: str = ""
     dcs: str = ""
@@ -113,11 +112,16 @@ class Message:
     rply: str = ""
     otoa: str = ""
     hplmn: str = ""
-    xser: str = _hidden()
+    xser: str = ""
     res4: str = ""
     res5: str = ""
 
+    def __repr__(self) -> str:
+        shown = (f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True) if name not in _PRIVATE)
+        return f"Message({', '.join(shown)})"
 
+
+_PRIVATE: Final = frozenset({"adc", "oadc", "ac", "nadc", "lrad", "msg", "xser"})
 Operation = CallInput | Transfer | Alert | SessionManagement | Message
 _KINDS: Final[dict[int, type[CallInput | Transfer | Alert | SessionManagement]]] = {
     int(kind.ot): kind for kind in (CallInput, Transfer, Alert, SessionManagement)
@@ -126,13 +130,23 @@ _KINDS: Final[dict[int, type[CallInput | Transfer | Alert | SessionManagement]]]
 
 _NAMES: Final[dict[type, tuple[str, ...]]] = {
     kind: tuple(one.name for one in fields(kind) if one.name != "ot")
-    for kind in (CallInput, Transfer, Alert, SessionManagement, Message)
+    for kind in (CallInput, Transfer, Alert, SessionManagement)
 }
+_FIELDS: Final = len(Message._fields) - 1
+
+
+def fields_of(operation: Operation) -> dict[str, str]:
+    """The fields of an operation by name, in their order."""
+    if isinstance(operation, Message):
+        return dict(zip(Message._fields[1:], operation[1:], strict=True))
+    return {name: getattr(operation, name) for name in _NAMES[type(operation)]}
 
 
 def operation_frame(operation: Operation, trn: int) -> Frame:
     """The frame of an operation."""
-    values = [getattr(operation, name) for name in _NAMES[type(operation)]]
+    if isinstance(operation, Message):
+        return Frame(trn, False, operation.ot, operation[1:])
+    values = list(fields_of(operation).values())
     if isinstance(operation, CallInput) and operation.mt != TRANSPARENT:
         del values[4]
     return Frame(trn, False, int(operation.ot), tuple(values))
@@ -144,9 +158,9 @@ def read_operation(frame: Frame) -> Operation:
     Raises:
         UcpDecodeError: an operation that is not known here.
     """
-    values = list(frame.fields)
     if frame.ot in SERIES_5X:
-        return Message(frame.ot, *values[: len(_NAMES[Message])])
+        return Message(frame.ot, *frame.fields[:_FIELDS])
+    values = list(frame.fields)
     kind = _KINDS.get(frame.ot)
     if kind is None:
         raise UcpDecodeError(Ec.UNSUPPORTED, f"operation {frame.ot:02d} is not known here", frame.trn, frame.ot)

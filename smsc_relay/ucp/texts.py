@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
@@ -57,8 +57,9 @@ def cut(text: str, config: UcpConfig) -> Cut:
         text = substitute_gsm7(text)
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     if _fits(text, config):
-        if config.long_messages == "smsc" and gsm7.septets(text) <= _SMSC_CUTS:
-            return Cut((gsm7.encode(text),), "gsm7")
+        whole = gsm7.encode(text)
+        if len(whole) <= (_SMSC_CUTS if config.long_messages == "smsc" else gsm7.SINGLE):
+            return Cut((whole,), "gsm7")
         return Cut(
             tuple(gsm7.encode(part) for part in segments(text, reference_bits=bits, encoding="gsm7").parts), "gsm7"
         )
@@ -87,9 +88,8 @@ def with_text(message: Message, found: Cut, index: int, config: UcpConfig, refer
         elements.insert(0, concatenation(reference, total, index + 1, wide=config.long_messages == "udh16"))
     xser = service(XSER_UDH, header(*elements)) if elements else ""
     if not found.ucs2:
-        return replace(message, mt=ALPHANUMERIC, msg=ira(octets, config), xser=xser + config.extra_services)
-    return replace(
-        message,
+        return message._replace(mt=ALPHANUMERIC, msg=ira(octets, config), xser=xser + config.extra_services)
+    return message._replace(
         mt=TRANSPARENT,
         nb=f"{8 * len(octets):04d}",
         msg=octets.hex().upper(),

@@ -425,8 +425,7 @@ def test_a_notification_has_the_name_of_its_submit() -> None:
 
 def test_59_is_a_notification_too() -> None:
     line = ready()
-    data = notification()
-    object.__setattr__(data, "ot", 59)
+    data = notification()._replace(ot=59)
     (event,) = only(line.deliver(data)).events
     assert event.update.status is Status.DELIVERED
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import hypothesis
@@ -216,7 +215,7 @@ def test_a_result_to_nothing(frame: Frame) -> None:
 def test_what_cannot_be_written_is_told_at_once() -> None:
     pair = Pair()
     with pytest.raises(UcpEncodeError):
-        pair.client.send(replace(SUBMIT, msg="a/b"), pair.now)
+        pair.client.send(SUBMIT._replace(msg="a/b"), pair.now)
     assert pair.client.in_flight == 0
     assert not pair.client.data_to_send()
     for _ in range(100):
