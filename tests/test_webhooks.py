@@ -203,7 +203,7 @@ def no_signature(made: dict[str, Any]) -> None:
 def test_a_twilio_signature_of_something_else_is_refused(twilio: Aws, change: Any) -> None:
     made = event("twilio")
     change(made)
-    assert call(made)[0] == 400
+    assert call(made)[0] == 401
     assert queued(twilio) == []
 
 
@@ -231,7 +231,7 @@ def test_a_signature_over_the_octets_of_the_body_holds(aws: Aws) -> None:
     }
     assert call(asked(kind="mbd", body=body, **header))[0] == 200
     assert len(queued(aws)) == 1
-    assert call(asked(kind="mbd", body=body.replace(b"\xe9", b"\xc3\xa9"), **header))[0] == 400
+    assert call(asked(kind="mbd", body=body.replace(b"\xe9", b"\xc3\xa9"), **header))[0] == 401
 
 
 # --- replies --------------------------------------------------------------------------------------------------------

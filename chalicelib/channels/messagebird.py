@@ -87,20 +87,20 @@ class MessageBird(HttpChannel):
         if request.action == "status" and not self.config.verify_status:
             return
         if not self.config.secret:
-            raise Forbidden("the channel has no secret, so nothing signed can be checked", 400)
+            raise Forbidden("the channel has no secret, so nothing signed can be checked", 401)
         token = request.header("messagebird-signature-jwt")
         claims = signatures.jwt_claims(token, str(self.config.secret), request.received_at)
         if claims is None:
-            raise Forbidden("request signature missing or wrong", 400)
+            raise Forbidden("request signature missing or wrong", 401)
         bases = dict.fromkeys((self._base, f"https://{urlsplit(request.url).netloc}"))
         paths = dict.fromkeys((request.path, request.path + (f"?{request.raw_query}" if request.raw_query else "")))
         urls = [_sha256(f"{base}{path}".encode("utf-8", "replace")) for base in bases for path in paths]
         given = claims.get("url_hash")
         if not isinstance(given, str) or not any(signatures.same(url, given) for url in urls):
-            raise Forbidden("the signature is of another URL", 400)
+            raise Forbidden("the signature is of another URL", 401)
         given = claims.get("payload_hash")
         if given is not None and not signatures.same(_sha256(request.body), str(given)):
-            raise Forbidden("the signature is of another body", 400)
+            raise Forbidden("the signature is of another body", 401)
 
     @route("POST", "receive")
     def on_message(self, request: Request) -> Incoming:

@@ -40,9 +40,9 @@ class BadRequest(Exception):  # noqa: N818 - named as the field names it
 
 
 class Forbidden(Exception):  # noqa: N818
-    """The caller is not who it should be: 401 (token, credentials), 403 (network), or 400 where senders expect that."""
+    """The caller is not who it should be: 401 (token, signature, credentials) or 403 (network)."""
 
-    def __init__(self, reason: str, status: Literal[400, 401, 403] = 403) -> None:
+    def __init__(self, reason: str, status: Literal[401, 403] = 403) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status

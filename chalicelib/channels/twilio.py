@@ -99,9 +99,9 @@ class Twilio(HttpChannel):
         """X-Twilio-Signature: HMAC-SHA1 over URL and sorted body (https://www.twilio.com/docs/usage/security)."""
         given = request.header("x-twilio-signature")
         if not given:
-            raise Forbidden("missing request signature", 400)
+            raise Forbidden("missing request signature", 401)
         if not self.signed(request, given, str(self.config.auth_token)):
-            raise Forbidden("invalid request signature", 400)
+            raise Forbidden("invalid request signature", 401)
 
     def signed(self, request: Request, given: str, key: str) -> bool:
         """Is `given` the family's signature of the request?"""

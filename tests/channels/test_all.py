@@ -20,7 +20,7 @@ from chalicelib import channels
 from chalicelib.channels.base import MethodNotAllowed, NoRoute
 from chalicelib.channels.config import ConfigError
 from chalicelib.outcomes import Accepted, ChannelDown, InDoubt, NotAccepted, Permanent, Temporary, Throttled
-from tests.channels.support import MESSAGE, make, message, offer, request, sample
+from tests.channels.support import MESSAGE, make, message, offer, request, sample, unsigned
 
 pytestmark = pytest.mark.parametrize("code", channels.CODES)
 
@@ -73,6 +73,17 @@ def test_a_token_can_be_asked_for(code: str) -> None:
         assert channel.callback(action).endswith(f"/{action}?token=t%26k%20n")
         signed = sample(code).sign(request(code, action, method=method, query="token=t%26k+n"))
         assert channel.receive(signed).status != 401
+
+
+def test_what_is_not_signed_is_turned_away(code: str) -> None:
+    if sample(code).sign is unsigned:  # the aggregator signs nothing, or only where the channel has a key for it
+        return
+    more = {"verify_status": True} if "verify_status" in channels.load(code).Config.model_fields else {}
+    channel = make(code, **more)
+    for action, methods in channel.routes().items():
+        for method in methods:
+            reply = channel.receive(request(code, action, b"{}", method=method))
+            assert (reply.status in (401, 403), reply.kind, reply.events) == (True, "forbidden", ())
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class Sketch(HttpChannel):
     def on_raise(self, request: Request) -> Reply:
         """What the query asks for."""
         raise {"bad": BadRequest("bad <x>", ["field 'a' required"]), "ignored": Ignored("no need"),
-               "401": Forbidden("who?", 401), "403": Forbidden("no"), "400": Forbidden("no", 400)}[
+               "401": Forbidden("who?", 401), "403": Forbidden("no")}[
                    request.query.get("what")]  # fmt: skip
 
     @route("POST", "own")
@@ -140,7 +140,6 @@ def test_a_reply_of_its_own_is_left_alone() -> None:
         ("ignored", 200, "ignored", '{"message":"Ignored","data":[{"type":"info","info":"no need"}]}\n'),
         ("401", 401, "forbidden", '{"message":"Unauthorized","data":[{"type":"error","error":"who?"}]}\n'),
         ("403", 403, "forbidden", '{"message":"Forbidden","data":[{"type":"error","error":"no"}]}\n'),
-        ("400", 400, "forbidden", '{"message":"Error","data":[{"type":"error","error":"no"}]}\n'),
     ],
 )  # fmt: skip
 def test_standard_replies(what: str, status: int, kind: str, body: str) -> None:

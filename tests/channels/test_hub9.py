@@ -37,8 +37,10 @@ def test_required_fields(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "expected"), [("-3", "sent"), ("9", "sent"), ("10", "delivered"), ("12", "delivered"), ("21", "failed")]
-)
+    ("raw", "expected"),
+    [("-3", "sent"), ("9", "sent"), ("10", "delivered"), ("11", "delivered"), ("12", "delivered"), ("13", "sent"),
+     ("20", "sent"), ("21", "failed")],
+)  # fmt: skip
 def test_statuses(raw: str, expected: str) -> None:
     reply = make("H9").receive(ask("delivered", {"messageid": MESSAGE + ".2", "status": raw}, "H9"))
     assert (reply.body, told(reply)) == (b"000", [expected])

@@ -194,12 +194,12 @@ def test_the_hashes_are_those_of_the_documentation() -> None:
 )
 def test_bad_signatures(asked: Request) -> None:
     reply = make("MBD").receive(asked)
-    assert (reply.status, reply.kind, reply.events) == (400, "forbidden", ())
+    assert (reply.status, reply.kind, reply.events) == (401, "forbidden", ())
 
 
 def test_without_a_secret_no_message_is_taken() -> None:
     reply = make("MBD", secret=None).receive(sign(PLAIN))
-    assert (reply.status, reply.kind) == (400, "forbidden")
+    assert (reply.status, reply.kind) == (401, "forbidden")
     assert "no secret" in reply.reason
 
 

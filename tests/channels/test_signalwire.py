@@ -89,7 +89,8 @@ def test_bad_signatures(asked: Request) -> None:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [("queued", ["sent"]), ("sent", ["sent"]), ("delivered", ["delivered"]), ("read", ["delivered"]),
-     ("failed", ["failed"]), ("undelivered", ["failed"]), ("accepted", [])],
+     ("failed", ["failed"]), ("undelivered", ["failed"]), ("canceled", ["failed"]), ("accepted", []),
+     ("scheduled", []), ("sending", []), ("receiving", []), ("received", [])],
 )  # fmt: skip
 def test_statuses(raw: str, expected: list[str]) -> None:
     data = {"MessageSid": "a2", "MessageStatus": raw, "To": "+12065550142"}

@@ -230,8 +230,8 @@ def test_signature_vectors(asked: Request) -> None:
 @pytest.mark.parametrize("action", ["receive", "status"])
 def test_bad_signatures(asked: Request, action: str) -> None:
     reply = make("T").receive(dataclasses.replace(asked, action=action))
-    assert (reply.status, reply.kind, reply.events) == (400, "forbidden", ())
-    assert reply.body.startswith(b'{"message":"Error","data":[{"type":"error","error":"')
+    assert (reply.status, reply.kind, reply.events) == (401, "forbidden", ())
+    assert reply.body.startswith(b'{"message":"Unauthorized","data":[{"type":"error","error":"')
 
 
 def test_the_signed_url_is_the_one_twilio_was_given() -> None:

@@ -50,14 +50,14 @@ def test_messages(changes: dict[str, str], expected: Incoming) -> None:
 
 @pytest.mark.parametrize("asked", [request("TMS", "receive", MO), sign(request("TMS", "receive", MO), token="x")])
 def test_a_message_must_be_signed(asked: Any) -> None:
-    assert (service().receive(asked).status, service().receive(asked).kind) == (400, "forbidden")
+    assert (service().receive(asked).status, service().receive(asked).kind) == (401, "forbidden")
 
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [("queued", ["sent"]), ("sent", ["sent"]), ("delivered", ["delivered"]), ("read", ["delivered"]),
      ("failed", ["failed"]), ("undelivered", ["failed"]), ("canceled", ["failed"]), ("accepted", []),
-     ("scheduled", []), ("sending", [])],
+     ("scheduled", []), ("sending", []), ("receiving", []), ("received", [])],
 )  # fmt: skip
 def test_statuses(raw: str, expected: list[str]) -> None:
     asked = request("TMS", "status", {"MessageSid": "SM2", "MessageStatus": raw, "To": "+12065550142"}, query=OURS)

@@ -46,7 +46,7 @@ def test_messages(changes: dict[str, str], expected: Incoming) -> None:
 @pytest.mark.parametrize("asked", [request("TW", "receive", MO), sign(request("TW", "receive", MO), token="x")])
 def test_a_message_must_be_signed(asked: Any) -> None:
     reply = make("TW").receive(asked)
-    assert (reply.status, reply.kind, reply.events) == (400, "forbidden", ())
+    assert (reply.status, reply.kind, reply.events) == (401, "forbidden", ())
 
 
 def test_the_signed_url_is_https_though_the_server_called_plain_http() -> None:
@@ -66,7 +66,12 @@ def test_the_signed_url_is_https_though_the_server_called_plain_http() -> None:
         ("read", OURS, [("delivered", MESSAGE)]),
         ("failed", OURS, [("failed", MESSAGE)]),
         ("undelivered", OURS, [("failed", MESSAGE)]),
+        ("canceled", OURS, [("failed", MESSAGE)]),
+        ("accepted", OURS, []),
+        ("scheduled", OURS, []),
         ("sending", OURS, []),
+        ("receiving", OURS, []),
+        ("received", OURS, []),
         ("delivered", "", [("delivered", "")]),
     ],
 )
