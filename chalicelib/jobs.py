@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import pauses, queues, telemetry
+from chalicelib import freezes, pauses, queues, telemetry
 from chalicelib.attempts import Standing
 from chalicelib.clock import now_ms
 from chalicelib.outcomes import ChannelDown, Permanent
@@ -54,6 +54,14 @@ class Job:
         """How the message is cut: `<limit>:<parts>:<digest>`; a retry must come to the same."""
         limit = (self.sender.limit if self.sender else None) or 0
         return f"{limit}:{len(self.parts)}:{queues.digest(*(part.text for part in self.parts))[:12]}"
+
+    def frozen(self) -> freezes.Freeze | None:
+        """What has stopped it, as of now: an operator's freeze of its aggregator or workspace."""
+        return freezes.current().holding(self.channel.aggregator, self.channel.workspace)
+
+    def cancelled(self) -> str:
+        """Why an operator does not want it to be sent any more; "" where nobody has said so."""
+        return freezes.current().cancelling(self.channel.aggregator, self.channel.workspace, self.record.first_seen)
 
     def keys(self) -> dict[str, str]:
         """What a log line says of it: no text, no number."""

@@ -138,7 +138,8 @@ class Offer:
             return attempts.until(job.standing, slot, now, _spread())
         if gap:
             time.sleep(gap / 1000)
-        return None
+        frozen = job.frozen()  # it may have been while this message waited, or between two of its parts
+        return attempts.while_paused(job.standing, frozen.since, now_ms(), _spread()) if frozen else None
 
     def _claim(self, index: int, total: int) -> ledger.Claim:
         job, now = self.job, now_ms()

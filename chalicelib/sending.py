@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import attempts, later, letters, pacing, queues, seats, telemetry, trace
+from chalicelib import attempts, freezes, later, letters, pacing, queues, seats, telemetry, trace
 from chalicelib.attempts import Aside, Hold, Wait
 from chalicelib.clock import now_ms
 from chalicelib.jobs import Invocation, Job, standing
@@ -113,6 +113,7 @@ class _Batch:
             wait = attempts.while_unknown(standing(received, record), now_ms(), _spread())
             return Waiting(record, wait) if wait else _bury(received, "the channel has been unknown for an hour")
         self.invocation.paused_since(channel.aggregator)  # asked here, where the ledger may be away
+        freezes.current()
         job = Job(received, record, channel)
         try:
             job.sender = channels.make(channel, registry.settings_of(channel), settings().callback_base)
@@ -186,6 +187,8 @@ class _Batch:
             or job.crowded
             or attempts.expired(job.standing, now)
             or bool(self.invocation.paused_since(job.channel.aggregator))
+            or job.cancelled() != ""
+            or job.frozen() is not None
         )
 
     # --- one contact, in order ------------------------------------------------------------------------------------
@@ -228,6 +231,10 @@ class _Batch:
         offer = Offer(job, self.invocation, http)
         if attempts.expired(job.standing, now):
             return offer.fail(EXPIRED)
+        if cancelled := job.cancelled():
+            return offer.fail(cancelled)
+        if frozen := job.frozen():
+            return attempts.while_paused(job.standing, frozen.since, now, _spread())
         if not job.channel.enabled or job.sender is None:
             return attempts.while_disabled(job.standing, now, _spread())
         if job.refusal is not None:

@@ -1,4 +1,4 @@
-"""`jangada lane`: how deep the lanes are, which are paused and why."""
+"""`jangada lane`: how deep the lanes are, which are paused or frozen, and why."""
 
 from __future__ import annotations
 
@@ -89,12 +89,13 @@ def oldest(names: Sequence[str], now: int) -> dict[str, int]:
 
 def listing(options: argparse.Namespace) -> None:
     """List lanes, or all queues."""
-    from chalicelib import pauses, queues
+    from chalicelib import freezes, pauses, queues
     from chalicelib.clock import now_ms
 
     owners = lanes()
     names = every_queue() if options.all else list(owners)
     stopped = {pause.aggregator: pause for pause in pauses.lanes_paused()}
+    frozen = freezes.load()
     ages = oldest(names, now_ms())
     rows: list[dict[str, Any]] = []
     for name in names:
@@ -111,18 +112,31 @@ def listing(options: argparse.Namespace) -> None:
                     {"aggregator": p.aggregator, "since": p.since, "probe_at": p.probe_at, "reason": p.reason}
                     for p in paused
                 ],
+                "frozen": [
+                    {"aggregator": one.name, "since": one.since, "reason": one.reason}
+                    for owner in owners.get(name, ())
+                    if (one := frozen.get("aggregator", owner)).since
+                ],
             }
         )
     if options.json:
         output.as_json(rows)
         return
     output.table(("queue", "waiting", "in flight", "oldest", "paused"), [_row(row) for row in rows])
+    for one in frozen.all():
+        if one.since and one.kind == "workspace":
+            print(f"workspace {one.name} is {_frozen(one.since, one.reason)}")
+
+
+def _frozen(since: int, reason: str) -> str:
+    return f"frozen since {moment(since)}" + (reason and f": {reason}")
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     if not row["exists"]:
         return (row["queue"], "-", "-", "-", "the queue does not exist: `terraform apply`")
-    pauses = "; ".join(
+    told = [f"{one['aggregator']} is {_frozen(one['since'], one['reason'])}" for one in row["frozen"]]
+    told += [
         f"{p['aggregator']} since {moment(p['since'])}: {p['reason']}; next probe {clock(p['probe_at'])[:8]}"
         for p in row["paused"]
     )

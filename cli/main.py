@@ -19,6 +19,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "token": ("tokens", "make, list and revoke the tokens of POST /send"),
     "why": ("why", "what has become of a message, hop by hop"),
     "lane": ("lanes", "depth and age of the lanes; which are paused and why; resume one"),
+    "freeze": ("freezing", "stop what goes out through an aggregator or for a workspace; cancel what waits"),
+    "thaw": ("freezing", "let a frozen aggregator or workspace go on"),
     "dlq": ("dlq", "list, explain and redrive what needs a human"),
     "smsc": ("smsc", "SMSC accounts: how their links are; import them from a Kannel configuration"),
     "unmatched": ("misc", "receipts that fit no message so far"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib import attempts, queues
 from chalicelib.attempts import Aside, Hold, Standing
+from chalicelib.freezes import Freeze
 from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Status
 from chalicelib.pauses import Pause
@@ -35,7 +36,9 @@ def last(hops: Sequence[Hop], *names: str) -> Hop | None:
     return next((hop for hop in reversed(hops) if hop["hop"] in names), None)
 
 
-def place(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: int) -> Place:
+def place(
+    state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: int, frozen: Freeze | None = None
+) -> Place:
     """Where an MT is, as far as its aggregator: its status on the way to the platform is `platform`'s."""
     status = state.overall()
     if status is Status.FAILED:
@@ -44,7 +47,7 @@ def place(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: in
         return Place("", "it is on the phone")
     if status in (Status.WIRED, Status.SENT):
         return Place(state.aggregator, "the aggregator has it; its receipt is awaited")
-    return _open(state, hops, pause, now)
+    return _open(state, hops, pause, now, frozen)
 
 
 def failure(state: MessageState, hops: Sequence[Hop]) -> str:
@@ -56,7 +59,7 @@ def failure(state: MessageState, hops: Sequence[Hop]) -> str:
     return str(hop.get("reason") or hop.get("code") or "the aggregator has reported it as failed")
 
 
-def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: int) -> Place:
+def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: int, frozen: Freeze | None) -> Place:
     lane = queues.lane_queue(state.lane) if state.lane else "its lane"
     latest = last(hops, *_MOVES) or {"hop": ""}
     if latest["hop"] == "buried":
@@ -66,7 +69,8 @@ def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: in
         )
     if latest["hop"] == "later" and int(latest["not_before"]) > now:
         at = int(latest["not_before"])
-        return Place(queues.LATER, _why_waiting(state, hops, pause), until=at, next_attempt=at)
+        why = told(frozen) if frozen else _why_waiting(state, hops, pause)
+        return Place(queues.LATER, why, until=at, next_attempt=at)
     for part in state.parts.values():
         if part.kind == "claimed" and part.until > now:
             return Place("λ send", "it is being offered to the aggregator", until=part.until)
@@ -74,6 +78,8 @@ def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: in
             return Place(lane, "in doubt: it was offered, and whether it was accepted is not known", until=0)
     if not state.forwarded and not state.parts:
         return Place(queues.OUTBOUND, "the ledger knows it, its lane may not have it yet")
+    if frozen:
+        return Place(lane, told(frozen))
     if pause:
         return Place(lane, f"{state.aggregator} is paused: {pause.reason}", next_attempt=pause.probe_at)
     again = [part for part in state.parts.values() if part.kind == "again"]
@@ -81,6 +87,12 @@ def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: in
         at = next_attempt(again[0])
         return Place(lane, _why_waiting(state, hops, pause), until=at, next_attempt=at)
     return Place(lane, "it waits for its turn")
+
+
+def told(frozen: Freeze) -> str:
+    """A freeze in words."""
+    why = f": {frozen.reason}" if frozen.reason else ""
+    return f"{frozen.kind} {frozen.name} is frozen{why}; `jangada thaw {frozen.name}` lets it go on"
 
 
 def _why_waiting(state: MessageState, hops: Sequence[Hop], pause: Pause | None) -> str:

@@ -90,7 +90,7 @@ def _stories(message_id: str, channel: str = "") -> list[dict[str, Any]]:
 
 def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
     """The story of an MT."""
-    from chalicelib import pauses, registry, trace
+    from chalicelib import freezes, pauses, registry, trace
     from chalicelib.clock import now_ms
     from cli import whereabouts
 
@@ -99,10 +99,12 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
         hops = hops + [hop for hop in trace.read(external_id) if hop.get("channel") == key.channel]
     hops = sorted(hops, key=lambda hop: int(hop["at"]))
     try:
-        target = registry.channel(key.channel).platform
+        channel = registry.channel(key.channel)
+        target, workspace = channel.platform, channel.workspace
     except registry.UnknownChannel:
-        target = ""
+        target = workspace = ""
     pause = pauses.lane_pause(state.aggregator) if state.aggregator else None
+    frozen = freezes.load().holding(state.aggregator, workspace)
     queued = whereabouts.last(hops, "queued", "redriven") or {}
     return {
         "kind": "outgoing",
@@ -116,7 +118,7 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
         "text": queued.get("text", ""),
         "opened_at": state.opened_at,
         "expires_at": int(queued.get("until") or 0),
-        "where": _place(whereabouts.place(state, hops, pause, now)),
+        "where": _place(whereabouts.place(state, hops, pause, now, frozen)),
         "platform": _place(whereabouts.platform(hops, now, target)),
         "parts": [
             {

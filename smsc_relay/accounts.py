@@ -33,6 +33,7 @@ class Sender(NamedTuple):
 
     enabled: bool
     config: LinkConfig | None
+    workspace: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ def _account(one: Aggregator, channels: list[Channel], kinds: Callable[[str], Ki
     hidden = registry.secrets(one.name) if one.secrets else {}
     given = {**one.config, **{key: hidden[key] for key in one.secrets if key in hidden}}
     config = kind.config.read(given)
-    senders = {channel.uuid: Sender(channel.enabled, _config(channel, given, config)) for channel in channels}
+    senders = {
+        channel.uuid: Sender(channel.enabled, _config(channel, given, config), channel.workspace)
+        for channel in channels
+    }
     return Account(one.name, kind, config, tls_context(config), senders)
 
 

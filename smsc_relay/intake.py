@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from chalicelib import attempts, waypoints
 from chalicelib.attempts import Aside
 from chalicelib.clock import now_ms
+from chalicelib.freezes import Freezes
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, explain
 from smsc_relay import lookup
-from smsc_relay.accounts import Account
+from smsc_relay.accounts import Account, Sender
 from smsc_relay.jobs import Job, Memory
 from smsc_relay.journal import Journal
 from smsc_relay.lookup import Finding
@@ -48,9 +49,13 @@ class Intake:
             if received.receive_count == 1:
                 self._traffic.meter.received(now_ms() - received.sent_at)
             sender = self._account().channels.get(job.record.key.channel)
+            cancelled = self._cancelled(job, sender)
             if sender is not None and sender.enabled and sender.config is not None:
                 job.config = sender.config
-            elif sender is not None:
+            elif sender is not None and not cancelled:
+                self._wait_outside(job)
+                continue
+            if not cancelled and self._held_back(sender):
                 self._wait_outside(job)
                 continue
             if job.suspect or sender is None:
@@ -59,7 +64,9 @@ class Intake:
             self._returns.keep(job)
             self._traffic.places.enter(job)
             self._traffic.order.add(job)
-        if not self._traffic.open:
+            if cancelled and job.checked:
+                self._cancel(job, cancelled)
+        if not self._traffic.open and not self._traffic.cancelling:
             self._traffic.settling.release()  # the link went down while the poll was under way
         elif doubtful:
             task = asyncio.get_running_loop().create_task(self._look_up(doubtful))
@@ -94,6 +101,36 @@ class Intake:
         else:
             self._returns.give_back([job], wait.seconds)
 
+    # --- what an operator has frozen ----------------------------------------------------------------------------------
+
+    def freeze(self, found: Freezes) -> None:
+        """Obey from now on, with what is in hand too. A message that is under way over a bind is finished."""
+        traffic = self._traffic
+        was = traffic.frozen
+        traffic.freeze(found)
+        if traffic.frozen and not was:
+            traffic.settling.release()
+        for job in list(traffic.order):
+            if job.settled or job.begun or not job.checked:
+                continue
+            sender = self._account().channels.get(job.record.key.channel)
+            cancelled = self._cancelled(job, sender)
+            if cancelled:
+                self._cancel(job, cancelled)
+            elif self._held_back(sender):
+                traffic.settling.leave(job, attempts.while_disabled(job.standing(), now_ms(), spread()))
+        traffic.pump_soon()
+
+    def _cancelled(self, job: Job, sender: Sender | None) -> str:
+        """Why it is not wanted any more, "" where it is."""
+        workspace = sender.workspace if sender else ""
+        return self._traffic.freezes.cancelling(self._account().name, workspace, job.record.first_seen)
+
+    def _held_back(self, sender: Sender | None) -> bool:
+        """Its workspace is frozen; or its account is, and it has been received because others are cancelled."""
+        workspace = sender.workspace if sender else ""
+        return self._traffic.cancelling or self._traffic.freezes.holding("", workspace) is not None
+
     # --- looking up ---------------------------------------------------------------------------------------------------
 
     async def _look_up(self, jobs: list[tuple[Job, bool]]) -> None:
@@ -118,7 +155,9 @@ class Intake:
             else:
                 settling.leave(job, wait)
             return
-        if sender is not None:
+        sender = sender or self._account().channels.get(job.record.key.channel)
+        cancelled = self._cancelled(job, sender)
+        if sender is not None and not cancelled:
             if not sender.enabled or sender.config is None:
                 settling.leave(job, attempts.while_disabled(job.standing(), now, spread()))
                 return
@@ -131,4 +170,17 @@ class Intake:
             job.total = state.total
             for index, told in lookup.told_by(state).items():
                 job.known.told.setdefault(index, told)
-        self._traffic.order.check_done(job)
+        if cancelled:
+            self._cancel(job, cancelled)
+        elif self._held_back(sender):
+            settling.leave(job, attempts.while_disabled(job.standing(), now, spread()))
+        else:
+            self._traffic.order.check_done(job)
+
+    def _cancel(self, job: Job, reason: str) -> None:
+        """Fail it, unless it has been concluded already."""
+        known = job.known
+        if known.failed or 0 < job.total <= len(known.told):
+            self._traffic.settling.tell_again(job)
+        else:
+            self._traffic.settling.fail(job, reason)

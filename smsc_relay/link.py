@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from chalicelib import telemetry
 from chalicelib.clock import now_ms
+from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.arrivals import Arrivals
 from smsc_relay.bind import Bind
@@ -53,6 +54,7 @@ class Shared:
     permits: Permits
     timing: Timing
 
+    freezes: float = 2.0  # between two looks at what is frozen
 
 class Link:
     """One account, from `start` to `stop`."""
@@ -77,10 +79,10 @@ class Link:
             changed=self._changed,
         )
         traffic.starting = Starting(account.dialect, traffic.settling, traffic.places, shared.journal, hold)
-        intake = Intake(lambda: self.account, traffic, returns, shared.journal, shared.threads)
+        self._intake = Intake(lambda: self.account, traffic, returns, shared.journal, shared.threads)
         self._returns, self._traffic = returns, traffic
         self._arrivals = Arrivals(account.name, shared.outbox)
-        self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, intake.take)
+        self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
         self._binds = [
             Bind(number, role, account, self, shared.permits)
             for number in range(1, account.config.binds + 1)
@@ -111,6 +113,10 @@ class Link:
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended."""
         self._traffic.down(bind, lost)
+
+    def freeze(self, found: Freezes) -> None:
+        """Obey what an operator has frozen, from now on."""
+        self._intake.freeze(found)
 
     def failed(self, bind: Bind, reason: str) -> None:
         """A bind could not be opened, or has ended."""

@@ -49,9 +49,9 @@ def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
 def _sender(uuid: str, config: type[LinkConfig]) -> Sender:
     channel = registry.channel(uuid)
     try:
-        return Sender(channel.enabled, config.read(registry.settings_of(channel)))
+        return Sender(channel.enabled, config.read(registry.settings_of(channel)), channel.workspace)
     except ConfigError:
-        return Sender(channel.enabled, None)
+        return Sender(channel.enabled, None, channel.workspace)
 
 
 def told_by(state: MessageState) -> dict[int, Told]:

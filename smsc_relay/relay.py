@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Final
 
-from chalicelib import telemetry
+from chalicelib import freezes, telemetry
+from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account, Found, Kind, kind_of, load
 from smsc_relay.journal import Journal
 from smsc_relay.link import Link, Shared, Timing
@@ -37,6 +38,7 @@ class Relay:
         self._replacing: dict[str, asyncio.Task[None]] = {}
         self._wanted: dict[str, Account] = {}
         self._unusable: dict[str, str] = {}
+        self._freezes: Freezes | None = None  # not read yet: no link is started
         self.started = asyncio.Event()  # the clients are made and the registry has been read: binds are opened from now
         self._stop = asyncio.Event()
         self._clean = True
@@ -54,14 +56,15 @@ class Relay:
             flushing = asyncio.create_task(journal.run())
             publisher = Publisher(self._permits.task, lambda: self._links, threads, self._timing.publish)
             publishing = asyncio.create_task(publisher.run(), name="publishing")
+            watching = asyncio.create_task(self._watch_freezes(threads), name="freezes")
             while not self._stop.is_set():
                 await self._refresh(shared)
                 self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
-            for task in (flushing, publishing):
+            for task in (flushing, publishing, watching):
                 task.cancel()
-            await asyncio.wait([flushing, publishing])
+            await asyncio.wait([flushing, publishing, watching])
             await publisher.close()
             await journal.close()
         threads.shutdown(wait=False, cancel_futures=True)
@@ -70,15 +73,34 @@ class Relay:
     # --- following the registry ---------------------------------------------------------------------------------------
 
     async def _refresh(self, shared: Shared) -> None:
-        reading = asyncio.get_running_loop().run_in_executor(
-            shared.threads, functools.partial(load, self._only, self._kinds)
-        )
+        reading = functools.partial(load, self._only, self._kinds)
         try:
-            found = await reading
+            if self._freezes is None:
+                await self._read_freezes(shared.threads)
+            found = await asyncio.get_running_loop().run_in_executor(shared.threads, reading)
         except Exception as error:
             telemetry.logger().warning("registry_unavailable", extra={"error": describe(error)})
             return
         self._follow(found, shared)
+
+    async def _watch_freezes(self, threads: Executor) -> None:
+        while True:
+            await asyncio.sleep(self._timing.freezes)
+            try:
+                await self._read_freezes(threads)
+            except Exception as error:
+                telemetry.logger().warning("freezes_stale", extra={"error": describe(error)})
+
+    async def _read_freezes(self, threads: Executor) -> None:
+        """Have every link obey what is frozen now."""
+        found = await asyncio.get_running_loop().run_in_executor(threads, freezes.load)
+        if found != self._freezes:
+            self._freezes = found
+            for name, link in self._links.items():
+                try:
+                    link.freeze(found)
+                except Exception:
+                    telemetry.logger().exception("relay_fault", extra={"aggregator": name})
 
     def _follow(self, found: Found, shared: Shared) -> None:
         for name, reason in found.unusable.items():
@@ -108,6 +130,7 @@ class Relay:
             self._replacing[name] = task
         elif wanted is not None:
             self._links[name] = link = Link(wanted, shared)
+            link.freeze(self._freezes or freezes.NOTHING)
             telemetry.logger().info("link_started", extra={"aggregator": name})
             link.start()
 

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from chalicelib import telemetry, waypoints
+from chalicelib import freezes, telemetry, waypoints
 from chalicelib.clock import now_ms
+from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
 from smsc_relay.bind import REFUSED_STEPS, Bind
@@ -28,6 +29,7 @@ from smsc_relay.settling import Settling, spread
 from smsc_relay.starting import Starting
 
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
+CANCELLING: Final = 40  # places while what waits is only looked at
 PROBES: Final = 2  # places of an account that was in trouble: one for each lane
 
 
@@ -52,18 +54,28 @@ class Traffic:
         self._paused_until = 0.0
         self._setbacks = 0  # pauses since the account was last well
         self._out_since = self._loop.time()  # without a bind
+        self.freezes: Freezes = freezes.NOTHING
+        self.frozen = False  # an operator has stopped the account
+        self.cancelling = False  # and what waits is received all the same, since some of it has been cancelled
 
     # --- how much may be in hand --------------------------------------------------------------------------------------
 
     @property
     def open(self) -> bool:
         """Something can be submitted, now or as soon as the window has room."""
-        return not self._closed and bool(self.binds) and self._loop.time() >= self._paused_until
+        well = bool(self.binds) and self._loop.time() >= self._paused_until
+        return well and not self._closed and not self.frozen
 
     @property
     def paused(self) -> bool:
         """The account is in trouble, and waited for."""
         return self._loop.time() < self._paused_until
+
+    def freeze(self, found: Freezes) -> None:
+        """This is what is frozen from now on."""
+        account = found.get("aggregator", self.account.name)
+        self.freezes, self.frozen = found, bool(account.since)
+        self.cancelling = self.frozen and account.cancelled_at >= account.since
 
     def now(self) -> float:
         """The event loop's clock."""
@@ -76,7 +88,11 @@ class Traffic:
 
     def capacity(self) -> int:
         """Places for messages: the windows and ten; few where the account must show that it is well again."""
-        if not self.open or self._returns.undeleted > UNDELETED:
+        if self._returns.undeleted > UNDELETED:
+            return 0
+        if self.cancelling:
+            return 0 if self._closed or self.settling.unrecorded > UNDELETED else CANCELLING
+        if not self.open:
             return 0
         if self._setbacks:
             return PROBES
