@@ -71,8 +71,8 @@ advisories: setup $(INFRA)/.ready ## Ask OSV for advisories on all dependencies,
 licences: setup $(INFRA)/.ready ## Write docs/licences.md
 	@$(VENV)/bin/python -m checks.licences --write
 
-package: $(VENV)/.ready ## Package the functions as a Terraform module, infra/build/functions
-	@$(VENV)/bin/python infra/package.py
+package: $(VENV)/.ready ## Package the functions as a Terraform module, infra/build/functions (ARCH=arm64 or x86_64)
+	@$(VENV)/bin/python infra/package.py $(if $(ARCH),--arch $(ARCH))
 
 environment: # STAGE= names a folder of infra/environments
 	@test -n "$(STAGE)" || { echo "say which: make $(MAKECMDGOALS) STAGE=$$(ls infra/environments | paste -sd'|' -)" >&2; exit 2; }
@@ -88,9 +88,9 @@ deploy: plan ## Plan, ask, and make it so (STAGE=)
 	@printf 'Apply this plan to %s? Type yes: ' "$(STAGE)"; read -r answer; test "$$answer" = yes
 	@cd infra/environments/$(STAGE) && $(TERRAFORM) apply -input=false plan.out && rm -f plan.out
 
-image: ## Build the relay's image for Fargate's arm64 (IMAGE= repository:tag, BASE_DIGEST= of the Python image)
+image: ## Build the relay's image (IMAGE= repository:tag, BASE_DIGEST= of the Python image, ARCH=)
 	@test -n "$(IMAGE)" -a -n "$(BASE_DIGEST)" || { echo "say: make image IMAGE=repository:tag BASE_DIGEST=sha256:... (docs/deploy.md)" >&2; exit 2; }
-	@docker buildx build --platform linux/arm64 --file smsc_relay/Dockerfile --build-arg BASE_DIGEST="$(BASE_DIGEST)" --tag "$(IMAGE)" --load .
+	@docker buildx build --platform linux/$(if $(filter x86_64,$(ARCH)),amd64,arm64) --file smsc_relay/Dockerfile --build-arg BASE_DIGEST="$(BASE_DIGEST)" --tag "$(IMAGE)" --load .
 
 check: ## What CI runs
 	@bash .ci/run

@@ -188,6 +188,7 @@ module "relay" {
   image                      = var.relay.image
   image_tag                  = var.relay.image_tag
   tasks                      = var.relay.tasks
+  architecture               = var.relay.architecture
   cpu                        = var.relay.cpu
   memory                     = var.relay.memory
   environment                = local.environment
@@ -217,7 +218,7 @@ module "observability" {
   queues                = module.messaging.queues
   in_flight_cap         = var.alarms.in_flight_cap
   limits                = var.alarms.limits
-  without_receipts      = var.alarms.without_receipts
+  without_receipts      = local.without_receipts
   usual_hours           = var.alarms.usual_hours
   contacts              = local.contacts
   http_aggregators      = toset(keys(local.https))

@@ -28,6 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 OUT: Final = ROOT / "infra" / "build" / "functions"
 STAGE: Final = "aws"  # chalice's own name for what is packaged; deployments are Terraform's
 API: Final = "api_handler"
+ARCHITECTURES: Final = ("arm64", "x86_64")
 _SOURCES: Final = ("app.py", "requirements.txt", "chalicelib", ".chalice/config.json")
 
 _UNDERSTOOD: Final = {
@@ -154,10 +155,11 @@ def _outputs(functions: dict[str, Any], mappings: dict[str, Any]) -> dict[str, A
     }
 
 
-def chalice_output(source: Path, work: Path) -> Path:
+def chalice_output(source: Path, work: Path, arch: str = "") -> Path:
     """Have chalice package the project in `source`; the folder with chalice.tf.json and the archives.
 
-    `work` keeps what can be used again: wheels that have been resolved stay until requirements.txt changes.
+    `arch` is arm64 or x86_64, "" what .chalice/config.json says. `work` keeps what can be used again: wheels that
+    have been resolved stay until requirements.txt changes.
 
     Raises:
         PackageError: chalice has failed; with what it said.
@@ -170,6 +172,9 @@ def chalice_output(source: Path, work: Path) -> Path:
             shutil.copytree(source / name, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source / name, target)
+    if arch:
+        settings = work / "source" / ".chalice" / "config.json"
+        settings.write_text(json.dumps(json.loads(settings.read_text()) | {"lambda_architecture": arch}))
     out = work / "chalice"
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-c", "from chalice.cli import main; main()"]
@@ -188,13 +193,13 @@ def chalice_output(source: Path, work: Path) -> Path:
     return out
 
 
-def build(out: Path = OUT, *, source: Path = ROOT, work: Path | None = None) -> Path:
-    """Package and convert; the folder is the module.
+def build(out: Path = OUT, *, source: Path = ROOT, work: Path | None = None, arch: str = "") -> Path:
+    """Package and convert; the folder is the module. Each architecture has wheels of its own, and its own work folder.
 
     Raises:
         PackageError: it cannot be done.
     """
-    made = chalice_output(source, work or out.parent / "work")
+    made = chalice_output(source, (work or out.parent / "work") / arch, arch)
     module = convert(json.loads((made / "chalice.tf.json").read_text()))
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -208,9 +213,10 @@ def main() -> int:
     """Package into --out; 1 with the reason on stderr when it cannot be done."""
     parser = argparse.ArgumentParser(prog="infra/package.py", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=OUT, help="folder of the module (default: infra/build/functions)")
+    parser.add_argument("--arch", choices=ARCHITECTURES, default="", help="default: what .chalice/config.json says")
     options = parser.parse_args()
     try:
-        out = build(options.out.resolve())
+        out = build(options.out.resolve(), arch=options.arch)
     except PackageError as error:
         print(f"package: {error}", file=sys.stderr)
         return 1

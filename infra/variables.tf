@@ -146,13 +146,14 @@ variable "transit_gateway" {
 }
 
 variable "relay" {
-  description = "The relay: its image (null: the deployment's own repository with image_tag), tasks, and the CPU units and MB of memory of each."
+  description = "The relay: its image (null: the deployment's own repository with image_tag), tasks, and the architecture, CPU units and MB of memory of each."
   type = object({
-    image     = optional(string)
-    image_tag = optional(string, "v1")
-    tasks     = optional(number, 2)
-    cpu       = optional(number, 512)
-    memory    = optional(number, 1024)
+    image        = optional(string)
+    image_tag    = optional(string, "v1")
+    tasks        = optional(number, 2)
+    architecture = optional(string, "arm64")
+    cpu          = optional(number, 512)
+    memory       = optional(number, 1024)
   })
   default = {}
 

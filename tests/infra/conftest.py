@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,16 @@ def functions(package: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     out: Path = tmp_path_factory.mktemp("functions") / "functions"
     with alone(WORK.parent / "package.lock"):
         package.build(out, work=WORK)
+    return out
+
+
+@pytest.fixture(scope="session")
+def native(package: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The functions with libraries for this machine's processor: the emulator runs them here."""
+    out: Path = tmp_path_factory.mktemp("native") / "functions"
+    arch = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    with alone(WORK.parent / "native.lock"):
+        package.build(out, work=WORK.parent / "native", arch=arch)
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -98,6 +99,19 @@ def test_archives_hold_the_code_and_its_libraries(functions: Path) -> None:
     for library in ("aws_lambda_powertools", "phonenumbers", "pydantic", "requests", "defusedxml", "elementpath"):
         assert any(f"/site-packages/{library}/" in name for name in libraries), library
     assert [name for name in libraries if "_pydantic_core" in name and "aarch64" in name]
+
+
+def test_packages_can_be_for_either_processor(native: Path, functions: Path) -> None:
+    """arm64 is what .chalice/config.json says; the other one is for `ARCH=x86_64`."""
+    for folder, architecture, library in (
+        (native, "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64", platform.machine()),
+        (functions, "arm64", "aarch64"),
+    ):
+        resources = json.loads((folder / "main.tf.json").read_text())["resource"]
+        assert {tuple(one["architectures"]) for one in resources["aws_lambda_function"].values()} == {(architecture,)}
+        with zipfile.ZipFile(folder / "layer-deployment.zip") as archive:
+            compiled = [name for name in archive.namelist() if "_pydantic_core" in name and name.endswith(".so")]
+        assert [name for name in compiled if library in name] == compiled != []
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,30 @@ def test_an_smsc_on_the_internet_and_a_form_of_many_blanks(changed: Callable[...
     assert plan.of("module.vpn[0].aws_customer_gateway.this")["other"]["bgp_asn"] == "64999"
 
 
+def test_a_public_encryption_domain_and_ports_that_are_left_out(changed: Callable[..., Terraform]) -> None:
+    form = {"peer_ip": "196.0.0.10", "their_networks": ["203.0.113.0/28"]}
+    ucp = {"name": "ucp", "type": "UCP", "config": {"host": "203.0.113.5", "rx_host": "203.0.113.6"}, "vpn": form}
+    cimd2 = {"name": "cimd2", "type": "CIMD2", "config": {"host": "203.0.113.7"}}
+    plan = changed(
+        ('image_tag = "v1"', 'architecture = "x86_64"\n  }\n\n  network = {\n    source_cidr = "198.51.100.0/27"'),
+        mtn_ug=yaml.safe_dump(ucp),
+        mtn_ug_2=yaml.safe_dump(cimd2),
+    ).plan()
+    gateways = plan.of("module.network[0].aws_nat_gateway.source")
+    assert {one["private_ip"] for one in gateways.values()} == {"198.51.100.10", "198.51.100.26"}
+    vpn = plan.one("module.vpn[0].aws_vpn_connection.this")
+    assert (vpn["local_ipv4_network_cidr"], vpn["remote_ipv4_network_cidr"]) == ("203.0.113.0/28", "198.51.100.0/27")
+    rules = plan.of("module.relay[0].aws_vpc_security_group_egress_rule.smsc")
+    assert {(one["cidr_ipv4"], one["from_port"]) for one in rules.values()} == {
+        ("203.0.113.5/32", 5000),
+        ("203.0.113.6/32", 5000),
+        ("203.0.113.7/32", 9971),
+    }
+    assert not plan.of("module.network[0].aws_internet_gateway.this")  # all of them are behind the VPN
+    task = plan.one("module.relay[0].aws_ecs_task_definition.this")
+    assert task["runtime_platform"][0]["cpu_architecture"] == "X86_64"
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 

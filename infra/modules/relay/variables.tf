@@ -148,6 +148,17 @@ variable "tasks" {
   }
 }
 
+variable "architecture" {
+  description = "Processor that the image was built for: arm64, which costs a fifth less, or x86_64."
+  type        = string
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "x86_64"], var.architecture)
+    error_message = "architecture must be arm64 or x86_64."
+  }
+}
+
 variable "cpu" {
   description = "CPU units of a task: 256 is a quarter of a core."
   type        = number
