@@ -17,6 +17,11 @@ locals {
   named_platforms = toset(flatten([for name, one in local.aggregators : [for channel in try(one.channels, null) == null ? [] : one.channels : channel.platform]]))
 
   smsc_types = ["SMPP", "UCP", "CIMD2"]
+
+  # Types whose APIs send no receipts (docs/channels): nobody waits for one.
+  no_receipt_types = ["AC", "CM", "CS", "GL", "HM", "I2", "M3", "MG", "NV", "PM", "RR", "SC", "SQ", "ST", "TS", "YO"]
+  without_receipts = setunion(var.alarms.without_receipts, [for name, one in local.https : name if contains(local.no_receipt_types, upper(one.type))])
+
   smscs      = { for name, one in local.aggregators : name => one if contains(local.smsc_types, upper(one.type)) }
   https      = { for name, one in local.aggregators : name => one if !contains(local.smsc_types, upper(one.type)) }
   contacts   = { for name, one in local.aggregators : name => join(", ", [for kind, whom in one.contacts : "${name}'s ${kind} ${whom}"]) if try(length(one.contacts) > 0, false) }
