@@ -139,9 +139,9 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
     told += [
         f"{p['aggregator']} since {moment(p['since'])}: {p['reason']}; next probe {clock(p['probe_at'])[:8]}"
         for p in row["paused"]
-    )
+    ]
     age = span(row["oldest_ms"]) if row["oldest_ms"] is not None else "-"
-    return (row["queue"], str(row["waiting"]), str(row["in_flight"]), age, pauses or "no")
+    return (row["queue"], str(row["waiting"]), str(row["in_flight"]), age, "; ".join(told) or "no")
 
 
 def resume(options: argparse.Namespace) -> None:
