@@ -129,3 +129,12 @@ def test_metrics_of_the_alarms_are_counted_by_the_code(alarms: dict[str, Any]) -
     by_filter = {"link_trouble"}  # modules/observability makes it of the relay's log
     assert {"in_doubt", "receipts", "receipts_parked", "received"} <= wanted
     assert wanted - by_filter <= counted
+
+
+def test_types_without_receipts_are_those_of_the_code(alarms: dict[str, dict[str, Any]]) -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "channels" / "README.md").read_text().splitlines()]
+    silent = {row[1].strip(" `") for row in rows if row[1:2] and row[1].startswith(" `") and row[4].strip() == "no"}
+    (listed,) = re.findall(r"no_receipt_types = \[(.*)\]", (INFRA / "aggregators.tf").read_text())
+    assert set(re.findall(r'"(\w+)"', listed)) == silent
+    assert silent
+    assert {"receipts-at-ug", "receipts-infobip-ke", "receipts-mtn-ug"} <= set(alarms)
