@@ -231,10 +231,14 @@ async def measure(kind: str, protocol: str, port: int, window: int, count: int) 
     before = time.process_time()
     _, client = await asyncio.get_running_loop().create_connection(clients[kind], "127.0.0.1", port)
     await client.done
-    ended, cpu = time.perf_counter(), time.process_time() - before
-    times = sorted(client.times)
+    return figures(client.times, time.perf_counter() - client.began, time.process_time() - before)
+
+
+def figures(times: list[float], took: float, cpu: float) -> dict[str, float]:
+    """What is printed, of submits that were answered after so many seconds each."""
+    times, count = sorted(times), len(times)
     return {
-        "rate": count / (ended - client.began),
+        "rate": count / took,
         "cpu": cpu * 100_000 / count,
         "p50": times[count // 2] * 1000,
         "p99": times[count * 99 // 100] * 1000,

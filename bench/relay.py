@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.engine import CONFIGS, LARGEST_WINDOW, TEXT
+from bench.peers import KINDS as PEERS
 from bench.sink import TALKS
 from chalicelib import queues
 from chalicelib.clock import now_ms
@@ -33,6 +34,7 @@ CHANNEL = "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4"
 LANE = "lane-bench.fifo"
 DAY = 86_400_000
 PATIENCE = 120  # s for one run
+ROUNDS = 3  # of the engines
 HEAD = f"{'':34}{'window':>7}{'msg/s':>9}{'CPU s/100k':>12}{'p50 ms':>9}{'p99 ms':>9}{'RSS MB':>8}"
 
 
@@ -43,6 +45,8 @@ def main() -> int:
     parser.add_argument("--windows", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--count", type=int, default=5_000, help="messages of a run (window 1: a fifth)")
     parser.add_argument("--rate", type=int, default=100, help="messages/s of the run that measures latency")
+    parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the SMSC answers (default 0)")
+    parser.add_argument("--throttle", type=int, default=0, metavar="PERCENT", help="of submits, by SMPP, for the relay")
     parser.add_argument("--sink-port", type=int, help="an SMSC that runs already, for the engines")
     parser.add_argument("--only", choices=("engine", "relay", "kannel"), action="append", default=[])
     parser.add_argument("--profile", metavar="FILE", help="run the relay under cProfile")
@@ -51,19 +55,23 @@ def main() -> int:
     windows = sorted({min(window, LARGEST_WINDOW[options.protocol]) for window in options.windows})
     print(f"{options.protocol}, {len(TEXT)} characters a message, load {os.getloadavg()[0]:.1f} at the start\n{HEAD}")
     if "engine" in wanted:
-        _engines(options.protocol, windows, options.count, options.sink_port)
+        _engines(options.protocol, windows, options.count, options.delay, options.sink_port)
     if "relay" in wanted:
+        given = {"delay": options.delay, "throttle": options.throttle}
         for window in windows:
-            _relay(options.protocol, window, _fewer(options.count, window), profile=options.profile or "")
-        _relay(options.protocol, 10, options.rate * 5, rate=options.rate)
+            count = _fewer(options.count, window, options.delay)
+            _relay(options.protocol, window, count, profile=options.profile or "", **given)
+        _relay(options.protocol, 10, options.rate * 5, rate=options.rate, **given)
     if "kannel" in wanted and options.protocol == "smpp":
         for window in windows:
             _kannel(window, _fewer(options.count, window))
     return 0
 
 
-def _fewer(count: int, window: int) -> int:
-    return max(200, count // 5) if window == 1 else count
+def _fewer(count: int, window: int, delay: float = 0) -> int:
+    """As many as take seconds, not minutes: in `delay` ms there are as many answers as the window is wide."""
+    most = round(window * 5_000 / delay) if delay else count
+    return max(min(count, most), 50) if delay else max(200, count // 5) if window == 1 else count
 
 
 def _row(name: str, window: int, told: dict[str, float]) -> None:
@@ -107,19 +115,31 @@ def _ask(url: str, body: Any = None) -> Any:
 # --- the three tables -----------------------------------------------------------------------------------------------
 
 
-def _engines(protocol: str, windows: list[int], count: int, port: int | None) -> None:
-    kinds = ("floor", "session", "dialect") if protocol == "smpp" else ("dialect",)
+def _engines(protocol: str, windows: list[int], count: int, delay: float, port: int | None) -> None:
+    """In turn, several times; of each the run of the median rate."""
+    kinds = [("engine", kind) for kind in (("floor", "session", "dialect") if protocol == "smpp" else ("dialect",))]
+    kinds += [("peer", kind) for kind in PEERS] if protocol == "smpp" else []
     for window in windows:
-        for kind in kinds:
-            with _child("bench.sink", protocol) as own:
-                command = ["bench.engine", kind, protocol, str(port or own), str(window), str(_fewer(count, window))]
-                done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=True)
-            _row(f"engine: {kind}", window, json.loads(done.stdout))
+        found: dict[tuple[str, str], list[dict[str, float]]] = {kind: [] for kind in kinds}
+        for _ in range(ROUNDS):
+            for what, kind in kinds:
+                with _child("bench.sink", protocol, "--delay", str(delay)) as own:
+                    numbers = [str(port or own), str(window), str(_fewer(count, window, delay))]
+                    command = ["bench.engine", kind, protocol] if what == "engine" else ["bench.peers", kind]
+                    done = subprocess.run(
+                        [sys.executable, "-m", *command, *numbers], capture_output=True, text=True, check=True
+                    )
+                found[what, kind].append(json.loads(done.stdout))
+        for (what, kind), told in found.items():
+            _row(f"{what}: {kind}", window, sorted(told, key=lambda one: one["rate"])[ROUNDS // 2])
 
 
-def _relay(protocol: str, window: int, count: int, *, rate: int = 0, profile: str = "") -> None:
+def _relay(
+    protocol: str, window: int, count: int, *, rate: int = 0, profile: str = "", delay: float = 0, throttle: int = 0
+) -> None:
     """A backlog of `count` messages, or so many at `rate` a second."""
-    with _child("bench.sink", protocol, "--receipts") as port, _child("bench.sqs_stand_in") as aws:
+    sink = ["--receipts", "--delay", str(delay), "--throttle", str(throttle)]
+    with _child("bench.sink", protocol, *sink) as port, _child("bench.sqs_stand_in") as aws:
         aggregator, channel = _registered(protocol, int(port), window)
         _ask(f"{aws}/rows", [{"pk": "agg#bench", "data": aggregator}, {"pk": f"chan#{CHANNEL}", "data": channel}])
         command = [sys.executable, *(["-m", "cProfile", "-o", profile] if profile else []), "-m", "smsc_relay",

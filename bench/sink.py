@@ -1,4 +1,4 @@
-"""An SMSC that says yes to everything at once: `python -m bench.sink PROTOCOL [--receipts]` prints its port.
+"""An SMSC that says yes to everything: `python -m bench.sink PROTOCOL [--receipts] [--delay MS]` prints its port.
 
 As little as the benches need, in a process of its own so that its CPU is not counted. It ends when stdin is closed.
 """
@@ -35,9 +35,10 @@ class Talk(Protocol):
 class Smpp:
     """SMPP 3.4 without a decoder: an answer is the request's header and a message id."""
 
-    def __init__(self) -> None:
+    def __init__(self, throttle: int = 0) -> None:
         self._buffer = b""
-        self._ids = self._sequence = 0
+        self._ids = self._sequence = self._submits = 0
+        self._throttle = throttle  # percent of submits that are refused with ESME_RTHROTTLED
 
     def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
         """As `Talk`."""
@@ -49,7 +50,10 @@ class Smpp:
             length, command, _, sequence = _HEADER.unpack_from(buffer, at)
             if len(buffer) - at < length:
                 break
-            if command == 4:
+            self._submits += command == 4
+            if command == 4 and self._submits * self._throttle % 100 < self._throttle:
+                out.append(_HEADER.pack(16, 0x80000004, 0x58, sequence))
+            elif command == 4:
                 self._ids += 1
                 name = b"%08x" % self._ids
                 out.append(_HEADER.pack(25, 0x80000004, 0, sequence) + name + b"\0")
@@ -148,8 +152,8 @@ TALKS: dict[str, type[Smpp] | type[Ucp] | type[Cimd2]] = {"smpp": Smpp, "ucp": U
 class Sink(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, talk: Talk, *, receipts: bool) -> None:
-        self._talk, self._receipts = talk, receipts
+    def __init__(self, talk: Talk, *, receipts: bool, delay: float) -> None:
+        self._talk, self._receipts, self._delay = talk, receipts, delay
         self._due: deque[Any] = deque()
         self._unanswered = 0
         self._transport: asyncio.Transport
@@ -162,9 +166,15 @@ class Sink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer; receipts follow in the next turn, as far as the client answers them."""
         out, due, answered = self._talk.read(data)
-        if out:
-            self._transport.write(out)
         self._unanswered -= answered
+        if self._delay:
+            asyncio.get_running_loop().call_later(self._delay, self._answer, out, due)
+        else:
+            self._answer(out, due)
+
+    def _answer(self, out: bytes, due: list[Any]) -> None:
+        if out and not self._transport.is_closing():
+            self._transport.write(out)
         if self._receipts and (due or self._due):
             self._due.extend(due)
             asyncio.get_running_loop().call_soon(self._send)
@@ -178,9 +188,14 @@ class Sink(asyncio.Protocol):
             self._transport.write(b"".join(out))
 
 
-async def _serve(protocol: str, receipts: bool) -> None:
+async def _serve(protocol: str, *, receipts: bool, delay: float, throttle: int) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Sink(TALKS[protocol](), receipts=receipts), "127.0.0.1", 0)
+
+    def connection() -> Sink:
+        talk = Smpp(throttle) if protocol == "smpp" else TALKS[protocol]()
+        return Sink(talk, receipts=receipts, delay=delay)
+
+    server = await loop.create_server(connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
 
@@ -189,5 +204,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("protocol", choices=sorted(TALKS))
     parser.add_argument("--receipts", action="store_true")
+    parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the answer to a submit")
+    parser.add_argument("--throttle", type=int, default=0, metavar="PERCENT", help="of SMPP's submits are throttled")
     options = parser.parse_args()
-    asyncio.run(_serve(options.protocol, options.receipts))
+    asyncio.run(
+        _serve(options.protocol, receipts=options.receipts, delay=options.delay / 1000, throttle=options.throttle)
+    )

@@ -1,10 +1,13 @@
 """How fast a link may submit: a rate in segments per second, lowered while the SMSC says "too fast" (AIMD).
 
-Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. Once a second the
-rate is multiplied by 1 - share², where `share` of that second's submits was throttled, and a fortieth of the full rate
+Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. Each epoch, which is
+a second, or longer where that is few submits, the rate is multiplied by 1 - share², where `share` of its submits was throttled, and a fortieth of the full rate
 is added: stray refusals cost little, a flood of them nearly everything, and the link never stops. An unlimited link
 that is throttled gets a rate from what the SMSC took in its best second; it is unlimited again when nothing has been
 throttled for as long as a recovery takes.
+
+Some SMSCs refuse a share of everything, however slow one is. So while few are refused, an epoch is tried at half as
+much again, now and then: if more is taken, the refusals were not for the speed, and their share costs nothing from then on.
 
 After an outage the link begins with a quarter of its rate and doubles it step by step: whoever comes back has others
 to serve as well, and a backlog to send. Throttled meanwhile, it goes on from there as always. No I/O, no clock.
@@ -16,7 +19,9 @@ from math import inf
 from typing import Final
 
 TOLERANCE: Final = 0.02  # s by which submits may come early
-EPOCH: Final = 1.0  # s between two changes of the rate
+EPOCH: Final = 1.0  # s between two changes of the rate, at least,
+ENOUGH: Final = 20  # submits that an epoch should have,
+LONGEST: Final = 4.0  # and s after which it ends without them
 RECOVERY: Final = 40.0  # s for the way from nothing back to the full rate
 LEAST: Final = 0.5  # segments/s: below it a recovery would not be noticed
 ASSUMED: Final = 20.0  # segments/s that an account without a configured rate is taken to stand at least
@@ -24,7 +29,12 @@ BREATH: Final = 1.0  # s without submits when the SMSC says that it is full
 NEARLY_FULL: Final = 90  # congestion_state, in percent (SMPP 5.0 section 4.8.4.18)
 FULL: Final = 100
 RESTART: Final = 0.25  # of the full rate, after an outage
+PROBE: Final = 1.5  # by which the rate is raised to see whether more is taken
+PROBE_BELOW: Final = 0.35  # share that may be throttled when that is tried
+PROOF: Final = 3  # raises in a row that must have been of use: one or two may be chance
+PATIENCE: Final = (5.0, 60.0)  # s until it is tried again after it was no use: the first time, at most
 _FADE: Final = 0.95  # the best second counts for less with every epoch
+_FORGET: Final = 0.99  # so does a share that speed has nothing to do with
 
 
 class Pace:
@@ -40,6 +50,11 @@ class Pace:
         self._refused = 0
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
+        self._stray = 0.0  # share of submits that is refused at any rate
+        self._probe: tuple[float, float, float] | None = None  # rate, taken/s and share before it was raised
+        self._probe_at = now  # when it may be raised
+        self._patience = PATIENCE[0]
+        self._gains = 0  # raises in a row that were of use
         self._step = step
         self._share: float | None = None  # of the full rate, after an outage
         self._step_at = 0.0  # when it is doubled
@@ -85,7 +100,7 @@ class Pace:
     def taken(self, now: float) -> None:
         """A submit has been answered, whatever the answer was, and not for its speed."""
         self._taken += 1
-        if now - self._epoch >= EPOCH:
+        if self._is_over(now):
             self._turn(now)
 
     def throttled(self, now: float) -> None:
@@ -99,7 +114,7 @@ class Pace:
             self._best = max(self._best, self._taken / max(now - self._epoch, 0.1), ASSUMED)
             self.rate = self._best
             self._begin(now)
-        elif now - self._epoch >= EPOCH:
+        elif self._is_over(now):
             self._turn(now)
 
     def congested(self, level: int, now: float) -> None:
@@ -109,16 +124,50 @@ class Pace:
         if level >= NEARLY_FULL:
             self.throttled(now)
 
+    def _is_over(self, now: float) -> bool:
+        lasted = now - self._epoch
+        return lasted >= EPOCH and (self._taken + self._refused >= ENOUGH or lasted >= LONGEST)
+
     def _turn(self, now: float) -> None:
         """An epoch is over."""
         lasted = now - self._epoch
         self._best = max(self._taken / lasted, self._best * _FADE)
         if self.rate != inf:
             share = self._refused / (self._taken + self._refused)
-            self.rate = max(LEAST, self.rate * (1 - share * share)) + self._full / RECOVERY * min(lasted, RECOVERY)
+            self._judge(share, self._taken / lasted, now)
+            excess = max(0.0, share - self._stray)
+            if not self._raised(share, self._taken / lasted, lasted, now):
+                self.rate = max(LEAST, self.rate * (1 - excess * excess))
+                self.rate += self._full / RECOVERY * min(lasted, RECOVERY)
             if self.rate >= self._limit or now - self._refused_at >= RECOVERY:
                 self.rate = self._limit
         self._begin(now)
+
+    def _judge(self, share: float, taken: float, now: float) -> None:
+        """Was it of use that the rate had been raised?"""
+        self._stray *= _FORGET
+        if self._probe is None:
+            return
+        (rate, before, share_before), self._probe = self._probe, None
+        if taken >= before * (1 + (self.rate / rate - 1) / 2):
+            self._gains += 1
+            if self._gains >= PROOF:
+                self._stray = max(self._stray, min(share, share_before))
+                self._patience = PATIENCE[0]
+        else:
+            self._gains = 0
+            self.rate = rate
+            self._probe_at = now + self._patience
+            self._patience = min(2 * self._patience, PATIENCE[1])
+
+    def _raised(self, share: float, taken: float, lasted: float, now: float) -> bool:
+        """Raise the rate for an epoch, where it is what holds the link back and refusals may have another reason."""
+        used = (self._taken + self._refused) / lasted >= 0.8 * self.rate
+        if not (used and 0 < share <= PROBE_BELOW and now >= self._probe_at and self.rate < self._limit):
+            return False
+        self._probe = (self.rate, taken, share)
+        self.rate = min(self.rate * PROBE, self._limit)
+        return True
 
     def _begin(self, now: float) -> None:
         self._epoch, self._taken, self._refused = now, 0, 0

@@ -99,11 +99,23 @@ def test_it_settles_near_what_the_smsc_takes(configured: float | None, limit: fl
     assert throttled <= 0.35 * taken
 
 
-def test_stray_refusals_do_not_stop_it() -> None:
-    """A fifth of all is throttled, whatever the rate: most of it is kept."""
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("configured", [100, None])
+def test_stray_refusals_do_not_stop_it(configured: float | None, seed: int) -> None:
+    """A fifth of all is throttled, whatever the rate: nearly all that the SMSC takes is sent."""
+    dice = random.Random(seed)
+    pace = Pace(configured, 0.0)
+    taken, _ = run(pace, 240, lambda now: dice.random() >= 0.2)
+    assert taken / 120 >= 0.8 * (configured or 100) * 0.8
+
+
+def test_what_looked_like_stray_refusals_may_become_a_limit() -> None:
     dice = random.Random(1)
-    taken, _ = run(Pace(100, 0.0), 240, lambda now: dice.random() >= 0.2)
-    assert taken / 120 >= 35
+    pace = Pace(None, 0.0)
+    run(pace, 60, lambda now: dice.random() >= 0.2)
+    taken, throttled = run(pace, 240, limited(50), start=60)
+    assert taken / 120 >= 45
+    assert throttled <= 0.5 * taken
 
 
 def test_when_all_is_refused_it_asks_seldom_and_recovers() -> None:
