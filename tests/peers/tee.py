@@ -15,6 +15,7 @@ from tests.tools import tool
 _US, _THEM = b"\x7f\0\0\1", b"\x7f\0\0\2"
 _MOST: Final = 16_384  # octets of a segment
 _RAW_IP: Final = 101  # link type of the capture
+_BETWEEN: Final = "|"  # two values of one field
 
 
 class Tee:
@@ -89,7 +90,11 @@ class Tee:
     # --- what a dissector says ----------------------------------------------------------------------------------------
 
     def dissected(self, capture: Path, protocol: str, field: str) -> list[str]:
-        """The values of a field in all frames, as tshark finds them. `protocol`: smpp, ucp, cimd.
+        """The values of a field in all frames, as tshark finds them (raises as `frames`)."""
+        return [value for frame in self.frames(capture, protocol, field) for value in frame[field]]
+
+    def frames(self, capture: Path, protocol: str, *fields: str) -> list[dict[str, list[str]]]:
+        """The values of fields in each packet, as tshark finds them. `protocol`: smpp, ucp, cimd.
 
         Raises:
             AssertionError: a frame is malformed, or has a wrong checksum.
@@ -98,12 +103,16 @@ class Tee:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, _RAW_IP))
             for packet in self._packets:
                 file.write(struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet)
-        decode = ("-r", capture, "-d", f"tcp.port=={self.port},{protocol}")
-        told = tool("tshark").run(*decode, "-T", "fields", "-e", field, "-e", "_ws.col.Info", "-E", "aggregator=,")
-        found: list[str] = []
-        for line in told.splitlines():
-            values, _, summary = line.partition("\t")
+        names = ("_ws.col.Info", *fields)
+        found = tool("tshark").run(
+            "-r", capture, "-d", f"tcp.port=={self.port},{protocol}", "-T", "fields", "-E", f"aggregator={_BETWEEN}",
+            *(word for name in names for word in ("-e", name)),
+        )  # fmt: skip
+        frames: list[dict[str, list[str]]] = []
+        for line in found.splitlines():
+            summary, *values = line.split("\t")
             assert "Malformed" not in summary, summary
             assert "invalid" not in summary, summary  # checksum
-            found += filter(None, values.split(","))
-        return found
+            told = zip(fields, values, strict=True)
+            frames.append({name: [one for one in value.split(_BETWEEN) if one] for name, value in told})
+        return frames
