@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli import links
+from cli import asking, links
 from cli.output import Problem
 
 
@@ -17,7 +17,8 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     one.add_argument("file", metavar="KANNEL.CONF")
     one.add_argument("--out", default=".", metavar="DIR", help="where the files go (default: here)")
     one.set_defaults(run=import_)
-    links.arguments(commands)
+    for module in (links, asking):
+        module.arguments(commands)
 
 
 def import_(options: argparse.Namespace) -> None:

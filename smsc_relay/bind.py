@@ -14,6 +14,7 @@ from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
 from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
+from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
 from smsc_relay.status import BindStatus
@@ -64,6 +65,7 @@ class Bind:
         self.reason = ""  # of the last end
         self._failures = 0
         self._refusals = 0
+        self.logged_until = 0
         self._refused: Refused | None = None
         self._up_at = 0.0
         self.trouble_since: float | None = None  # of the event loop's clock: it could be up, and is not
@@ -171,6 +173,7 @@ class Bind:
             around = Surroundings(self._account.name, now_ms, queues.new_id)
             conversation = self._account.dialect.conversation(config, self.role, loop.time(), around)
             made = Connection(conversation, self._heard)
+            made.log = self._log()
             self.connection = made  # before its first octet comes
             try:
                 async with asyncio.timeout(config.connect_timeout):
@@ -256,6 +259,18 @@ class Bind:
         """Write what has been submitted."""
         if self.connection is not None:
             self.connection.flush()
+
+    def log_until(self, until: int) -> None:
+        """Log the PDUs until then, in ms since the epoch; 0: do not."""
+        self.logged_until = until
+        connection = self.connection
+        if connection is not None and (connection.log.until if connection.log else 0) != until:
+            connection.log = self._log()
+
+    def _log(self) -> PduLog | None:
+        if self.logged_until <= now_ms():
+            return None
+        return PduLog(self._account.name, self.name, self._account.dialect, self.logged_until)
 
     def report(self) -> dict[str, Any]:
         """How it is, for people."""

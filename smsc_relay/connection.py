@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from chalicelib import telemetry
 from smsc_relay.alarm import Alarm
+from smsc_relay.pdu_log import PduLog
 from smsc_relay.protocol import Arrived, Conversation, Ended, Happening
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
@@ -26,6 +27,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[Ended] = self._loop.create_future()
         self.gone = asyncio.Event()
+        self.log: PduLog | None = None
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
@@ -51,6 +53,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
+        if self.log is not None:
+            self._guarded(self.log.heard, data)
         if self.open:
             self._tell(self.conversation.receive_data(data, self._loop.time()))
 
@@ -77,6 +81,8 @@ class Connection(asyncio.Protocol):
         self._flush_due = False
         data = self.conversation.data_to_send()
         if data and self._transport is not None:
+            if self.log is not None:
+                self._guarded(self.log.said, data)
             self._transport.write(data)
         if self.open:
             self._watch()

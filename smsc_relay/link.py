@@ -18,9 +18,23 @@ from smsc_relay.intake import Intake
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import Lanes
 from smsc_relay.order import Order
+from smsc_relay.orders import Ask
 from smsc_relay.outbox import Outbox
 from smsc_relay.permits import Permits
-from smsc_relay.protocol import Accepted, Arrived, Congested, Fault, Happening, Rejected, Unanswered
+from smsc_relay.protocol import (
+    Accepted,
+    Answered,
+    Arrived,
+    CannotEncode,
+    Congested,
+    Fault,
+    Happening,
+    Inquirer,
+    Inquiry,
+    NotOffered,
+    Rejected,
+    Unanswered,
+)
 from smsc_relay.queue_client import Queues
 from smsc_relay.returns import Hold, Returns
 from smsc_relay.settling import Settling
@@ -40,7 +54,9 @@ class Timing:
     drain: float = 30.0  # that a stop waits for answers
     record: float = 20.0  # that it then waits for SQS to take what came of them
     refresh: float = 30.0  # between two readings of the registry
+    freezes: float = 2.0  # between two looks at what is frozen
     publish: float = 5.0  # between two looks at what is to be written down
+    orders: float = 2.0  # between two looks at what operators ask
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,6 @@ class Shared:
     permits: Permits
     timing: Timing
 
-    freezes: float = 2.0  # between two looks at what is frozen
 
 class Link:
     """One account, from `start` to `stop`."""
@@ -99,6 +114,10 @@ class Link:
         }
         self._polling = loop.create_task(self._lanes.run(), name=f"{self.account.name} lanes")
 
+    def freeze(self, found: Freezes) -> None:
+        """Obey what an operator has frozen, from now on."""
+        self._intake.freeze(found)
+
     # --- what the binds tell ------------------------------------------------------------------------------------------
 
     def up(self, bind: Bind) -> None:
@@ -113,10 +132,6 @@ class Link:
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended."""
         self._traffic.down(bind, lost)
-
-    def freeze(self, found: Freezes) -> None:
-        """Obey what an operator has frozen, from now on."""
-        self._intake.freeze(found)
 
     def failed(self, bind: Bind, reason: str) -> None:
         """A bind could not be opened, or has ended."""
@@ -138,6 +153,9 @@ class Link:
             elif isinstance(one, Arrived):
                 if bind.connection is not None:
                     self._arrivals.arrived(bind.connection, one)
+            elif isinstance(one, Answered):
+                if not one.context.done():
+                    one.context.set_result(one)
             elif isinstance(one, Unanswered):
                 traffic.unanswered(one)
             elif isinstance(one, Congested):
@@ -148,6 +166,40 @@ class Link:
 
     def _changed(self) -> None:
         self._traffic.pump_soon()
+
+    # --- what operators ask -------------------------------------------------------------------------------------------
+
+    @property
+    def asks(self) -> bool:
+        """The SMSC can be asked about a message, here and now."""
+        return any(bind.ready for bind in self._traffic.binds)
+
+    async def inquire(self, ask: Ask) -> tuple[dict[str, str], str]:
+        """Ask the SMSC about a message: what it says, and why it has not done it, "" where it has."""
+        account, loop = self.account, asyncio.get_running_loop()
+        sender = account.channels.get(ask.channel)
+        inquiry = Inquiry(ask.kind, ask.external_id, ask.source, ask.destination, ask.text, ask.encoding)
+        try:
+            body = account.dialect.inquiry(inquiry, (sender and sender.config) or account.config)
+        except (NotOffered, CannotEncode) as problem:
+            return {}, str(problem)
+        bind = next((bind for bind in self._traffic.binds if bind.ready), None)
+        if bind is None or bind.connection is None or not isinstance(bind.connection.conversation, Inquirer):
+            return {}, "the last bind has ended just now; ask again"
+        answered: asyncio.Future[Answered] = loop.create_future()
+        bind.connection.conversation.inquire(body, answered, loop.time())
+        bind.flush()
+        try:
+            async with asyncio.timeout(account.config.response_timeout + 1):
+                answer = await answered
+        except TimeoutError:
+            return {}, "no answer"
+        return dict(answer.said), answer.problem
+
+    def log_until(self, until: int) -> None:
+        """Log the PDUs of all binds until then, in ms since the epoch; 0: do not."""
+        for bind in self._binds:
+            bind.log_until(until)
 
     # --- the end ------------------------------------------------------------------------------------------------------
 
@@ -215,6 +267,7 @@ class Link:
             in_hand=len(traffic.order),
             arriving=self._arrivals.pending,
             paused_until=traffic.paused_until() if traffic.paused else 0,
+            pdu_log_until=max((bind.logged_until for bind in self._binds), default=0),
         )
 
     def _state(self) -> State:

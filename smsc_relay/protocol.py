@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from chalicelib.messages import Outgoing
 from chalicelib.records import MoEvent, ReceiptEvent
@@ -64,6 +64,37 @@ class CannotEncode(ValueError):  # noqa: N818 - says what it is
     """The message cannot be put into this protocol (its sender is too long, ...): the text says why, without values."""
 
 
+# --- what is asked --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What an operator asks about one segment that the SMSC has accepted."""
+
+    kind: Literal["query", "cancel", "replace"]
+    external_id: str  # as the SMSC has written it
+    source: str  # as our messages have it
+    destination: str
+    text: str = ""  # that is to replace the segment's
+    encoding: str = ""  # `Plan.encoding` of the message, "" where it is not known
+
+
+class NotOffered(ValueError):  # noqa: N818 - says what it is
+    """The protocol has no such thing."""
+
+
+@runtime_checkable
+class Inquirer(Protocol):
+    """What a `Conversation` of a dialect with inquiries has besides."""
+
+    def inquire(self, body: Any, context: Any, now: float) -> None:
+        """Send what `Dialect.inquiry` has made; `Answered` comes with `context`.
+
+        Raises:
+            RuntimeError: not `ready`, or not for submitting.
+        """
+
+
 # --- what happens ---------------------------------------------------------------------------------------------------
 
 
@@ -93,6 +124,16 @@ class Accepted:
     external_id: str
     rtt: float  # seconds
     late: bool = False
+    written: str = ""  # the id as the SMSC has written it, where `external_id` is not that
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of an inquiry. `problem`: why the SMSC has not done it, or has not answered; "": it has."""
+
+    context: Any
+    said: tuple[tuple[str, str], ...] = ()  # by name
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +190,7 @@ class Ended:
     by_peer: bool = False
 
 
-Happening = Ready | Refused | Accepted | Rejected | Unanswered | Arrived | Congested | Fault | Ended
+Happening = Ready | Refused | Accepted | Answered | Rejected | Unanswered | Arrived | Congested | Fault | Ended
 
 
 # --- what a protocol implements -------------------------------------------------------------------------------------
@@ -210,6 +251,14 @@ class Conversation(Protocol):
         """The connection is gone; answers `Ended`, once."""
 
 
+class Transcript(Protocol):
+    """Reads along, from anywhere in the stream on."""
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """Octets; answers what each PDU that is now complete is, by its fields' names: kind, lengths, tags; no text,
+        no whole number, no password. Never raises for what they are."""
+
+
 class Dialect(Protocol):
     """One of the three protocols. Its module has one, named DIALECT."""
 
@@ -223,6 +272,21 @@ class Dialect(Protocol):
         Raises:
             CannotEncode: this message can never be sent with this configuration.
         """
+
+    @property
+    def inquires(self) -> bool:
+        """Its conversations are `Inquirer`s."""
+
+    def inquiry(self, inquiry: Inquiry, config: Any) -> Any:
+        """What `Inquirer.inquire` sends.
+
+        Raises:
+            NotOffered: the protocol, or our part of it, has no such request.
+            CannotEncode: as `plan`.
+        """
+
+    def transcript(self) -> Transcript:
+        """A reader of one direction of a connection, for the PDU log."""
 
     def roles(self, config: Any) -> tuple[Role, ...]:
         """The connections that one bind of this configuration consists of."""

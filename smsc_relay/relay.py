@@ -11,6 +11,7 @@ from typing import Any, Final
 from chalicelib import freezes, telemetry
 from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account, Found, Kind, kind_of, load
+from smsc_relay.desk import Desk
 from smsc_relay.journal import Journal
 from smsc_relay.link import Link, Shared, Timing
 from smsc_relay.outbox import Outbox
@@ -55,16 +56,18 @@ class Relay:
             shared = Shared(sqs, Outbox(sqs), journal, threads, self._permits, self._timing)
             flushing = asyncio.create_task(journal.run())
             publisher = Publisher(self._permits.task, lambda: self._links, threads, self._timing.publish)
+            desk = Desk(self._permits.task, lambda: self._links, threads, self._timing.orders)
             publishing = asyncio.create_task(publisher.run(), name="publishing")
+            ordered = asyncio.create_task(desk.run(), name="orders")
             watching = asyncio.create_task(self._watch_freezes(threads), name="freezes")
             while not self._stop.is_set():
                 await self._refresh(shared)
                 self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
-            for task in (flushing, publishing, watching):
+            for task in (flushing, publishing, ordered, watching):
                 task.cancel()
-            await asyncio.wait([flushing, publishing, watching])
+            await asyncio.wait([flushing, publishing, ordered, watching])
             await publisher.close()
             await journal.close()
         threads.shutdown(wait=False, cancel_futures=True)

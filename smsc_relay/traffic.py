@@ -243,7 +243,15 @@ class Traffic:
         self.meter.answered(answer.rtt, now)
         job = part.job
         ms = round(answer.rtt * 1000)
-        self.journal.hop(job, "wired", part=part.index, external_id=answer.external_id, ms=ms, bind=bind.name)
+        self.journal.hop(
+            job,
+            "wired",
+            part=part.index,
+            external_id=answer.external_id,
+            smsc_id=answer.written,
+            ms=ms,
+            bind=bind.name,
+        )
         self._ended(part, State.TOLD)
         self.settling.tell(job, part.index, Told(accepted=True, external_id=answer.external_id), bind)
         self.settling.settle(job)

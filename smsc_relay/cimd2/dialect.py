@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.messages import Outgoing
 from chalicelib.text import with_attachments
@@ -12,7 +12,19 @@ from smsc_relay.cimd2.codec import parameters
 from smsc_relay.cimd2.config import Cimd2Config
 from smsc_relay.cimd2.constants import Report, Tag
 from smsc_relay.cimd2.conversation import Cimd2Conversation
-from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role, Segment, Surroundings
+from smsc_relay.cimd2.transcript import Cimd2Transcript
+from smsc_relay.protocol import (
+    CannotEncode,
+    Conversation,
+    Dialect,
+    Inquiry,
+    NotOffered,
+    Plan,
+    Role,
+    Segment,
+    Surroundings,
+    Transcript,
+)
 
 
 class Subaddresses:
@@ -69,6 +81,19 @@ class Cimd2Dialect:
         ]
         segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
         return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
+
+    @property
+    def inquires(self) -> bool:
+        """It has no inquiries here."""
+        return False
+
+    def inquiry(self, inquiry: Inquiry, config: Cimd2Config) -> Any:
+        """No inquiries: the relay does not use the enquiries and cancels of CIMD2."""
+        raise NotOffered("not offered by this protocol: the relay does not use the enquiries and cancels of CIMD2")
+
+    def transcript(self) -> Transcript:
+        """Of one direction, for the PDU log."""
+        return Cimd2Transcript()
 
     def roles(self, config: Cimd2Config) -> tuple[Role, ...]:
         """One connection for both ways."""

@@ -10,6 +10,7 @@ from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay.protocol import (
     Accepted,
+    Answered,
     Arrived,
     Congested,
     Ended,
@@ -24,7 +25,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.smpp import address, receipts, texts, times
+from smsc_relay.smpp import address, inquiries, receipts, texts, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, StatusClass, Tag, status_class, status_name
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
@@ -72,6 +73,15 @@ _VERDICTS: Final = {
 }
 _CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
 _BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
+
+
+class _Inquiry:
+    """Context of an inquiry, to tell it from a submit's."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
 
 
 class SmppConversation:
@@ -133,6 +143,19 @@ class SmppConversation:
         except SmppEncodeError as error:  # a plan made with another config
             self._later([Rejected(context, Verdict.PERMANENT, str(error), "", 0.0)], now)
 
+    def inquire(self, body: Pdu, context: Any, now: float) -> None:
+        """Send a query_sm, cancel_sm or replace_sm.
+
+        Raises:
+            RuntimeError: not bound, or bound as a receiver.
+        """
+        if not self._session.can_submit:
+            raise RuntimeError("not bound for submitting")
+        try:
+            self._out.append(self._session.send(body, now, _Inquiry(context))[1])
+        except SmppEncodeError as error:
+            self._later([Answered(context, problem=str(error))], now)
+
     def acknowledge(self, token: Any, now: float) -> None:
         """deliver_sm_resp or data_sm_resp with ESME_ROK."""
         self._answer(token, Status.ESME_ROK)
@@ -191,10 +214,17 @@ class SmppConversation:
         found: list[Happening] = []
         for event in events:
             match event:
+                case Response(context=_Inquiry()):
+                    problem = "" if event.status == Status.ESME_ROK else status_name(event.status)
+                    found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
+                case LateResponse(context=_Inquiry()):
+                    pass  # nobody waits for it any more
                 case Response() | LateResponse():
                     self._on_response(event, now, found)
                 case RequestReceived():
                     self._on_request(event.sequence, event.pdu, found)
+                case ResponseTimeout(context=_Inquiry()):
+                    found.append(Answered(event.context.of, problem=f"no answer for {event.waited:.0f} s"))
                 case ResponseTimeout():
                     found.append(Unanswered(event.context, event.waited))
                 case Bound():
@@ -204,7 +234,10 @@ class SmppConversation:
                 case BindRefused():
                     found.append(_refused(event))
                 case Closed():
-                    lost = tuple(one.context for one in event.lost)
+                    contexts = [one.context for one in event.lost]
+                    lost = tuple(one for one in contexts if not isinstance(one, _Inquiry))
+                    asked = [one.of for one in contexts if isinstance(one, _Inquiry)]
+                    found += [Answered(one, problem="the connection ended") for one in asked]
                     by_peer = event.reason is CloseReason.PEER_UNBOUND
                     found.append(Ended(event.reason.value, lost, by_peer))
                 case ProtocolFault():
@@ -223,7 +256,8 @@ class SmppConversation:
         if status == Status.ESME_ROK:
             written = pdu.message_id if isinstance(pdu, SubmitSmResp) else None
             external_id = receipts.response_id(written, self._config)
-            found.append(Accepted(event.context, external_id, event.rtt, late))
+            other = written if written and written != external_id else ""
+            found.append(Accepted(event.context, external_id, event.rtt, late, other))
         else:
             told = status_class(status)
             own = self._config.status_classes.get(status)

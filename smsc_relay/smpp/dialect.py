@@ -8,8 +8,18 @@ from typing import Final
 from chalicelib.messages import Outgoing
 from chalicelib.text import with_attachments
 from smsc_relay import air
-from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role, Segment, Surroundings
-from smsc_relay.smpp import address, texts, times
+from smsc_relay.protocol import (
+    CannotEncode,
+    Conversation,
+    Dialect,
+    Inquiry,
+    Plan,
+    Role,
+    Segment,
+    Surroundings,
+    Transcript,
+)
+from smsc_relay.smpp import address, inquiries, texts, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import (
     ESM_UDHI,
@@ -20,7 +30,8 @@ from smsc_relay.smpp.constants import (
     Tag,
 )
 from smsc_relay.smpp.conversation import SmppConversation
-from smsc_relay.smpp.pdus import SubmitSm, Tlv, int_tlv
+from smsc_relay.smpp.pdus import Pdu, SubmitSm, Tlv, int_tlv
+from smsc_relay.smpp.transcript import SmppTranscript
 
 _ROLES: Final = {
     "transceiver": (Role.TRANSCEIVER,),
@@ -61,6 +72,23 @@ class SmppDialect:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
         segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
         return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
+
+    @property
+    def inquires(self) -> bool:
+        """It has query_sm, cancel_sm and replace_sm."""
+        return True
+
+    def inquiry(self, inquiry: Inquiry, config: SmppConfig) -> Pdu:
+        """query_sm, cancel_sm or replace_sm.
+
+        Raises:
+            CannotEncode: an address cannot be written, or the new text is not one short message as the old one.
+        """
+        return inquiries.request(inquiry, config, _registered(config, last=True))
+
+    def transcript(self) -> Transcript:
+        """Of one direction, for the PDU log."""
+        return SmppTranscript()
 
     def roles(self, config: SmppConfig) -> tuple[Role, ...]:
         """The connections of one bind: one, or a transmitter and a receiver."""

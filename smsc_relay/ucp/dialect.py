@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from chalicelib.messages import Outgoing
 from chalicelib.text import with_attachments
-from smsc_relay.protocol import CannotEncode, Conversation, Dialect, Plan, Role, Segment, Surroundings
+from smsc_relay.protocol import (
+    CannotEncode,
+    Conversation,
+    Dialect,
+    Inquiry,
+    NotOffered,
+    Plan,
+    Role,
+    Segment,
+    Surroundings,
+    Transcript,
+)
 from smsc_relay.ucp import address, texts
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import ALPHANUMERIC, OTOA_ALPHANUMERIC, Ot
 from smsc_relay.ucp.conversation import Submit, UcpConversation
 from smsc_relay.ucp.operations import CallInput, Message, Transfer
+from smsc_relay.ucp.transcript import UcpTranscript
 
 _ROLES: Final = {
     "transceiver": (Role.TRANSCEIVER,),
@@ -58,6 +70,21 @@ class UcpDialect:
         segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
         joined = "separate" if config.separate else config.long_messages
         return Plan(segments, found.encoding, f"{found.encoding}/{joined}/{total}")
+
+    @property
+    def inquires(self) -> bool:
+        """It has no inquiries here."""
+        return False
+
+    def inquiry(self, inquiry: Inquiry, config: UcpConfig) -> Any:
+        """No inquiries: UCP has no operation that our messages could be asked about with."""
+        raise NotOffered(
+            "not offered by this protocol: UCP has no operation that our messages could be asked about with"
+        )
+
+    def transcript(self) -> Transcript:
+        """Of one direction, for the PDU log."""
+        return UcpTranscript()
 
     def roles(self, config: UcpConfig) -> tuple[Role, ...]:
         """The connections of one bind: one, or a transmitter and a receiver."""

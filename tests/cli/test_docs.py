@@ -9,6 +9,8 @@ import argparse
 import os
 import re
 import shlex
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,12 +19,14 @@ import pytest
 import app
 from chalicelib import ledger, pauses, queues, registry, rendezvous, trace
 from chalicelib.clock import now_ms
+from chalicelib.ledger_items import PartState
 from chalicelib.messages import Outgoing, Status, StatusUpdate
 from chalicelib.records import LaneRecord, MessageKey, Outcome, ReceiptEvent
 from cli import aggregator_files
 from cli.main import COMMANDS, parser_for
 from local.emulator import create_resources
-from smsc_relay import status
+from smsc_relay import orders, status
+from smsc_relay.orders import Answer, Ask
 from smsc_relay.status import BindStatus, LinkStatus
 from tests.cli.conftest import Jangada
 from tests.support import Aws
@@ -118,16 +122,44 @@ def letters(aws: Aws) -> None:
     queues.bury("lane-shared.fifo", record.to_body(), "g", "in doubt, and the channel says ask: no answer in 30 s")
 
 
+SMPP_CHANNEL = "5d2f8c31-0e4b-4f7a-9b66-1c8a7d3e2f90"
+ANSWERS = {"query": {"message_state": "ENROUTE"}, "replace": {}, "cancel": {}}
+
+
 def relay(aws: Aws) -> None:
-    """A task that holds the link to an SMSC."""
+    """A task that holds the link to an SMSC, a message that it has sent, and its answers to what the page asks."""
     aws.aggregator("mtn-ug", "SMPP", config={"host": "10.64.10.20", "system_id": "ilha"})
     create_resources(os.environ["AWS_ENDPOINT_URL"], own_lanes=["mtn-ug"])
-    now = now_ms()
+    aws.channel(SMPP_CHANNEL, aggregator="mtn-ug", type="SMPP", address="8090", platform="main")
+    key, now = MessageKey(channel=SMPP_CHANNEL, id="1241250"), now_ms()
+    ledger.open_message(key.channel, key.id, aggregator="mtn-ug", lane="lane-mtn-ug", destination=PHONE, now=now)
+    ledger.conclude_unclaimed(key, 0, 1, PartState("accepted", external_id="7f3a91", rank=Status.WIRED.rank), now)
     up = BindStatus(bind="1-transceiver", role="transceiver", state="up", since=now - 7_200_000, in_flight=3, window=20)
-    status.write(LinkStatus(link="mtn-ug", task="0d5c9a3e-7c1b-4a53-9c39-7d1f1f0d8f11", protocol="SMPP", at=now - 2000,
-                            state="up", binds=(up,), wanted=50, allowed=50, actual=37.4, p50=48, p99=211,
-                            throttled=4, reconnects=1, error="1-transceiver: connection lost",
-                            error_at=now - 7_260_000))  # fmt: skip
+    said = LinkStatus(link="mtn-ug", task="0d5c9a3e-7c1b-4a53-9c39-7d1f1f0d8f11", protocol="SMPP", at=now - 2000,
+                      state="up", binds=(up,), wanted=50, allowed=50, actual=37.4, p50=48, p99=211,
+                      throttled=4, reconnects=1, error="1-transceiver: connection lost",
+                      error_at=now - 7_260_000)  # fmt: skip
+    status.write(said)
+    threading.Thread(target=answer, args=(said,), daemon=True).start()
+
+
+def answer(said: LinkStatus) -> None:
+    """Do what the page asks for: a question of each kind, and a log that is begun and ended."""
+    left, until = set(ANSWERS), 0
+    while True:
+        found = orders.read()
+        for body in found.asks:
+            ask = Ask.model_validate_json(body)
+            if orders.take(body):
+                left.discard(ask.kind)
+                orders.answer(Answer(id=ask.id, task=said.task, said=ANSWERS[ask.kind]), now_ms())
+        wanted = found.logs.get("mtn-ug", 0)
+        if wanted != until:
+            status.write(said.model_copy(update={"at": now_ms(), "pdu_log_until": wanted}))
+            if not wanted and not left:
+                return
+            until = wanted
+        time.sleep(0.1)
 
 
 WORLD: dict[str, Callable[[Aws], None]] = {

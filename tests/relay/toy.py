@@ -26,6 +26,8 @@ from smsc_relay.protocol import (
     Ended,
     Fault,
     Happening,
+    Inquiry,
+    NotOffered,
     Plan,
     Ready,
     Refused,
@@ -33,6 +35,7 @@ from smsc_relay.protocol import (
     Role,
     Segment,
     Surroundings,
+    Transcript,
     Unanswered,
     Verdict,
 )
@@ -180,10 +183,18 @@ class ToyConversation:
         )
 
 
+class ToyTranscript:
+    """A line's word."""
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        return [{"pdu": json.loads(line)["op"]} for line in data.splitlines()]
+
+
 class ToyDialect:
     """Segments are dicts."""
 
     name = "TOY"
+    inquires = False
 
     def plan(self, message: Outgoing, config: ToyConfig, reference: int) -> Plan:
         if message.to.startswith("+999"):
@@ -197,6 +208,12 @@ class ToyDialect:
             for index, text in enumerate(texts)
         )
         return Plan(segments, "toy", f"toy/{len(texts)}")
+
+    def inquiry(self, inquiry: Inquiry, config: ToyConfig) -> Any:
+        raise NotOffered("not offered by this protocol: it is a toy")
+
+    def transcript(self) -> Transcript:
+        return ToyTranscript()
 
     def roles(self, config: ToyConfig) -> tuple[Role, ...]:
         return (Role.TRANSCEIVER,)

@@ -180,7 +180,7 @@ def test_accepted() -> None:
     assert line.talk.in_flight == 1
     line.now += 0.25
     answer = line.smsc.respond(request.sequence, SubmitSmResp("00A1"))
-    assert line.take(answer) == [Accepted("one", "a1", 0.25)]
+    assert line.take(answer) == [Accepted("one", "a1", 0.25, written="00A1")]
     assert line.talk.in_flight == 0
 
 
@@ -195,7 +195,7 @@ def test_accepted() -> None:
 def test_external_ids(message_id: str | None, more: dict[str, Any], external_id: str) -> None:
     line = bound(**more)
     answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(message_id))
-    assert line.take(answer) == [Accepted("one", external_id, 0.0)]
+    assert line.take(answer) == [Accepted("one", external_id, 0.0, written=message_id or "")]
 
 
 @pytest.mark.parametrize(
