@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import freezes, pacing, registry, settings
+from chalicelib import freezes, pacing, registry, settings, tokens
 from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
@@ -35,7 +35,7 @@ def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 
 def _forget(endpoint: str) -> None:
-    for module in (settings, registry, pacing, freezes):
+    for module in (settings, registry, pacing, tokens, freezes):
         module.reset()
     # Making them takes longer than most tests: they stay, unless a test has pointed them elsewhere.
     if any(client().url.rstrip("/") != endpoint for client in (clients.sqs, clients.dynamodb, clients.ssm)):

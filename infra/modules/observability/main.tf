@@ -408,7 +408,7 @@ locals {
       { title = "Functions: at a time", stat = "Maximum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function]] },
       { title = "Functions: errors", stat = "Sum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", function]] },
     ],
-    [for metric in ["sent", "failed", "retried", "throttled", "in_doubt", "received", "receipts", "receipts_parked"] : {
+    [for metric in ["sent", "failed", "retried", "throttled", "crowded", "in_doubt", "received", "receipts", "receipts_parked"] : {
       title   = metric, stat = "Sum"
       metrics = [for name in local.aggregators : [var.namespace, metric, "name", name]]
     } if length(local.aggregators) > 0],
