@@ -1,13 +1,14 @@
 """How fast a link may submit: a rate in segments per second, lowered while the SMSC says "too fast" (AIMD).
 
-Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. Each epoch, which is
-a second, or longer where that is few submits, the rate is multiplied by 1 - share², where `share` of its submits was throttled, and a fortieth of the full rate
-is added: stray refusals cost little, a flood of them nearly everything, and the link never stops. An unlimited link
-that is throttled gets a rate from what the SMSC took in its best second; it is unlimited again when nothing has been
-throttled for as long as a recovery takes.
+Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. With each epoch,
+a second or longer where that is few submits, the rate is multiplied by 1 - share², where `share` of its submits was
+throttled, and a fortieth of the full rate is added: stray refusals cost little, a flood of them nearly everything, and
+the link never stops. An unlimited link that is throttled gets a rate from what the SMSC took in its best second; it is
+unlimited again when nothing has been throttled for as long as a recovery takes.
 
 Some SMSCs refuse a share of everything, however slow one is. So while few are refused, an epoch is tried at half as
-much again, now and then: if more is taken, the refusals were not for the speed, and their share costs nothing from then on.
+much again, now and then: if more is taken, the refusals were not for the speed, and their share costs nothing from
+then on.
 
 After an outage the link begins with a quarter of its rate and doubles it step by step: whoever comes back has others
 to serve as well, and a backlog to send. Throttled meanwhile, it goes on from there as always. No I/O, no clock.
