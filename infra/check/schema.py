@@ -6,6 +6,12 @@
 The JavaScript in the wheel says of every argument its name and type, whether it is a block, and in a comment whether it
 is computed, optional or required. The result has the shape of `terraform providers schema -json`, for the types that
 infra/ uses. It does not say which values are allowed, nor which arguments exclude each other.
+
+Bindings of provider 5 have no such comments. What they leave out, attributes that are computed only, is taken from the
+newer schema, so that it still tells which arguments there are:
+
+    pip download --no-deps cdktf-cdktf-provider-aws==19.65.1    # the bindings of provider 5.99.1
+    cd tests/infra; python ../../infra/check/schema.py --computed-of aws-6.69.1-schema.json.gz WHEEL aws-5.99.1-schema.json.gz
 """
 
 from __future__ import annotations
@@ -194,13 +200,29 @@ def read(wheel: Path, wanted: set[str]) -> dict[str, Any]:
     return doc
 
 
+def complete(block: Block, newer: Block) -> None:
+    """Give a block the attributes that are computed in the newer one, and are no arguments of it."""
+    for name, one in newer["attributes"].items():
+        if one.get("computed") and not one.get("optional"):
+            block["attributes"].setdefault(name, one)
+    for name, one in newer["block_types"].items():
+        if name in block["block_types"]:
+            complete(block["block_types"][name]["block"], one["block"])
+
+
 def main() -> int:
     """Write the schema of what infra/ uses."""
     parser = argparse.ArgumentParser(prog="infra/check/schema.py", description=__doc__.splitlines()[0])
     parser.add_argument("wheel", type=Path, help="bindings: cdktn_provider_aws-*.whl")
     parser.add_argument("out", type=Path, help="*.json.gz to write")
+    parser.add_argument("--computed-of", type=Path, help="*.json.gz of a newer provider, for bindings without flags")
     options = parser.parse_args()
     doc = read(options.wheel, used())
+    if options.computed_of:
+        newer = json.loads(gzip.decompress(options.computed_of.read_bytes()))
+        for kind in ("resource_schemas", "data_source_schemas"):
+            for name, one in doc[kind].items():
+                complete(one["block"], newer[kind][name]["block"])
     text = json.dumps(doc, sort_keys=True, separators=(",", ":"))
     options.out.write_bytes(gzip.compress(text.encode(), mtime=0))
     print(f"provider {doc['provider_version']}: {len(doc['resource_schemas'])} resources")

@@ -15,8 +15,9 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 INFRA: Final = ROOT / "infra"
-SCHEMA: Final = Path(__file__).resolve().parent / "aws-6.69.1-schema.json.gz"
+SCHEMAS: Final = Path(__file__).resolve().parent
 PROVIDER: Final = "6.69.1"
+OLDEST: Final = "5.99.1"  # that versions.tf still takes
 LIMIT: Final = 280  # s for one run of Terraform
 
 
@@ -135,11 +136,11 @@ class Plan:
         return {re.sub(r"\[.*?\]", "", address).split(".")[-2] for address in self.resources}
 
 
-def make_mirror(folder: Path) -> Path:
+def make_mirror(folder: Path, version: str = PROVIDER) -> Path:
     """A mirror of providers that holds the stand-in, and the settings that make Terraform use it."""
-    stub = INFRA / "check" / "stub_provider.py"
-    script = f"#!/bin/sh\nAWS_STUB_SCHEMA='{SCHEMA}' exec '{tool('python')}' '{stub}'\n"
-    return make_providers(folder, {f"terraform-provider-aws_v{PROVIDER}": script.encode()}, PROVIDER)
+    stub, schema = INFRA / "check" / "stub_provider.py", SCHEMAS / f"aws-{version}-schema.json.gz"
+    script = f"#!/bin/sh\nAWS_STUB_SCHEMA='{schema}' exec '{tool('python')}' '{stub}'\n"
+    return make_providers(folder, {f"terraform-provider-aws_v{version}": script.encode()}, version)
 
 
 def make_providers(folder: Path, files: dict[str, bytes], unpacked: str = "") -> Path:

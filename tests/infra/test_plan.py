@@ -21,7 +21,7 @@ from smsc_relay.cimd2.config import Cimd2Config
 from smsc_relay.config import LinkConfig
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.ucp.config import UcpConfig
-from tests.infra.terraform import INFRA, Plan, Terraform, terraform
+from tests.infra.terraform import INFRA, OLDEST, Plan, Terraform, copy_infra, make_mirror, terraform
 
 pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
 EXAMPLE = INFRA / "environments" / "example" / "aggregators"
@@ -65,6 +65,19 @@ def test_every_argument_is_one_that_provider_6_knows(example: Terraform) -> None
     said = json.loads(example.run("validate", "-json").output)
     assert [one["summary"] for one in said["diagnostics"]] == []
     assert said["valid"]
+
+
+def test_every_argument_is_one_that_provider_5_knows_too(functions: Path, tmp_path: Path) -> None:
+    """The oldest that versions.tf takes; of its bindings only names and types are known (infra/check/schema.py)."""
+    assert f'">= {OLDEST.rpartition(".")[0]}, < 7.0"' in (INFRA / "versions.tf").read_text()
+    infra = copy_infra(tmp_path / "infra", functions)
+    older = Terraform(infra / "environments" / "example", make_mirror(tmp_path / "provider", OLDEST))
+    older.init()
+    said = json.loads(older.run("validate", "-json").output)
+    assert [one["summary"] for one in said["diagnostics"] if one["severity"] == "error"] == []
+    path = infra / "modules" / "relay" / "main.tf"
+    path.write_text(path.read_text().replace("deployment_maximum_percent ", "deployment_maximum_percents "))
+    assert "deployment_maximum_percents" in older.run("validate", "-no-color").flat
 
 
 def test_an_argument_that_it_does_not_know_is_found(changed: Callable[..., Terraform]) -> None:
