@@ -11,7 +11,8 @@ Bindings of provider 5 have no such comments. What they leave out, attributes th
 newer schema, so that it still tells which arguments there are:
 
     pip download --no-deps cdktf-cdktf-provider-aws==19.65.1    # the bindings of provider 5.99.1
-    cd tests/infra; python ../../infra/check/schema.py --computed-of aws-6.69.1-schema.json.gz WHEEL aws-5.99.1-schema.json.gz
+    cd tests/infra
+    python ../../infra/check/schema.py --computed-of aws-6.69.1-schema.json.gz WHEEL aws-5.99.1-schema.json.gz
 """
 
 from __future__ import annotations
