@@ -9,6 +9,8 @@ from cli import output
 from cli.output import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chalicelib.registry import Aggregator
     from cli.aggregator_files import Loaded
 
@@ -16,8 +18,9 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """What the command takes."""
     commands = parser.add_subparsers(metavar="ACTION", required=True)
-    one = commands.add_parser("check", help="check files without looking at the registry")
-    one.add_argument("files", nargs="+", metavar="FILE")
+    one = commands.add_parser("check", help="check files, or ask aggregators whether they know our credentials")
+    one.add_argument("files", nargs="+", metavar="FILE", help="with --credentials: names of applied aggregators")
+    one.add_argument("--credentials", action="store_true", help="one harmless request each: nothing is sent")
     one.set_defaults(run=check)
     one = commands.add_parser("apply", help="make the registry say what the files say")
     one.add_argument("files", nargs="+", metavar="FILE")
@@ -39,11 +42,39 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Check files."""
+    """Check files, which looks at no registry; or credentials."""
     from cli import aggregator_files
 
+    if options.credentials:
+        check_credentials(options.files)
+        return
     for file in aggregator_files.read_all(options.files):
         print(f"{file.source}: ok, {_about(file)}")
+
+
+def check_credentials(names: Sequence[str]) -> None:
+    """Ask each aggregator.
+
+    Raises:
+        Problem: one of them does not know us, has not said so, or has no such request.
+    """
+    from chalicelib import registry_store
+    from cli import credentials
+
+    accounts = [_found(name) for name in names]
+    known = 0
+    for one in accounts:
+        if one.type not in credentials.CHECKS:
+            better = "`jangada smsc`" if one.is_smsc else "`jangada channel test`"
+            print(f"{one.name}: {one.type} has no harmless request for this that we know of: try {better}")
+            continue
+        verdict = credentials.ask(credentials.channel_of(one, registry_store.read_secret("aggregators", one.name)))
+        known += verdict.state == "good"
+        told = "".join(f", {name} {value}" for name, value in verdict.told.items())
+        print(output.plain(f"{one.name}: {verdict.state}: {verdict.means}{told}"))
+        print(output.plain(f"  {verdict.called} -> {verdict.status or 'no answer'}"))
+    if known < len(accounts):
+        raise Problem(f"{len(accounts) - known} of {len(accounts)} not verified")
 
 
 def _about(file: Loaded) -> str:
