@@ -215,6 +215,7 @@ def answered(**status: Any) -> dict[str, Any]:
         pytest.param({"messages": [{"status": {"groupId": 1}}]}, Accepted(""), id="no-id"),
         pytest.param(answered(groupId=5, name="REJECTED_DUPLICATE_MESSAGE_ID"), Accepted(MESSAGE), id="had-it-already"),
         pytest.param(answered(groupId=5, name="REJECTED_NOT_ENOUGH_CREDITS"), ChannelDown, id="no-credits"),
+        pytest.param(answered(groupId=5, name="REJECTED_PREPAID_PACKAGE_EXPIRED"), ChannelDown, id="package-expired"),
         pytest.param(answered(groupId=5, name="REJECTED_SENDER"), Permanent, id="rejected"),
         pytest.param(answered(groupId=2), Permanent, id="undeliverable"),
         pytest.param(answered(groupId=True), Permanent, id="true-is-not-1"),

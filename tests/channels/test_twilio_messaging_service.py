@@ -12,7 +12,7 @@ import pytest
 from chalicelib.channels.config import ConfigError
 from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.outcomes import NotAccepted, OptedOut, Permanent
-from tests.channels.support import MESSAGE, UUID, Sample, make, mo, offer, request, told
+from tests.channels.support import MESSAGE, UUID, Sample, make, mo, offer, request, told, without
 from tests.channels.test_twilio import TOKEN, TWIML, sign
 
 SERVICE = "MG0000000000000000000000000000beef"
@@ -66,9 +66,19 @@ def test_statuses(raw: str, expected: list[str]) -> None:
     assert all(event.id == MESSAGE for event in reply.events if isinstance(event, StatusUpdate))
 
 
-def test_an_unknown_status_is_refused() -> None:
-    asked = request("TMS", "status", {"MessageSid": "SM2", "MessageStatus": "dancing"})
-    assert service().receive(sign(asked)).status == 400
+@pytest.mark.parametrize(
+    ("action", "data", "why"),
+    [
+        *[pytest.param("receive", without(MO, name), f"field '{name}' required", id=f"no-{name}")
+          for name in ("MessageSid", "AccountSid", "From", "To")],
+        pytest.param("receive", {**MO, "From": "+!"}, "not a possible number", id="bad-sender"),
+        pytest.param("status", {"MessageSid": "SM2", "MessageStatus": "x"}, "unknown status", id="unknown-status"),
+    ],
+)  # fmt: skip
+def test_refused(action: str, data: dict[str, str], why: str) -> None:
+    reply = service().receive(sign(request("TMS", action, data)))
+    assert (reply.status, reply.events) == (400, ())
+    assert why in reply.reason
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from chalicelib.channels.config import ConfigError
 from chalicelib.messages import Incoming
 from chalicelib.outcomes import NotAccepted, OptedOut, Permanent, Throttled
-from tests.channels.support import MESSAGE, UUID, Sample, make, mo, offer, request, told
+from tests.channels.support import MESSAGE, UUID, Sample, make, mo, offer, request, told, without
 from tests.channels.test_twilio import TOKEN, TWIML, sign
 
 SAMPLE = Sample(
@@ -55,6 +55,21 @@ def test_the_signed_url_is_https_though_the_server_called_plain_http() -> None:
     plain = type(asked)(asked.method, asked.action, asked.url.replace("https://", "http://"), signed.headers,
                         asked.body)  # fmt: skip
     assert make("TW").receive(plain).status == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "why"),
+    [
+        *[pytest.param("receive", without(MO, name), f"field '{name}' required", id=f"no-{name}")
+          for name in ("MessageSid", "AccountSid", "From", "To")],
+        pytest.param("receive", {**MO, "From": "+!"}, "not a possible number", id="bad-sender"),
+        pytest.param("status", {"MessageSid": "SM-a2", "MessageStatus": "x"}, "unknown status", id="unknown-status"),
+    ],
+)  # fmt: skip
+def test_refused(action: str, data: dict[str, str], why: str) -> None:
+    reply = make("TW").receive(sign(request("TW", action, data)))
+    assert (reply.status, reply.events) == (400, ())
+    assert why in reply.reason
 
 
 @pytest.mark.parametrize(
