@@ -33,7 +33,7 @@ RESTART: Final = 0.25  # of the full rate, after an outage
 PROBE: Final = 1.5  # by which the rate is raised to see whether more is taken
 PROBE_BELOW: Final = 0.35  # share that may be throttled when that is tried
 PROOF: Final = 3  # raises in a row that must have been of use: one or two may be chance
-PATIENCE: Final = (5.0, 60.0)  # s until it is tried again after it was no use: the first time, at most
+PATIENCE: Final = (2.0, 60.0)  # s until it is tried again after it was no use: the first time, at most
 _FADE: Final = 0.95  # the best second counts for less with every epoch
 _FORGET: Final = 0.99  # so does a share that speed has nothing to do with
 
