@@ -102,11 +102,11 @@ def test_it_settles_near_what_the_smsc_takes(configured: float | None, limit: fl
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("configured", [100, None])
 def test_stray_refusals_do_not_stop_it(configured: float | None, seed: int) -> None:
-    """A fifth of all is throttled, whatever the rate: nearly all that the SMSC takes is sent."""
+    """A fifth of all is throttled, whatever the rate: most of what the SMSC takes is sent."""
     dice = random.Random(seed)
     pace = Pace(configured, 0.0)
     taken, _ = run(pace, 240, lambda now: dice.random() >= 0.2)
-    assert taken / 120 >= 0.8 * (configured or 100) * 0.8
+    assert taken / 120 >= 0.6 * 0.8 * (configured or 100)
 
 
 def test_what_looked_like_stray_refusals_may_become_a_limit() -> None:
