@@ -10,6 +10,10 @@ from zoneinfo import ZoneInfo
 _OFFSET: Final = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])")
 
 
+CLOCKS_APART: Final = 300_000  # ms that an SMSC's clock may be off before somebody is told
+CLOCK_FAULT: Final = "the SMSC's clock and ours differ by more than 5 minutes in the zone that timezone names"
+
+
 def zone_of(name: str) -> tzinfo:
     """The zone that a config names: UTC, Africa/Kampala, or an offset such as +03:00.
 

@@ -40,6 +40,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
+from smsc_relay.zones import CLOCK_FAULT, CLOCKS_APART
 
 _VERDICTS: Final = {
     ErrorClass.PERMANENT: Verdict.PERMANENT,
@@ -83,6 +84,7 @@ class Cimd2Conversation:
         self._window = config.window
         self._windowed = config.negotiates
         self._waiting: deque[tuple[Segment, Any]] = deque()  # submits for which the SMSC's window has no room
+        self._clock_seen = False  # the SMSC's: its times are what absolute validity is written in
         self._reports = True  # status reports may be asked for
         self._name = surroundings.new_id()
         self._since = 0
@@ -278,6 +280,12 @@ class Cimd2Conversation:
         if not code:
             written = event.packet.get(Tag.DESTINATION) or event.request.get(Tag.DESTINATION) or ""
             name = receipts.external_id(written, event.packet.get(Tag.TIMESTAMP) or "")
+            zone = self._config.zone
+            if zone and name and not self._clock_seen and not event.late:
+                self._clock_seen = True
+                stamped = times.moment(name.rpartition("-")[2], zone)
+                if stamped is not None and abs(stamped - self._around.wall_ms()) > CLOCKS_APART:
+                    found.append(Fault(CLOCK_FAULT))
             found.append(Accepted(event.context, name, event.rtt, event.late))
             return
         asked = event.request.get(Tag.STATUS_REPORT) is not None

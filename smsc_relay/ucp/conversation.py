@@ -46,6 +46,7 @@ from smsc_relay.ucp.events import (
 from smsc_relay.ucp.operations import Ack, Alert, CallInput, Message, Nack, Result, SessionManagement, Transfer
 from smsc_relay.ucp.session import Session, SessionConfig
 from smsc_relay.ucp.spacing import Spacing
+from smsc_relay.zones import CLOCK_FAULT, CLOCKS_APART
 
 _VERDICTS: Final = {
     EcClass.PERMANENT: Verdict.PERMANENT,
@@ -70,6 +71,7 @@ class UcpConversation:
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
         self._acks: dict[Token, Ack] = {}  # of what has arrived and waits for `acknowledge`
+        self._clock_seen = False  # the SMSC's: its times are what validity and deferral are written in
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._throttled = re.compile(config.throttled_text, re.IGNORECASE) if config.throttled_text else None
         self._name = surroundings.new_id()
@@ -247,6 +249,11 @@ class UcpConversation:
         key = receipts.result_id(result.sm, recipient, self._config)
         if key and self._config.receipts != "none" and self._twice(key):
             found.append(Fault("two messages to one recipient have the same time stamp: set recipient_gap"))
+        if key and not self._clock_seen and not event.late:
+            self._clock_seen = True
+            stamped = times.moment(key.rpartition(":")[2], self._config.zone)
+            if stamped is not None and abs(stamped - self._around.wall_ms()) > CLOCKS_APART:
+                found.append(Fault(CLOCK_FAULT))
         found.append(Accepted(context, key, event.rtt, event.late))
 
     def _verdict(self, result: Nack) -> Verdict:

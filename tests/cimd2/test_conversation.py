@@ -388,6 +388,16 @@ def test_a_report() -> None:
     assert packets(line.talk.data_to_send()) == [Packet(73, arrived.token)]
 
 
+@pytest.mark.parametrize(
+    ("zone", "faults"), [pytest.param("UTC", 0, id="right"), pytest.param("+03:00", 1, id="of another zone")]
+)
+def test_a_clock_that_is_off_is_told_once(zone: str, faults: int) -> None:
+    line = up(timezone=zone)
+    told = [one for _ in range(2) for one in line.answer(line.submit())]
+    clock = [one for one in told if isinstance(one, Fault) and "clock" in one.reason]
+    assert len(clock) == faults
+
+
 def test_parts_of_one_second_and_their_reports_have_one_name() -> None:
     line = up(window=5)
     segments = line.segments("x" * 400)

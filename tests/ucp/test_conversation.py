@@ -289,6 +289,21 @@ def test_a_plan_of_another_config() -> None:
 # --- two messages to one recipient ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("zone", "stamp", "faults"),
+    [
+        pytest.param("UTC", "310126093000", 0, id="right"),
+        pytest.param("UTC", "310126123000", 1, id="in another zone"),
+        pytest.param("+03:00", "310126123000", 0, id="in its zone"),
+    ],
+)
+def test_a_clock_that_is_off_is_told_once(zone: str, stamp: str, faults: int) -> None:
+    line = ready(timezone=zone)
+    told = [one for _ in range(2) for one in line.answer(line.submit().token, Ack(f"{PHONE}:{stamp}"))]
+    clock = [one for one in told if isinstance(one, Fault) and "clock" in one.reason]
+    assert len(clock) == faults
+
+
 def test_a_time_stamp_that_comes_twice_is_told() -> None:
     line = ready()
     first, second = line.submit("one"), line.submit("two")
