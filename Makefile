@@ -6,6 +6,8 @@ INFRA := .venv-infra
 # of the tests, most of which wait for something
 WORKERS ?= 4
 TERRAFORM ?= terraform
+# folders of which STAGE= names one
+ENVIRONMENTS ?= infra/environments
 .DEFAULT_GOAL := help
 
 .PHONY: help setup run smoke test lint check clean chaos package plan deploy image environment security advisories licences
@@ -75,18 +77,18 @@ package: $(VENV)/.ready ## Package the functions as a Terraform module, infra/bu
 	@$(VENV)/bin/python infra/package.py $(if $(ARCH),--arch $(ARCH))
 
 environment: # STAGE= names a folder of infra/environments
-	@test -n "$(STAGE)" || { echo "say which: make $(MAKECMDGOALS) STAGE=$$(ls infra/environments | paste -sd'|' -)" >&2; exit 2; }
-	@test -d "infra/environments/$(STAGE)" || { echo "no infra/environments/$(STAGE): copy infra/environments/example" >&2; exit 2; }
+	@test -n "$(STAGE)" || { echo "say which: make $(MAKECMDGOALS) STAGE=$$(ls $(ENVIRONMENTS) | paste -sd'|' -)" >&2; exit 2; }
+	@test -d "$(ENVIRONMENTS)/$(STAGE)" || { echo "no $(ENVIRONMENTS)/$(STAGE): copy infra/environments/example" >&2; exit 2; }
 	@command -v $(TERRAFORM) > /dev/null || { echo "no $(TERRAFORM): install Terraform 1.5 or newer (docs/deploy.md)" >&2; exit 2; }
 
 plan: environment setup package ## Check the aggregator files, package, and show what would change (STAGE=)
-	@$(VENV)/bin/jangada aggregator check infra/environments/$(STAGE)/aggregators/*.y*ml
-	@cd infra/environments/$(STAGE) && $(TERRAFORM) init -input=false $(if $(wildcard infra/environments/$(STAGE)/backend.hcl),-backend-config=backend.hcl)
-	@cd infra/environments/$(STAGE) && $(TERRAFORM) plan -input=false -out=plan.out
+	@$(VENV)/bin/jangada aggregator check $(ENVIRONMENTS)/$(STAGE)/aggregators/*.y*ml
+	@cd $(ENVIRONMENTS)/$(STAGE) && $(TERRAFORM) init -input=false $(if $(wildcard $(ENVIRONMENTS)/$(STAGE)/backend.hcl),-backend-config=backend.hcl)
+	@cd $(ENVIRONMENTS)/$(STAGE) && $(TERRAFORM) plan -input=false -out=plan.out
 
 deploy: plan ## Plan, ask, and make it so (STAGE=)
 	@printf 'Apply this plan to %s? Type yes: ' "$(STAGE)"; read -r answer; test "$$answer" = yes
-	@cd infra/environments/$(STAGE) && $(TERRAFORM) apply -input=false plan.out && rm -f plan.out
+	@cd $(ENVIRONMENTS)/$(STAGE) && $(TERRAFORM) apply -input=false plan.out && rm -f plan.out
 
 image: ## Build the relay's image (IMAGE= repository:tag, BASE_DIGEST= of the Python image, ARCH=)
 	@test -n "$(IMAGE)" -a -n "$(BASE_DIGEST)" || { echo "say: make image IMAGE=repository:tag BASE_DIGEST=sha256:... (docs/deploy.md)" >&2; exit 2; }
