@@ -33,10 +33,11 @@ class Batches(Generic[T]):
         settled: Callable[[T, Exception | None], bool],
         *,
         at_a_time: int = 4,
+        linger: float = LINGER,
         octets: Callable[[T], int] = lambda item: 0,
     ) -> None:
         self._name, self._send, self._settled, self._octets = name, send, settled, octets
-        self._at_a_time = at_a_time
+        self._at_a_time, self._linger = at_a_time, linger
         self._lines: dict[str, deque[T]] = {}  # key -> its items, the first of which is ready or under way
         self._ready: deque[str] = deque()  # keys of which nothing is under way
         self._running: set[asyncio.Task[None]] = set()
@@ -72,7 +73,7 @@ class Batches(Generic[T]):
         if len(self._ready) >= MAX_BATCH and now >= self._paused_until:
             self._start()
         elif self._timer is None:
-            self._timer = loop.call_at(max(now + LINGER, self._paused_until), self._on_time)
+            self._timer = loop.call_at(max(now + self._linger, self._paused_until), self._on_time)
 
     def _on_time(self) -> None:
         self._timer = None

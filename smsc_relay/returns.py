@@ -24,6 +24,7 @@ from smsc_relay.journal import Journal
 from smsc_relay.queue_client import HandleExpired, Queues, Results, describe
 
 UNBURIED: Final = 10  # s until a record is given again that could not be buried
+UNHURRIED: Final = 0.1  # s that a delete waits for others to share its call: nobody waits for it
 TRIES: Final = 5  # of a call that gives a record back: its visibility ends by itself
 
 
@@ -187,7 +188,9 @@ class Returns:
                     wish.until = began + (wish.seconds or 0)
             return found
 
-        return Batches(f"{kind} {lane}", *((delete, self._deleted) if kind == "delete" else (hide, self._hidden)))
+        if kind == "delete":
+            return Batches(f"{kind} {lane}", delete, self._deleted, linger=UNHURRIED)
+        return Batches(f"{kind} {lane}", hide, self._hidden)
 
     def _deleted(self, wish: _Leave, problem: Exception | None) -> bool:
         if problem is None:
