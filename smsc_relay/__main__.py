@@ -17,12 +17,17 @@ from smsc_relay.terms import Terms, add_options
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until SIGTERM or Ctrl-C. 0: all that was under way is safe; 1: AWS could not be told in time."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["check"]:
+        from smsc_relay import check_command
+
+        return check_command.main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m smsc_relay", description=__doc__)
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="an aggregator; may be repeated")
     parser.add_argument("--health-port", type=int, metavar="PORT", help="answer GET / with the state of the links")
     parser.add_argument("--health-host", default="127.0.0.1", metavar="HOST", help="where (default: %(default)s)")
     add_options(parser)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     terms = Terms(options.lease_ttl)
     relay = Relay(options.only, permits=None if options.no_leases else Leases(terms))
     return asyncio.run(serve(relay, options.health_port, options.health_host, beat=terms.beat))

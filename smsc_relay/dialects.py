@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Final
 
 from chalicelib.channels import UnknownType
@@ -34,6 +35,13 @@ def config_of(code: str) -> type[LinkConfig]:
     module, name = _entry(code)[1].split(":")
     model: type[LinkConfig] = getattr(importlib.import_module(module), name)
     return model
+
+
+def advice_of(code: str) -> Mapping[str, str]:
+    """What to ask the aggregator about a refusal, by the code that `Refused` and `Rejected` have (raises as `load`)."""
+    package = _entry(code)[0].rpartition(".")[0]
+    found: Mapping[str, str] = importlib.import_module(f"{package}.advice").ADVICE
+    return found
 
 
 def _entry(code: str) -> tuple[str, str]:
