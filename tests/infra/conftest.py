@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import json
 import platform
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -69,3 +72,25 @@ def example(tmp_path_factory: pytest.TempPathFactory, functions: Path, mirror: P
     ready = Terraform(infra / "environments" / "example", mirror)
     ready.init()
     return ready
+
+
+@pytest.fixture(scope="session")
+def made(example: Terraform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The example as the stand-in provider has made it: the values of its resources, by address."""
+    target = tmp_path_factory.mktemp("made") / "infra"
+    shutil.copytree(example.folder.parent.parent, target, symlinks=True)
+    there = Terraform(target / "environments" / "example", example.mirror)
+    there.done("apply", "-no-color", "-auto-approve", "-input=false")
+    found: dict[str, dict[str, Any]] = {}
+
+    def walk(module: dict[str, Any]) -> None:
+        found.update(
+            (one["address"].removeprefix("module.jangada."), one["values"])
+            for one in module.get("resources", [])
+            if one["mode"] == "managed"
+        )
+        for child in module.get("child_modules", []):
+            walk(child)
+
+    walk(json.loads(there.done("show", "-json"))["values"]["root_module"])
+    return found

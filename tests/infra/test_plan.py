@@ -212,6 +212,37 @@ def test_a_vpn_is_what_the_form_says(plan: Plan) -> None:
     assert set(plan.of("module.vpn[0].aws_cloudwatch_metric_alarm.both")) == {"mtn-ug"}
 
 
+def test_one_tunnel_is_a_warning_and_both_are_an_outage(made: dict[str, dict[str, Any]]) -> None:
+    topics = {
+        values["arn"]: address.split('"')[1]
+        for address, values in made.items()
+        if address.startswith("module.observability.aws_sns_topic.this")
+    }
+    alarms = {address.rpartition(".")[2]: one for address, one in made.items() if ".module.vpn" in f".{address}"}
+    heard = {
+        name: [topics[arn] for arn in one["alarm_actions"]] for name, one in alarms.items() if "alarm_actions" in one
+    }
+    assert heard == {
+        'tunnel["mtn-ug-1"]': ["warn"],
+        'tunnel["mtn-ug-2"]': ["warn"],
+        'both["mtn-ug"]': ["page"],
+    }
+
+
+def test_vpns_may_end_in_a_transit_gateway(changed: Callable[..., Terraform]) -> None:
+    gateway = 'transit_gateway = { id = "tgw-0a1b2c", route_table_id = "tgw-rtb-0d4e5f" }'
+    plan = changed(("  zone_id ", f"  {gateway}\n  zone_id ")).plan()
+    vpn = plan.one("module.vpn[0].aws_vpn_connection.this")
+    assert (vpn["transit_gateway_id"], vpn["vpn_gateway_id"]) == ("tgw-0a1b2c", None)
+    assert not plan.of("module.vpn[0].aws_vpn_gateway.this")
+    assert not plan.of("module.vpn[0].aws_vpn_connection_route.this")
+    (back,) = plan.of("module.vpn[0].aws_route.transit").values()
+    assert (back["destination_cidr_block"], back["transit_gateway_id"]) == ("10.64.10.0/24", "tgw-0a1b2c")
+    (there,) = plan.of("module.vpn[0].aws_ec2_transit_gateway_route.this").values()
+    assert there["transit_gateway_route_table_id"] == "tgw-rtb-0d4e5f"
+    assert plan.one("module.vpn[0].aws_ec2_transit_gateway_vpc_attachment.this")["transit_gateway_id"] == "tgw-0a1b2c"
+
+
 def test_every_alarm_says_what_to_run(plan: Plan) -> None:
     alarms = plan.of("module.observability.aws_cloudwatch_metric_alarm.this")
     assert {"dlq-later", "age-events", "link-mtn-ug", "account-at-ug", "platform-main", "api-4xx", "api-5xx"} <= set(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
 
-from tests.infra.terraform import ROOT, Terraform
+from tests.infra.terraform import ROOT
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -28,32 +27,10 @@ Policies = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def state(example: Terraform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The example as the stand-in provider has made it: resources by address."""
-    target = tmp_path_factory.mktemp("policies") / "infra"
-    shutil.copytree(example.folder.parent.parent, target, symlinks=True)
-    made = Terraform(target / "environments" / "example", example.mirror)
-    made.done("apply", "-no-color", "-auto-approve", "-input=false")
-    found: dict[str, dict[str, Any]] = {}
-
-    def walk(module: dict[str, Any]) -> None:
-        found.update(
-            (one["address"].removeprefix("module.jangada."), one["values"])
-            for one in module.get("resources", [])
-            if one["mode"] == "managed"
-        )
-        for child in module.get("child_modules", []):
-            walk(child)
-
-    walk(json.loads(made.done("show", "-json"))["values"]["root_module"])
-    return found
-
-
-@pytest.fixture(scope="module")
-def policies(state: dict[str, dict[str, Any]]) -> Policies:
+def policies(made: dict[str, dict[str, Any]]) -> Policies:
     """Policies by address: of roles, of keys, queues, repositories, topics and endpoints."""
     found = {}
-    for address, values in state.items():
+    for address, values in made.items():
         for argument in ("policy", "assume_role_policy"):
             text = values.get(argument)
             if text and text.startswith("{") and "aws_ecr_lifecycle_policy" not in address:
@@ -154,11 +131,11 @@ def test_chalice_brings_no_policy() -> None:
     assert '"Resource"' not in (ROOT / ".chalice" / "config.json").read_text()
 
 
-def test_functions_and_relay_are_told_the_same(state: dict[str, dict[str, Any]]) -> None:
+def test_functions_and_relay_are_told_the_same(made: dict[str, dict[str, Any]]) -> None:
     told = [
-        values["environment"][0]["variables"] for address, values in state.items() if ".aws_lambda_function." in address
+        values["environment"][0]["variables"] for address, values in made.items() if ".aws_lambda_function." in address
     ]
     assert len(told) == 7
-    (task,) = json.loads(state["module.relay[0].aws_ecs_task_definition.this"]["container_definitions"])
+    (task,) = json.loads(made["module.relay[0].aws_ecs_task_definition.this"]["container_definitions"])
     assert [*told, {one["name"]: one["value"] for one in task["environment"]}] == [told[0]] * 8
     assert {"JANGADA_PREFIX", "JANGADA_QUEUE_BASE", "JANGADA_SSM_PREFIX", "JANGADA_DOMAIN"} <= set(told[0])
