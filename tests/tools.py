@@ -79,8 +79,8 @@ def python_with(name: str, requirements: Path) -> Path:
     def make() -> None:
         shutil.rmtree(home / "venv", ignore_errors=True)
         _call((sys.executable, "-m", "venv", str(home / "venv")))
-        pip = (str(home / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-        _call((*pip, "--requirement", str(requirements)))
+        how = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps")
+        _call((str(home / "venv/bin/pip"), "install", *how, "--requirement", str(requirements)))
 
     needed = f"{name} is needed: pip install --no-deps -r {requirements}"
     _once(home, make, needed, pinned=requirements.read_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import smpplib.exceptions
 from smsc_relay.simulator import Simulator
 from smsc_relay.smpp.constants import Status, Tag
 from smsc_relay.smpp.pdus import BindReceiver, BindTransceiver, BindTransmitter, Pdu
+from tests.peers.tee import Tee
 from tests.simulator.clients import Lib, Raw, behaviour, lib, raw
 
 ACCOUNT = {"accounts": {"ilha": {"password": "secret"}}}
@@ -31,15 +33,16 @@ async def test_smpplib_binds_and_unbinds(kind: str) -> None:
         await smsc.wait_for(lambda it: not it.sessions)
 
 
-async def test_a_wrong_password_is_refused_and_the_connection_closed() -> None:
-    async with Simulator(ACCOUNT) as smsc:
-        esme = Lib(smsc.smpp_port)
+async def test_a_wrong_password_is_refused_and_the_connection_closed(tmp_path: Path) -> None:
+    async with Simulator(ACCOUNT) as smsc, Tee(smsc.smpp_port) as tee:
+        esme = Lib(tee.port)
         with pytest.raises(smpplib.exceptions.PDUError) as refused:
             await esme.connect(password="guess")
         assert refused.value.args[1] == Status.ESME_RINVPASWD
         with pytest.raises(smpplib.exceptions.ConnectionError):
             await asyncio.to_thread(esme.client.read_pdu)
         esme.close()
+    assert tee.dissected(tmp_path / "pcap", "smpp", "smpp.command_id") == ["0x00000009", "0x80000009"]
 
 
 @pytest.mark.parametrize(
