@@ -219,7 +219,7 @@ async def _say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line:
 async def _said(reader: asyncio.StreamReader, prompt: bytes = b"") -> str:
     """What the console answers, until its prompt."""
     told = b""
-    async with asyncio.timeout(_GOODBYE):
+    async with asyncio.timeout(_READY):
         while not (prompt in told if prompt else told.endswith((b"jcli : ", b"\n> "))):
             data = await reader.read(4096)
             assert data, f"jcli has closed: {told!r}"

@@ -75,7 +75,7 @@ async def test_fifty_sessions_of_several_accounts_and_all_bind_types() -> None:
             )
             for name in names
         }
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(3 * PATIENCE):
             while any(len(flat(heard[name])) < len(told[name]) for name in names):
                 assert not any(talk.done() for talk in talks)
                 await asyncio.sleep(0.01)
