@@ -292,7 +292,7 @@ def _own_config_problems(code: str, account: Mapping[str, Any], own: Mapping[str
         if key in hidden:
             yield ("config", key), "is a secret: it goes into the aggregator's config, as `!secret`"
     for path, what in config_problems(code, {**account, **own}) if own else ():
-        if path[1] in own and path[1] not in hidden:
+        if len(path) == 1 or (path[1] in own and path[1] not in hidden):
             yield path, what
 
 

@@ -183,7 +183,7 @@ def secret(options: argparse.Namespace) -> None:
     given = {**registry_store.read_secret("aggregators", one.name), options.key: value}
     known = {**one.config, **{key: given.get(key, aggregator_files.SECRET) for key in one.secrets}}
     for path, what in aggregator_files.config_problems(one.type, known, clear=one.secrets):
-        if path[1] == options.key:
+        if path[1:] == (options.key,):
             raise Problem(f"{options.key} of {one.name}: {what}")
     registry_store.put_secrets(one.name, {options.key: value})
     print(f"{options.key} of {one.name} is stored; it is in use within 30 s")

@@ -177,7 +177,7 @@ class _Planning:
         if not self.missing(file):
             config = {**new.config, **{key: known[key] for key in file.secrets}}
             for path, what in config_problems(new.type, config, clear=file.secrets):
-                if path[1] in file.secrets:
+                if len(path) > 1 and path[1] in file.secrets:
                     give = f"`jangada aggregator secret {new.name} {path[1]}`"
                     yield file.at(*path), path, f"the secret that was given does not fit: {what}; {give}"
 

@@ -24,6 +24,12 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--config", action="append", default=[], metavar="KEY=VALUE", help="a config key of its own; VALUE is YAML"
     )
     one.set_defaults(run=add)
+    one = commands.add_parser("import", help="bring channels from RapidPro, with their config and credentials")
+    one.add_argument("file", metavar="FILE", help="CSV or JSON: uuid, type, address, country, config")
+    one.add_argument("--workspace", required=True, metavar="NAME", help="where the file has no column of that name")
+    one.add_argument("--platform", required=True, metavar="NAME")
+    one.add_argument("--dry-run", action="store_true", help="say what would be done and what does not carry over")
+    one.set_defaults(run=bring)
     one = commands.add_parser("list", help="all channels")
     one.add_argument("--aggregator", default="", metavar="NAME")
     one.add_argument("--workspace", default="", metavar="NAME")
@@ -133,6 +139,28 @@ def listing(options: argparse.Namespace) -> None:
             c.uuid,
             c.id,
             c.aggregator,
+def bring(options: argparse.Namespace) -> None:
+    """Import channels."""
+    from chalicelib import registry
+    from cli import importing, importing_writes
+    from cli.kinds import meant
+
+    platforms = [one.name for one in registry.platforms()]
+    if options.platform not in platforms:
+        raise Problem(
+            f"no platform {options.platform}; {meant(options.platform, platforms) if platforms else 'add it'}"
+        )
+    plan = importing.plan(importing.read(options.file), options.workspace, options.platform)
+    failed = importing_writes.say(plan, options.file)
+    if failed:
+        raise Problem(f"{failed} of {len(plan.rows)} channels cannot be brought: nothing has been written")
+    if options.dry_run:
+        print("nothing has been written (--dry-run)")
+        return
+    importing_writes.write(plan)
+    print("to do: have each aggregator call this deployment: `jangada channel url UUID`")
+
+
             c.type,
             c.address,
             c.country,

@@ -126,6 +126,12 @@ SMPP_CHANNEL = "5d2f8c31-0e4b-4f7a-9b66-1c8a7d3e2f90"
 ANSWERS = {"query": {"message_state": "ENROUTE"}, "replace": {}, "cancel": {}}
 
 
+def export(aws: Aws) -> None:
+    """What RapidPro has, as docs/migrating.md exports it."""
+    page = (DOCS / "migrating.md").read_text()
+    Path("channels.csv").write_text(re.findall(r"^```csv\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0])
+
+
 def relay(aws: Aws) -> None:
     """A task that holds the link to an SMSC, a message that it has sent, and its answers to what the page asks."""
     aws.aggregator("mtn-ug", "SMPP", config={"host": "10.64.10.20", "system_id": "ilha"})
@@ -163,7 +169,8 @@ def answer(said: LinkStatus) -> None:
 
 
 WORLD: dict[str, Callable[[Aws], None]] = {
-    "## Why": messages, "## Lanes": pause, "## Dead letters": letters, "## Running links": relay,
+    "## From RapidPro": export, "## Why": messages, "## Lanes": pause, "## Dead letters": letters,
+    "## Running links": relay,
 }  # fmt: skip
 
 
