@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
+import ssl
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +25,11 @@ from hypothesis import strategies as st
 from chalicelib import aws
 from chalicelib.awsapi import calls, sigv4, wire
 from chalicelib.awsapi.calls import Answer, Damaged, Service
-from chalicelib.awsapi.client import Client
+from chalicelib.awsapi.client import Client, tls
 from chalicelib.awsapi.sigv4 import Credentials
 from chalicelib.settings import settings
+from smsc_relay.aws_client import AwsClient
+from tests.tools import openssl
 
 KEY = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
@@ -226,7 +231,7 @@ def test_pages_are_read_to_the_last() -> None:
 
 
 @contextmanager
-def site(answer: Any) -> Iterator[str]:
+def site(answer: Any, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Answers the n-th request (from 1) with `answer(n)`: status, headers, body; None closes without one."""
     count = iter(range(1, 1000))
 
@@ -253,6 +258,8 @@ def site(answer: Any) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -260,6 +267,18 @@ def site(answer: Any) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def secured(answer: Any, folder: Path, name: str) -> Iterator[tuple[int, Path]]:
+    """`site` over TLS, with a certificate for `name`: its port, and the certificate."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    make = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={name} -addext subjectAltName=DNS:{name}"
+    openssl(*make.split(), "-keyout", key, "-out", certificate)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with site(answer, context) as url:
+        yield int(url.rpartition(":")[2]), certificate
 
 
 def client(url: str) -> Client:
@@ -326,6 +345,34 @@ def test_nobody_there_is_told_without_the_request() -> None:
     ) as caught:
         client(f"http://127.0.0.1:{port}").put_item(TableName="t", Item={"secret": {"S": "s3cret"}})
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "good"), [("localhost", True), ("elsewhere.example", False)])
+def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, good: bool) -> None:
+    with secured(lambda number: GOOD, tmp_path, name) as (port, certificate):
+        url = f"https://localhost:{port}"
+        with pytest.raises(HTTPClientError, match="certificate verify failed"):
+            client(url).get_item(TableName="t")
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        tls.cache_clear()
+        try:
+            if good:
+                assert client(url).get_item(TableName="t") == {"Item": {}}
+                assert asyncio.run(called(url)) == {"Item": {}}
+            else:
+                with pytest.raises(HTTPClientError, match="certificate verify failed"):
+                    client(url).get_item(TableName="t")
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    asyncio.run(called(url))
+        finally:
+            tls.cache_clear()
+
+
+async def called(url: str) -> dict[str, Any]:
+    """The same by the relay's client."""
+    to = calls.service("dynamodb", {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": url})
+    async with AwsClient(to, lambda: KEY, connect_timeout=2, read_timeout=2, attempts=1) as one:
+        return await one.call("get_item", TableName="t")
 
 
 def test_a_connection_that_was_closed_while_idle_is_not_used() -> None:

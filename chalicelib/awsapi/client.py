@@ -127,10 +127,15 @@ def _told(error: Exception) -> str:
 
 @functools.cache
 def tls() -> ssl.SSLContext:
-    """The system's authorities, or those of AWS_CA_BUNDLE (a file, or a directory of them)."""
+    """The system's authorities, botocore's where it has none, or those of AWS_CA_BUNDLE (a file, or a directory)."""
     import ssl
 
     bundle = os.environ.get("AWS_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):
         return ssl.create_default_context(capath=bundle)
+    system = ssl.get_default_verify_paths()
+    if not bundle and not (system.cafile or system.capath):
+        import botocore
+
+        bundle = os.path.join(os.path.dirname(botocore.__file__), "cacert.pem")
     return ssl.create_default_context(cafile=bundle or None)
