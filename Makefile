@@ -10,7 +10,7 @@ TERRAFORM ?= terraform
 ENVIRONMENTS ?= infra/environments
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run smoke test lint check clean chaos package plan deploy image environment security advisories licences
+.PHONY: help setup run smoke test lint check clean chaos package plan deploy switch image environment security advisories licences
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -89,6 +89,10 @@ plan: environment setup package ## Check the aggregator files, package, and show
 deploy: plan ## Plan, ask, and make it so (STAGE=)
 	@printf 'Apply this plan to %s? Type yes: ' "$(STAGE)"; read -r answer; test "$$answer" = yes
 	@cd $(ENVIRONMENTS)/$(STAGE) && $(TERRAFORM) apply -input=false plan.out && rm -f plan.out
+
+switch: $(VENV)/.ready ## Reach SMSCs from the other zone's address, at once (STAGE=, ZONE=a or b, or each: both as before)
+	@test -n "$(STAGE)" -a -n "$(ZONE)" || { echo "say: make switch STAGE=prod ZONE=b (docs/deploy.md)" >&2; exit 2; }
+	@$(VENV)/bin/python infra/switch.py jangada-$(STAGE) $(ZONE)
 
 image: ## Build the relay's image (IMAGE= repository:tag, BASE_DIGEST= of the Python image, ARCH=)
 	@test -n "$(IMAGE)" -a -n "$(BASE_DIGEST)" || { echo "say: make image IMAGE=repository:tag BASE_DIGEST=sha256:... (docs/deploy.md)" >&2; exit 2; }

@@ -156,6 +156,7 @@ module "network" {
   cidr               = var.network.cidr
   source_cidr        = var.network.source_cidr
   zones              = var.network.zones
+  source_zone        = var.network.source_zone
   smsc_networks      = local.networks
   internet           = anytrue([for one in local.hosts : !local.behind["${one.name} ${one.host}"]])
   kms_key_arn        = module.state.kms_key_arn

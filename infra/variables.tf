@@ -117,11 +117,12 @@ variable "deletion_protection" {
 }
 
 variable "network" {
-  description = "Network of the VPC that the relay runs in, the one from which SMSCs see it, and the names of its two zones (null: the region's first two). Made only where there is an SMSC."
+  description = "Network of the VPC that the relay runs in, the one from which SMSCs see it, and the names of its two zones (null: the region's first two). source_zone: a or b, where all must come from one address. Made only where there is an SMSC."
   type = object({
     zones       = optional(list(string))
     cidr        = optional(string, "10.213.64.0/24")
     source_cidr = optional(string, "10.213.65.0/27")
+    source_zone = optional(string)
   })
   default = {}
 

@@ -205,11 +205,25 @@ def test_a_vpn_is_what_the_form_says(plan: Plan) -> None:
     assert vpn["static_routes_only"]
     assert (vpn["local_ipv4_network_cidr"], vpn["remote_ipv4_network_cidr"]) == ("10.64.10.0/24", "10.213.65.0/27")
     assert plan.one("module.vpn[0].aws_customer_gateway.this")["ip_address"] == "196.0.0.10"
-    gateways = plan.of("module.network[0].aws_nat_gateway.source")
+    gateways = plan.of("module.network[0].aws_nat_gateway.source")  # one a zone, by default
     assert {one["private_ip"] for one in gateways.values()} == {"10.213.65.10", "10.213.65.26"}
     assert {one["connectivity_type"] for one in gateways.values()} == {"private"}
     assert set(plan.of("module.vpn[0].aws_cloudwatch_metric_alarm.tunnel")) == {"mtn-ug-1", "mtn-ug-2"}
     assert set(plan.of("module.vpn[0].aws_cloudwatch_metric_alarm.both")) == {"mtn-ug"}
+
+
+def test_each_zone_goes_out_through_its_own_gateway(made: dict[str, dict[str, Any]]) -> None:
+    gateways = {
+        values["id"]: address.split('"')[1]
+        for address, values in made.items()
+        if address.startswith("module.network[0].aws_nat_gateway.source")
+    }
+    ways = {
+        address.split('"')[1]: gateways[values["nat_gateway_id"]]
+        for address, values in made.items()
+        if address.startswith("module.network[0].aws_route.smsc")
+    }
+    assert ways == {"a 10.64.10.0/24": "a", "b 10.64.10.0/24": "b"}
 
 
 def test_one_tunnel_is_a_warning_and_both_are_an_outage(made: dict[str, dict[str, Any]]) -> None:
@@ -333,6 +347,11 @@ def test_a_public_encryption_domain_and_ports_that_are_left_out(changed: Callabl
         pytest.param(('"oncall@example.org"', '"oncall"'), "emails must be lists of addresses", id="email"),
         pytest.param(('image_tag = "v1"', 'image_tag = "latest"'), "not latest", id="a tag that moves"),
         pytest.param(('image_tag = "v1"', "tasks = 0"), "relay.tasks must be 1 to 10", id="no task"),
+        pytest.param(
+            ("  zone_id ", '  network = { source_zone = "c" }\n  zone_id '),
+            "source_zone must be a, b or null",
+            id="a zone that is not there",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(

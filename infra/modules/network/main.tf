@@ -70,13 +70,14 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[each.key].id
 }
 
-# One NAT gateway a zone: a zone that is lost takes its own relay task along, and no more.
+# One NAT gateway a zone: a zone that is lost takes its own relay task along, and no more. Where an operator allows one
+# address only, all go through source_zone's, until infra/switch.py says otherwise.
 resource "aws_route" "smsc" {
   for_each = { for pair in setproduct(keys(local.zones), var.smsc_networks) : "${pair[0]} ${pair[1]}" => pair }
 
   route_table_id         = aws_route_table.private[each.value[0]].id
   destination_cidr_block = each.value[1]
-  nat_gateway_id         = aws_nat_gateway.source[each.value[0]].id
+  nat_gateway_id         = aws_nat_gateway.source[coalesce(var.source_zone, each.value[0])].id
 }
 
 resource "aws_route" "internet" {

@@ -41,6 +41,17 @@ variable "zones" {
   }
 }
 
+variable "source_zone" {
+  description = "Zone whose address all traffic to SMSCs comes from, a or b, where an operator allows one address only; infra/switch.py changes over when that zone is lost. null: each zone has its own, and both are used."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.source_zone == null || contains(["a", "b"], coalesce(var.source_zone, "-"))
+    error_message = "source_zone must be a, b or null."
+  }
+}
+
 variable "smsc_networks" {
   description = "Networks behind the VPNs: the relay's way there is through the private NAT gateways."
   type        = set(string)
