@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """What the command takes."""
+    from cli import new_aggregator
+
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     one = commands.add_parser("check", help="check files, or ask aggregators whether they know our credentials")
     one.add_argument("files", nargs="+", metavar="FILE", help="with --credentials: names of applied aggregators")
     one.add_argument("--credentials", action="store_true", help="one harmless request each: nothing is sent")
     one.set_defaults(run=check)
+    new_aggregator.arguments(commands)
     one = commands.add_parser("apply", help="make the registry say what the files say")
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("--prune", action="store_true", help="disable the channels that have left their file")
