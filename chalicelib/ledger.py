@@ -24,12 +24,15 @@ class LostClaim(RuntimeError):  # noqa: N818 - says what happened
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Answer of `open_message`. `fresh` False: the same id is open or was accepted; `status` tells how far it is."""
+    """Answer of `open_message`. `fresh` False: the same id is open or was accepted; `status` tells how far it is, and
+    `aggregator` and `lane` where it was opened for."""
 
     key: MessageKey
     fresh: bool
     forwarded: bool
     status: Status
+    aggregator: str = ""
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def open_message(
         )
     again = resend or state.status is Status.FAILED
     if not again or (request and request == asked_by):
-        return Opened(state.key, False, state.forwarded, state.status)
+        return Opened(state.key, False, state.forwarded, state.status, state.aggregator, state.lane)
     generation = state.key.generation + 1
     renewed = attempt(
         lambda: update(
@@ -116,7 +119,7 @@ def open_message(
     if renewed is None:  # somebody else opened it meanwhile
         state, _ = _get(channel, message_id)
         assert state is not None  # noqa: S101 - it was there a moment ago, and lives 35 days
-        return Opened(state.key, False, state.forwarded, state.status)
+        return Opened(state.key, False, state.forwarded, state.status, state.aggregator, state.lane)
     return Opened(key.model_copy(update={"generation": generation}), True, False, Status.QUEUED)
 
 

@@ -160,7 +160,7 @@ def _receipt(event: ReceiptEvent) -> None:
         state = ledger.get(update.channel, update.id)
         key, part = (state.key if state else None), update.part
     else:
-        submit = rendezvous.meet_receipt(event, now_ms())
+        submit = rendezvous.meet_receipt(_of_its_aggregator(event), now_ms())
         if submit is None:
             telemetry.count("receipts_parked", event.aggregator)
             return
@@ -192,6 +192,19 @@ def _receipt(event: ReceiptEvent) -> None:
             reason=f"not higher than {before.status.value}",
         )
     _tell(state, update.reason, update.code)
+
+
+def _of_its_aggregator(event: ReceiptEvent) -> ReceiptEvent:
+    """A channel that has moved between two accounts of a type has one URL for receipts of both."""
+    update = event.update
+    try:
+        former = registry.channel(update.channel).former if update.channel else {}
+    except registry.UnknownChannel:
+        return event
+    for name in former:
+        if name != event.aggregator and rendezvous.find(name, update.external_id):
+            return event.model_copy(update={"aggregator": name})
+    return event
 
 
 def _tell(state: MessageState, reason: str = "", code: str = "") -> None:

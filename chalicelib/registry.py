@@ -94,6 +94,7 @@ class Channel(_Entry):
     config: dict[str, Any] = {}
     enabled: bool = True
     created_at: int = 0
+    former: dict[str, dict[str, Any]] = {}  # aggregators that it was on -> its config there: what waits there needs it
 
 
 class Platform(_Entry):
@@ -234,6 +235,23 @@ def channel_at(aggregator_name: str, address: str) -> Channel:
     if data is None:
         raise UnknownChannel(f"no channel on {aggregator_name} has the address {address}")
     return channel(data["uuid"])
+
+
+def on(one: Channel, aggregator_name: str) -> Channel:
+    """The channel as it is, or was before it moved, on an aggregator: what was queued for that is sent by that.
+
+    Raises:
+        UnknownChannel: there is no such aggregator any more.
+        RegistryUnavailable: AWS does not answer.
+    """
+    if aggregator_name == one.aggregator:
+        return one
+    try:
+        account = aggregator(aggregator_name)
+    except UnknownAggregator:
+        raise UnknownChannel(f"channel {one.uuid} was on {aggregator_name}, which is gone") from None
+    config = one.former.get(aggregator_name, {})
+    return one.model_copy(update={"aggregator": account.name, "type": account.type, "config": config})
 
 
 def channels() -> list[Channel]:

@@ -204,7 +204,7 @@ def change_channel(uuid: str, make: Callable[[Channel | None], Channel], yieldin
     """
     before = _read(f"chan#{uuid}")
     old = Channel.model_validate_json(before) if before is not None else None
-    channel = make(old)
+    channel = _remembering(old, make(old))
     owner = _dump({"uuid": uuid})
     changes = [_put(f"chan#{uuid}", channel.model_dump(mode="json"), before)]
     seen: dict[str, str] = {}  # holders that this takes something from, as they were when it was decided
@@ -214,7 +214,8 @@ def change_channel(uuid: str, make: Callable[[Channel | None], Channel], yieldin
         holder = json.loads(held)["uuid"] if held else uuid
         if holder != uuid:
             row = _read(f"chan#{holder}")
-            enabled = row is not None and Channel.model_validate_json(row).enabled
+            its = Channel.model_validate_json(row) if row is not None else None
+            enabled = its is not None and its.enabled and pk in claims_of(its)  # not where it was before it moved
             if not channel.enabled:
                 continue  # a disabled channel claims what is free, and gets the rest when it is enabled
             if enabled and holder not in yielding:
@@ -227,7 +228,7 @@ def change_channel(uuid: str, make: Callable[[Channel | None], Channel], yieldin
     changes += [
         {"Delete": {"TableName": settings().table("registry"), "Key": _key(pk), **_if(None, owner)}}
         for pk in (claims_of(old) if old else {})
-        if pk not in claims and _read(pk) == owner
+        if pk not in claims and pk not in _left(channel) and _read(pk) == owner
     ]
     changes += [
         {"ConditionCheck": {"TableName": settings().table("registry"), "Key": _key(f"chan#{holder}"), **_if(row)}}
@@ -244,6 +245,21 @@ def change_channel(uuid: str, make: Callable[[Channel | None], Channel], yieldin
     finally:
         registry.reset()
     return channel
+
+
+def _remembering(old: Channel | None, new: Channel) -> Channel:
+    """With where it was: messages wait there, receipts and MOs come from there."""
+    former = dict(old.former) if old else {}
+    if old is not None and old.aggregator != new.aggregator:
+        former[old.aggregator] = old.config
+    former.pop(new.aggregator, None)
+    return new.model_copy(update={"former": former})
+
+
+def _left(channel: Channel) -> set[str]:
+    """The rows of its address where it was before: kept until another channel wants them, for MOs that still come."""
+    there = (channel.model_copy(update={"aggregator": name, "id": None}) for name in channel.former)
+    return {pk for one in there for pk in claims_of(one)}
 
 
 def _put(pk: str, data: Mapping[str, Any], *held: str | None) -> dict[str, Any]:

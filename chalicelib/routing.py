@@ -85,6 +85,9 @@ def _open(message: Outgoing, channel: Channel, *, bulk: bool, request: str, susp
     if not found.fresh and found.forwarded:
         _tell_again(channel, found)
         return Opened(found.key, found.status, message)
+    if found.aggregator not in ("", account.name):
+        # The channel has moved since, and the lane may have had it: a copy in another lane would be sent too.
+        account, lane = registry.aggregator(found.aggregator), found.lane
     record = LaneRecord(
         key=found.key,
         message=message,

@@ -108,7 +108,7 @@ class _Batch:
         from chalicelib.channels.config import ConfigError
 
         try:
-            channel = registry.channel(record.key.channel)
+            channel = registry.on(registry.channel(record.key.channel), record.aggregator)
         except registry.UnknownChannel:
             wait = attempts.while_unknown(standing(received, record), now_ms(), _spread())
             return Waiting(record, wait) if wait else _bury(received, "the channel has been unknown for an hour")

@@ -161,11 +161,26 @@ def _channel(kind: str, uuid: str) -> registry.Channel | Answer:
     except registry.UnknownChannel:
         return error(404, "channel not found")
     if channel.type.lower() != kind.lower():
-        return error(404, "channel type wrong")
+        before = _before(channel, kind)
+        if before is None:
+            return error(404, "channel type wrong")
+        channel = before
     if not channel.enabled:
         telemetry.logger().warning("channel_disabled", extra={"channel": uuid, "aggregator": channel.aggregator})
         return error(404, "channel is disabled")
     return channel
+
+
+def _before(channel: registry.Channel, kind: str) -> registry.Channel | None:
+    """A channel that has moved, as it was where `kind` was its type: what was sent from there is reported there."""
+    for name in channel.former:
+        try:
+            one = registry.on(channel, name)
+        except registry.UnknownChannel:
+            continue
+        if one.type.lower() == kind.lower():
+            return one
+    return None
 
 
 def _event(channel: registry.Channel, told: replies.Event, name: str, request: Request) -> Event:

@@ -225,7 +225,7 @@ class _Planning:
 
     def _channel(self, new: Channel) -> Step:
         old = self.channels.get(new.uuid)
-        action, detail = _compare(old, new, {"created_at", "enabled"})
+        action, detail = _compare(old, new, {"created_at", "enabled", "former"})
         about = " ".join(filter(None, (new.address, new.country, new.workspace)))
         if old and not old.enabled:
             detail = f"{detail or about}; disabled: `jangada channel enable {new.uuid}`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from cli import output
+from cli import moving, output
 from cli.output import Problem
 
 
@@ -46,6 +46,7 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         if action in ("show", "url"):
             one.add_argument("--json", action="store_true")
         one.set_defaults(run=run)
+    moving.arguments(commands)
     one = commands.add_parser("test", help="send one message through it and follow it, or show the requests of one")
     one.add_argument("uuid", metavar="UUID", help="or the platform's integer id")
     one.add_argument("--to", required=True, metavar="NUMBER", help="E.164, e.g. +256700123123, or a short code")
@@ -62,10 +63,15 @@ def test(options: argparse.Namespace) -> None:
 
     if not options.text and not options.attachment:
         raise Problem("nothing to send: give --text, or --attachment")
-    trying.run(_uuid(options.uuid), options)
+    trying.run(by_reference(options.uuid), options)
 
 
-def _uuid(ref: str) -> str:
+def by_reference(ref: str) -> str:
+    """The UUID of the channel with that UUID or integer id.
+
+    Raises:
+        Problem: there is none.
+    """
     from chalicelib import registry
 
     try:
@@ -74,10 +80,28 @@ def _uuid(ref: str) -> str:
         raise Problem(f"{error}; `jangada channel list` shows all") from None
 
 
-def add(options: argparse.Namespace) -> None:
-    """Add a channel, checked exactly as one in a file is."""
+def own_config(pairs: list[str]) -> dict[str, Any]:
+    """The config keys of `--config KEY=VALUE`.
+
+    Raises:
+        Problem: one is not written like that.
+    """
     import yaml
 
+    config: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise Problem(f"--config {pair}: write KEY=VALUE")
+        try:
+            config[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise Problem(f"--config {key}: the value is not YAML") from None
+    return config
+
+
+def add(options: argparse.Namespace) -> None:
+    """Add a channel, checked exactly as one in a file is."""
     from chalicelib import registry, registry_store
     from chalicelib.clock import now_ms
     from cli import aggregator_files
@@ -90,19 +114,13 @@ def add(options: argparse.Namespace) -> None:
     platforms = [one.name for one in registry.platforms()]
     if options.platform not in platforms:
         raise Problem(f"no platform {options.platform}; {meant(options.platform, platforms)}")
-    config = {}
-    for pair in options.config:
-        key, equals, text = pair.partition("=")
-        if not equals:
-            raise Problem(f"--config {pair}: write KEY=VALUE")
-        config[key] = yaml.safe_load(text)
     entry = {
         "uuid": options.uuid,
         "address": options.address,
         "country": options.country,
         "workspace": options.workspace,
         "platform": options.platform,
-        "config": config,
+        "config": own_config(options.config),
     }
     if options.id is not None:
         entry["id"] = options.id
@@ -121,24 +139,6 @@ def add(options: argparse.Namespace) -> None:
     print(f"channel {made.uuid} ({made.address}) is on {made.aggregator}{'' if made.enabled else ', disabled'}")
 
 
-def listing(options: argparse.Namespace) -> None:
-    """List channels."""
-    from chalicelib import registry
-
-    found = [
-        one
-        for one in registry.channels()
-        if options.aggregator in ("", one.aggregator) and options.workspace in ("", one.workspace)
-    ]
-    if options.json:
-        output.as_json([one.model_dump(mode="json") for one in found])
-        return
-    heads = ("channel", "id", "aggregator", "type", "address", "country", "workspace", "platform", "enabled")
-    rows = [
-        (
-            c.uuid,
-            c.id,
-            c.aggregator,
 def bring(options: argparse.Namespace) -> None:
     """Import channels."""
     from chalicelib import registry
@@ -161,6 +161,24 @@ def bring(options: argparse.Namespace) -> None:
     print("to do: have each aggregator call this deployment: `jangada channel url UUID`")
 
 
+def listing(options: argparse.Namespace) -> None:
+    """List channels."""
+    from chalicelib import registry
+
+    found = [
+        one
+        for one in registry.channels()
+        if options.aggregator in ("", one.aggregator) and options.workspace in ("", one.workspace)
+    ]
+    if options.json:
+        output.as_json([one.model_dump(mode="json") for one in found])
+        return
+    heads = ("channel", "id", "aggregator", "type", "address", "country", "workspace", "platform", "enabled")
+    rows = [
+        (
+            c.uuid,
+            c.id,
+            c.aggregator,
             c.type,
             c.address,
             c.country,
@@ -177,7 +195,7 @@ def show(options: argparse.Namespace) -> None:
     """Show one channel, its config merged with its aggregator's, secrets by name only."""
     from chalicelib import registry
 
-    one = registry.channel(_uuid(options.uuid))
+    one = registry.channel(by_reference(options.uuid))
     account = registry.aggregator(one.aggregator)
     merged = {**account.config, **one.config}
     if options.json:
@@ -204,7 +222,7 @@ def disable(options: argparse.Namespace) -> None:
     """Disable a channel."""
     from chalicelib import registry_store
 
-    one = registry_store.set_enabled(_uuid(options.uuid), False)
+    one = registry_store.set_enabled(by_reference(options.uuid), False)
     print(f"channel {one.uuid} ({one.address}) is disabled; within 30 s its messages wait and its callbacks get 404")
 
 
@@ -212,7 +230,7 @@ def enable(options: argparse.Namespace) -> None:
     """Enable a channel."""
     from chalicelib import registry_store
 
-    one = registry_store.set_enabled(_uuid(options.uuid), True)
+    one = registry_store.set_enabled(by_reference(options.uuid), True)
     print(f"channel {one.uuid} ({one.address}) is enabled")
 
 
@@ -221,7 +239,7 @@ def url(options: argparse.Namespace) -> None:
     from chalicelib import channels, registry
     from chalicelib.settings import settings
 
-    one = registry.channel(_uuid(options.uuid))
+    one = registry.channel(by_reference(options.uuid))
     rows: list[dict[str, Any]] = []
     if not registry.aggregator(one.aggregator).is_smsc:
         made = channels.make(one, registry.settings_of(one), settings().callback_base)

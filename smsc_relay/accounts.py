@@ -77,6 +77,8 @@ def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> 
     channels: dict[str, list[Channel]] = {}
     for channel in registry.channels():
         channels.setdefault(channel.aggregator, []).append(channel)
+        for name, own in channel.former.items():  # what waits there is sent as it was to be
+            channels.setdefault(name, []).append(channel.model_copy(update={"aggregator": name, "config": own}))
     for one in registry.aggregators():
         if not one.is_smsc or (only and one.name not in only):
             continue

@@ -37,7 +37,7 @@ def look_up(jobs: Sequence[tuple[Job, bool]], config: type[LinkConfig]) -> list[
 def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
     key = job.record.key
     try:
-        sender = _sender(key.channel, config) if new_channel else None
+        sender = _sender(key.channel, job.record.aggregator, config) if new_channel else None
         return Finding(state=ledger.get(key.channel, key.id) if job.suspect else None, sender=sender)
     except registry.UnknownChannel:
         return Finding(unknown=True)
@@ -46,8 +46,8 @@ def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
         return Finding(failed=True)
 
 
-def _sender(uuid: str, config: type[LinkConfig]) -> Sender:
-    channel = registry.channel(uuid)
+def _sender(uuid: str, aggregator: str, config: type[LinkConfig]) -> Sender:
+    channel = registry.on(registry.channel(uuid), aggregator)
     try:
         return Sender(channel.enabled, config.read(registry.settings_of(channel)), channel.workspace)
     except ConfigError:

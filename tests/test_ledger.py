@@ -70,9 +70,9 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 def test_a_message_is_opened_once() -> None:
     first = opened()
     assert first == Opened(KEY, True, False, Status.QUEUED)
-    assert opened() == Opened(KEY, False, False, Status.QUEUED)
+    assert opened() == Opened(KEY, False, False, Status.QUEUED, "fast", "lane-fast")
     ledger.mark_forwarded(KEY)
-    assert opened() == Opened(KEY, False, True, Status.QUEUED)
+    assert opened() == Opened(KEY, False, True, Status.QUEUED, "fast", "lane-fast")
     found = state()
     assert (found.aggregator, found.lane, found.destination, found.opened_at) == (
         "fast", "lane-fast", "+250788123123", NOW,
@@ -89,7 +89,7 @@ def test_the_same_id_of_another_channel_is_another_message() -> None:
 def test_an_accepted_message_tells_how_far_it_is(rank: Status) -> None:
     opened()
     ledger.settle(KEY, rank)
-    assert opened() == Opened(KEY, False, False, rank)
+    assert opened() == Opened(KEY, False, False, rank, "fast", "lane-fast")
 
 
 def test_after_a_failure_the_same_id_is_a_new_generation() -> None:
@@ -104,7 +104,7 @@ def test_after_a_failure_the_same_id_is_a_new_generation() -> None:
     assert (found.parts, found.total, found.shape, found.status, found.forwarded, found.opened_at) == (
         {}, 0, "", Status.QUEUED, False, NOW + 5,
     )  # fmt: skip
-    assert opened() == Opened(again.key, False, False, Status.QUEUED)
+    assert opened() == Opened(again.key, False, False, Status.QUEUED, "fast", "lane-fast")
 
 
 def test_resend_is_a_new_generation_whatever_has_become_of_the_last() -> None:

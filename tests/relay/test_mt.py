@@ -326,3 +326,38 @@ async def test_nothing_is_received_while_no_bind_is_up(world: World) -> None:
             smsc.drop()
             await world.lane_empty()
     assert smsc.ids() == ["1"]
+
+
+async def test_what_waits_for_a_channel_that_has_moved_is_sent_as_it_was_to_be(world: World) -> None:
+    """By the link that it was queued for, with the channel's settings there; nothing goes twice."""
+    async with Smsc() as smsc, Smsc() as other:
+        world.account(smsc)
+        world.account(other, "slow")
+        world.channel(config={"part": 4})
+        for number in range(1, 6):
+            world.put(number, text="abcdef")
+        world.put(6, text="abcdef", suspect=True)
+        world.channel(aggregator="slow", address="9090", config={"part": 2})
+        world.put(7, text="abcdef", aggregator="slow")
+        async with relaying():
+            await world.lane_empty(LANE, "lane-slow.fifo")
+    assert sorted((said["id"], said["text"]) for said in smsc.submits) == sorted(
+        (str(number), text) for number in range(1, 7) for text in ("abcd", "ef")
+    )
+    assert [said["text"] for said in other.submits] == ["ab", "cd", "ef"]
+
+
+async def test_a_channel_that_moves_while_the_link_runs_changes_nothing_for_what_it_has(world: World) -> None:
+    async with Smsc() as smsc:
+        world.account(smsc)
+        smsc.answer = lambda said: None
+        world.put(1)
+        async with relaying() as relay:
+            await smsc.until(lambda: smsc.submits)
+            world.channel(aggregator="slow", address="9090")
+            world.put(2)
+            await smsc.until(lambda: len(smsc.submits) == 2)
+            smsc.answer_open()
+            await world.lane_empty()
+            assert relay.report()["links"].keys() == {"fast"}
+    assert smsc.ids() == ["1", "2"]
