@@ -10,9 +10,12 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from chalicelib import aws, trace
+from chalicelib.clock import now_ms
 from chalicelib.settings import settings
 from local.api import Answering, started
 from local.world import World
+from smsc_relay import status
+from smsc_relay.status import LinkStatus
 
 PAGE: Final = Path(__file__).with_name("page.html")
 _SHOWN: Final = 8  # messages whose way is shown
@@ -55,6 +58,21 @@ def state(world: World) -> dict[str, Any]:
         "phone": world.phone()[-_KEPT:],
         "platform": world.platform[-_KEPT:],
         "messages": [{"id": one, "hops": trace.read(one)} for one in _latest()],
+        "links": [_link(one) for one in status.read() if one.state != "stopped"],
+    }
+
+
+def _link(one: LinkStatus) -> dict[str, Any]:
+    """A link in a relay task, as the task has written it down last."""
+    return {
+        "name": one.link,
+        "state": "silent" if one.silent(now_ms()) else one.state,
+        "binds": f"{one.up}/{len(one.binds)} binds",
+        "window": [one.in_flight, one.window],
+        "rate": f"{one.actual:g}/s" + ("" if one.allowed is None else f" of {one.allowed:g}"),
+        "p50": one.p50,
+        "error": one.error,
+        "at": one.at,
     }
 
 

@@ -82,6 +82,9 @@ def test_messages_both_ways_over_every_line(page: Page, tmp_path: Path) -> None:
         hops = way.locator(".hop").all_inner_texts()
         assert [hop for hop in hops if hop.startswith(("queued", "wired"))], hops
         assert all(re.search(r" \d+ ms", hop) for hop in hops), hops
+    for name in ("demo-smpp", "demo-ucp", "demo-cimd2"):
+        link = page.locator("#links .link.up").filter(has_text=name)
+        expect(link).to_contain_text(re.compile(r"1/1 binds.*window \d+/\d+.*/s.*p50 [\d.]+ ms"), timeout=PATIENCE)
     picture = Path(os.environ.get("JANGADA_SCREENSHOT") or tmp_path / "page.png")
     page.screenshot(path=picture, full_page=True)
     assert picture.stat().st_size > 10_000
