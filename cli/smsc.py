@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from cli import asking, links
+from cli import asking, links, onboarding
 from cli.output import Problem
 
 
@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     one.add_argument("file", metavar="KANNEL.CONF")
     one.add_argument("--out", default=".", metavar="DIR", help="where the files go (default: here)")
     one.set_defaults(run=import_)
-    for module in (links, asking):
+    for module in (links, asking, onboarding):
         module.arguments(commands)
 
 

@@ -8,11 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from chalicelib import phones
 from smsc_relay import heartbeat
-from smsc_relay.check import Check, Step, Wishes
 from smsc_relay.terms import Terms
+
+if TYPE_CHECKING:
+    from smsc_relay.check import Check, Step, Wishes
 
 _SIGNS = {"ok": "ok", "failed": "FAILED", "skipped": "skipped", "waiting": "..."}
 
@@ -33,6 +36,8 @@ def wishes(options: argparse.Namespace) -> Wishes:
     Raises:
         NotAPhoneNumber: `--to` is none.
     """
+    from smsc_relay.check import Wishes
+
     to = phones.normalise_sender(options.to, "") if options.to else ""
     return Wishes(to, options.sender, options.burst, options.wait_receipt, options.wait_mo)
 
@@ -45,6 +50,8 @@ def line(step: Step) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """0: nothing has failed."""
+    from smsc_relay.check import Check
+
     parser = argparse.ArgumentParser(prog="python -m smsc_relay check", description=__doc__)
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="a line of JSON for each step")

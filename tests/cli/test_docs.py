@@ -184,6 +184,7 @@ def test_every_command_runs_and_prints_what_the_page_shows(
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "schemas").symlink_to(DOCS / "schemas")
     monkeypatch.setenv("AT_API_KEY", "hunter2")
+    monkeypatch.setenv("MTN_RW_PASSWORD", "hunter2")
     monkeypatch.setenv("MAIN_AUTHORIZATION", "Token hunter2")
     page = (DOCS / "cli.md").read_text()
     printed = ""
