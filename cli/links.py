@@ -23,6 +23,18 @@ def arguments(commands: Any) -> None:
     one.add_argument("link", nargs="?", default="", metavar="LINK", help="an SMSC aggregator; with every bind of it")
     one.add_argument("--json", action="store_true")
     one.set_defaults(run=status)
+    one = commands.add_parser("unmatched", help="receipts that fit no message so far, as `jangada unmatched`")
+    one.add_argument("aggregator", metavar="LINK")
+    one.add_argument("--json", action="store_true")
+    one.set_defaults(run=unmatched)
+
+
+def unmatched(options: argparse.Namespace) -> None:
+    """Receipts that wait for a message with their id."""
+    from cli import misc
+
+    account(options.aggregator)
+    misc.unmatched(options)
 
 
 def account(name: str) -> Aggregator:

@@ -272,6 +272,8 @@ class Link:
 
     def _state(self) -> State:
         states = {bind.state for bind in self._binds}
+        if self._traffic.frozen:
+            return "frozen"
         if self._traffic.paused:
             return "paused"
         if "up" in states:

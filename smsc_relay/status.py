@@ -17,7 +17,7 @@ SILENT: Final = 75_000  # ms without a word after which a task is not there any 
 KEEP: Final = 86_400  # s that the last word of a task is kept
 _LISTED: Final = "#relay"  # partition of the index `parked`
 
-State = Literal["up", "paused", "refused", "down", "standby", "stopped"]
+State = Literal["up", "frozen", "paused", "refused", "down", "standby", "stopped"]
 
 
 class BindStatus(BaseModel):

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws, ledger_table
+from chalicelib import aws, freezes, ledger_table, rendezvous
 from chalicelib.clock import now_ms
+from chalicelib.messages import Status, StatusUpdate
+from chalicelib.records import ReceiptEvent
 from cli.main import main
 from smsc_relay import publishing, status
 from smsc_relay.link import Timing
@@ -190,3 +192,20 @@ def test_a_program_gets_the_same(accounts: World, capsys: pytest.CaptureFixture[
 def test_a_link_that_nobody_knows(accounts: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["smsc", "status", "fats"]) == 1
     assert "no SMSC account fats; did you mean fast?" in capsys.readouterr().err
+
+
+def test_receipts_without_a_message_are_listed(accounts: World, capsys: pytest.CaptureFixture[str]) -> None:
+    update = StatusUpdate(channel="", status=Status.DELIVERED, external_id="0af3", destination="+250788123123")
+    rendezvous.meet_receipt(ReceiptEvent(event_id="e", update=update, aggregator="fast"), now_ms())
+    assert main(["smsc", "unmatched", "fast"]) == 0
+    assert "0af3" in capsys.readouterr().out
+    assert main(["smsc", "unmatched", "slow"]) == 0
+    assert "every receipt has found its message" in capsys.readouterr().out
+
+
+async def test_a_link_that_an_operator_has_stopped_says_so(world: World) -> None:
+    async with Smsc() as smsc:
+        world.account(smsc)
+        freezes.freeze("aggregator", "fast", "a wrong broadcast", now_ms())
+        async with relaying(QUICK):
+            await eventually(lambda: (one := _one()) and one.state == "frozen" and one.up == 1)
