@@ -171,3 +171,14 @@ def test_without_aws_the_file_is_written_and_the_rest_is_said(
     assert ran.status == 1
     assert "the file is written, but its secrets are not kept: " in ran.err
     assert "hunter2" not in ran.out + ran.err + (here / "at-ug.yaml").read_text()
+
+
+def test_a_secret_is_taken_though_another_key_is_still_wrong(
+    jangada: Jangada, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with a config as a whole, as a password without its user name, names no key."""
+    aws.aggregator("ib", "IB", secrets={"password": "old-secret"})
+    monkeypatch.setenv("GIVEN", "hunter2-secret")
+    ran = jangada("aggregator", "secret", "ib", "password", "--from-env", "GIVEN")
+    assert ran.status == 0, ran.err
+    assert registry_store.read_secret("aggregators", "ib") == {"password": "hunter2-secret"}
