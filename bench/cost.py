@@ -161,7 +161,8 @@ def fixed(prices: Mapping[str, Any]) -> str:
 
 def made(counts: Mapping[str, Any], prices: Mapping[str, Any]) -> str:
     """The part of docs/cost.md that is made."""
-    said = f"{counts['messages']} messages a path, in bursts; prices of {prices['region']}, listed {prices['read']}.\n\n"
+    of = f"prices of {prices['region']}, listed {prices['read']}"
+    said = f"{counts['messages']} messages a path, in bursts; {of}.\n\n"
     return f"{said}{table(counts, prices)}\n{fixed(prices)}"
 
 
