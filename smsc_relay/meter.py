@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 RECENT: Final = 60.0  # s of answers that the quantiles are of
-MOST: Final = 2_000  # answers
+MOST: Final = 500  # answers: of fifty links they are two megabytes
 SPAN: Final = 10.0  # s that the rate is over
 
 
