@@ -30,7 +30,8 @@ platforms:
 ```
 
 `jangada smsc import kannel.conf` writes such files from a Kannel configuration. What SMSCs do that the standard does
-not say, and which key answers it: [quirks.md](quirks.md).
+not say, and which key answers it: [quirks.md](quirks.md). How links are seen, asked (query_sm, cancel_sm, replace_sm)
+and logged while they run, and what happens after an outage: [relay.md](relay.md).
 """
 
 
