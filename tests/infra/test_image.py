@@ -128,7 +128,7 @@ def image() -> Iterator[Path]:
     home = Path(tempfile.mkdtemp(prefix="relay-image-", dir="/var/tmp"))
     try:
         home.chmod(0o755)  # the user of the image is not the owner of the folder
-        (home / "venv").symlink_to(kept)
+        shutil.copytree(kept, home / "venv", symlinks=True)  # the project may be where that user cannot go
         ignore = shutil.ignore_patterns("simulator", "__pycache__")
         for package in ("chalicelib", "smsc_relay"):
             shutil.copytree(ROOT / package, home / "app" / package, ignore=ignore)
@@ -138,10 +138,10 @@ def image() -> Iterator[Path]:
             "-q",
             "--invalidation-mode",
             "unchecked-hash",
-            str(kept / "lib"),
+            str(home / "venv" / "lib"),
             str(home / "app"),
         ]
-        subprocess.run([str(kept / "bin" / "python"), *compiled], check=True)
+        subprocess.run([str(home / "venv" / "bin" / "python"), *compiled], check=True)
         yield home
     finally:
         shutil.rmtree(home)
