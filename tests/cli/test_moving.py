@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import app
-from chalicelib import channels, ledger, queues, registry, registry_store, rendezvous, routing
+from chalicelib import channels, ledger, queues, registry, registry_store, rendezvous, routing, webhooks
 from chalicelib.clock import now_ms
 from chalicelib.messages import Outgoing, Status, StatusUpdate
 from chalicelib.records import ReceiptEvent
@@ -173,3 +173,13 @@ def test_the_old_address_stays_until_another_channel_wants_it(moving: Aws) -> No
 def test_an_aggregator_that_is_gone_is_told(moving: Aws) -> None:
     with pytest.raises(registry.UnknownChannel, match="was on nowhere, which is gone"):
         registry.on(registry.channel(CHANNEL), "nowhere")
+
+
+def test_callbacks_of_the_type_before_still_come_in(moving: Aws) -> None:
+    moving.channel(aggregator="smsc", type="SMPP", id=7)
+    before = webhooks._channel("at", CHANNEL)
+    assert isinstance(before, registry.Channel)
+    assert (before.aggregator, before.type, before.config) == ("old", "AT", {"max_tps": 5})
+    wrong = webhooks._channel("ex", CHANNEL)
+    assert not isinstance(wrong, registry.Channel)
+    assert wrong.status == 404
