@@ -50,6 +50,11 @@ output "relay_repository_url" {
   value       = one(module.relay[*].repository_url)
 }
 
+output "relay_service" {
+  description = "Cluster and service of the relay, as `jangada smsc check --ecs` takes them; null without an SMSC."
+  value       = local.any_smsc ? "${module.relay[0].cluster_name}/${module.relay[0].service_name}" : null
+}
+
 output "page_topic_arn" {
   description = "SNS topic of outages."
   value       = module.observability.page_topic_arn
