@@ -34,7 +34,6 @@ MAX_REDIRECTS: Final = 10
 LEAST_TIME: Final = 5.0  # seconds of a shared limit below which no request is begun: it would only end in doubt
 
 _CHUNK: Final = 16_384
-_ALWAYS_SENT: Final = {"Accept-Encoding": "gzip, deflate", "Accept": "*/*", "Connection": "keep-alive"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
@@ -225,15 +224,15 @@ class Http:
         import requests
         from urllib3.exceptions import HTTPError
 
+        from chalicelib.prepared import prepared as prepared_request
+
         session = self._connections()
         started = time.monotonic()
         prepared: requests.PreparedRequest | None = None
         response: Response | None = None
         error = ""
         try:
-            # without Session.prepare_request: it merges what the session has, which is nothing, at a tenth of the cost
-            sent = {**_ALWAYS_SENT, **_encodable(headers)}
-            prepared = requests.Request(method, url, headers=sent, data=payload, auth=_octets(how.auth)).prepare()
+            prepared = prepared_request(method, url, headers, payload, how.auth)
             attempt.sent = False
             # the adapter itself: Session.send would read a redirect's body, however large, and judge its target
             with session.get_adapter(prepared.url or url).send(
@@ -324,20 +323,6 @@ def _pairs(params: Params) -> list[tuple[str, Any]]:
     return [
         (name, value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")) for name, value in items
     ]
-
-
-def _encodable(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Header values as http.client can send them: Latin-1, else their UTF-8 octets."""
-    return {name: value if _is_latin(value) else value.encode("utf-8", "replace") for name, value in headers.items()}
-
-
-def _octets(auth: tuple[str, str] | None) -> Any:
-    """User and password as UTF-8 (RFC 7617 section 2.1); requests would take Latin-1."""
-    return auth and (auth[0].encode(), auth[1].encode())
-
-
-def _is_latin(text: str) -> bool:
-    return text.isascii() or all(ord(character) < 256 for character in text)
 
 
 def _latin(value: str | bytes) -> str:
