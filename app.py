@@ -9,7 +9,7 @@ import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from chalice import Chalice, Response
+from chalice import Chalice, Rate, Response
 
 if TYPE_CHECKING:
     from chalicelib.webhooks import Answer
@@ -114,3 +114,11 @@ def deliver(event: Any) -> dict[str, Any]:
     from chalicelib import delivery
 
     return delivery.deliver(event.to_dict(), event.context)
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES), name="canary", description="Canaries of SMSCs")
+def canary(event: Any) -> None:
+    """λ canary; Terraform switches the schedule on where an aggregator has one."""
+    from chalicelib import canary as use_case
+
+    use_case.run(event.to_dict(), event.context)

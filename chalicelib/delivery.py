@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from chalicelib import breaker, letters, platform, queues, registry, telemetry, trace, waypoints
+from chalicelib import breaker, canaries, letters, platform, queues, registry, telemetry, trace, waypoints
 from chalicelib.clock import now_ms
 from chalicelib.queues import Received
 from chalicelib.records import DeliveryRecord, explain
@@ -95,6 +95,9 @@ def _one(received: Received, context: Any) -> float | None:
     except (ValidationError, registry.UnknownPlatform) as error:
         why = explain(error) if isinstance(error, ValidationError) else f"unknown platform: {error}"
         letters.bury(received.queue, received.body, received.group, f"cannot be delivered: {why}")
+        return None
+    if canaries.owns(record.fields.get("id", "")):
+        telemetry.logger().error("canary_stopped", extra=_keys(received))  # nobody queues one; no platform gets one
         return None
     now = now_ms()
     if now - (record.first_seen or received.sent_at) > GIVE_UP:

@@ -13,7 +13,19 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import channels, inbox, ledger, letters, queues, registry, rendezvous, telemetry, trace, waypoints
+from chalicelib import (
+    canaries,
+    channels,
+    inbox,
+    ledger,
+    letters,
+    queues,
+    registry,
+    rendezvous,
+    telemetry,
+    trace,
+    waypoints,
+)
 from chalicelib.clock import iso, now_ms
 from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Incoming, Status
@@ -125,9 +137,10 @@ def _outcome(outcome: Outcome) -> None:
             state = None
     else:
         state = ledger.conclude_unclaimed(key, outcome.part, outcome.total, _concluded(outcome), now)
-        telemetry.count("sent" if outcome.accepted else "failed", outcome.aggregator)
-        if outcome.accepted and state is not None:
-            telemetry.latency(outcome.aggregator, (outcome.at or now) - state.opened_at)
+        if not canaries.owns(key.id):  # a canary is no traffic: alarms on silence look for messages of platforms
+            telemetry.count("sent" if outcome.accepted else "failed", outcome.aggregator)
+            if outcome.accepted and state is not None:
+                telemetry.latency(outcome.aggregator, (outcome.at or now) - state.opened_at)
     name = "outcome" if outcome.accepted else "failed"
     trace.hop(
         key.id,
@@ -215,6 +228,19 @@ def _tell(state: MessageState, reason: str = "", code: str = "") -> None:
     if told.final or status.rank <= told.rank:
         return
     key = state.key
+    if canaries.owns(key.id):
+        if status is Status.DELIVERED:
+            canaries.note_delivered(state.aggregator, key.id, now_ms())
+    else:
+        _tell_platform(key, status)
+    waypoints.reached("record.queued")
+    ledger.settle(key, status)
+    waypoints.reached("record.settled")
+    if status is not Status.WIRED:  # the sender has noted that with its exchange
+        trace.hop(key.id, status.value, channel=key.channel, reason=reason, code=code)
+
+
+def _tell_platform(key: MessageKey, status: Status) -> None:
     channel = registry.channel(key.channel)
     call = status_fields(status, key.id)
     if call is None and status is Status.WIRED and registry.platform(channel.platform).report_wired:
@@ -222,11 +248,6 @@ def _tell(state: MessageState, reason: str = "", code: str = "") -> None:
     if call is not None:
         kind, fields = call
         _deliver(_delivery(channel, kind, fields, key.id), status=status, key=key)
-    waypoints.reached("record.queued")
-    ledger.settle(key, status)
-    waypoints.reached("record.settled")
-    if status is not Status.WIRED:  # the sender has noted that with its exchange
-        trace.hop(key.id, status.value, channel=key.channel, reason=reason, code=code)
 
 
 # --- from the phone -------------------------------------------------------------------------------------------------
@@ -282,6 +303,8 @@ def _with_channel(event: MoEvent) -> MoEvent:
 
 def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> None:
     message = event.message
+    if _is_answer(channel, message.sender, event.event_id):
+        return
     if not channel.enabled:
         trace.hop(event.event_id, "buried", channel=channel.uuid, reason="the channel is disabled")
         raise registry.UnknownChannel(f"channel {channel.uuid} is disabled")
@@ -307,6 +330,15 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
         sender=message.sender,
         text=message.text,
     )
+
+
+def _is_answer(channel: Channel, sender: str, subject: str) -> bool:
+    """What the canary's number sends is the canary's: noted, and told to nobody."""
+    if not canaries.answers(channel, sender):
+        return False
+    canaries.note_answer(channel.aggregator, now_ms())
+    trace.hop(subject, "dropped", channel=channel.uuid, reason=f"sent by the canary's number of {channel.aggregator}")
+    return True
 
 
 def _alphanumeric(message: Incoming) -> bool:
@@ -348,6 +380,8 @@ def _give_up_waiting(timeout: JoinTimeout) -> None:
 def _optout(event: OptOutEvent) -> None:
     optout = event.optout
     channel = registry.channel(optout.channel)
+    if _is_answer(channel, optout.sender, event.event_id):
+        return
     record = _delivery(channel, "stopped", {"from": optout.sender}, event.event_id)
     _put(queues.deliver_queue(channel.platform), queues.mo_entry(record, optout.sender))
     trace.hop(event.event_id, "stopped", channel=channel.uuid, sender=optout.sender)

@@ -67,6 +67,7 @@ class Aggregator(_Entry):
     lane: Literal["own", "shared"] = "shared"
     vpn: dict[str, Any] = {}
     contacts: dict[str, Any] = {}
+    canary: dict[str, Any] = {}  # see canaries.py; empty: none
     version: int = 0  # ms: when it, or one of its secrets, was changed last
 
     @property

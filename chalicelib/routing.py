@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import ledger, letters, queues, registry, telemetry, trace, waypoints
+from chalicelib import canaries, ledger, letters, queues, registry, telemetry, trace, waypoints
 from chalicelib.clock import now_ms, to_ms
 from chalicelib.messages import Outgoing, Status
 from chalicelib.queues import Entry, Received, RefusedBySqs
@@ -146,6 +146,8 @@ def _seconds(config: dict[str, Any]) -> int:
 
 def _tell_again(channel: Channel, found: ledger.Opened) -> None:
     """The platform asks for a message that we have: tell it how far it is."""
+    if canaries.owns(found.key.id):
+        return
     trace.hop(found.key.id, "told_again", channel=channel.uuid, status=found.status.value)
     call = status_fields(found.status, found.key.id)
     if call is None and found.status is Status.WIRED and registry.platform(channel.platform).report_wired:
@@ -237,6 +239,11 @@ def _begin(received: Received) -> _Step:
         channel = registry.channel_for(message.channel)
         if not channel.enabled:
             return _bury(received, f"channel {channel.uuid} is disabled: enable it, then redrive", message)
+        if canaries.owns(message.key) and not canaries.admits(message, channel):
+            if now_ms() - received.sent_at < 2000 * registry.FRESH:  # the file may have been applied a moment ago
+                return _Verdict.LOOK_AGAIN
+            reason = f"ids that begin with {canaries.PREFIX} are the gateway's own: send it with another id"
+            return _bury(received, reason, message)
         return _open(
             message,
             channel,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import registry, routing, telemetry, trace
+from chalicelib import canaries, registry, routing, telemetry, trace
 from chalicelib.channels.request import BadRequest, Request
 from chalicelib.clock import now_ms
 from chalicelib.messages import Outgoing
@@ -73,6 +73,8 @@ def _handle(request: Request, ref: str) -> Answer:
     data = _data(request)
     data.setdefault("channel", channel.uuid)
     message = Outgoing.model_validate(data)
+    if canaries.owns(message.key):
+        return error(400, f"id: begins with {canaries.PREFIX}, which is the gateway's own: give the message another")
     if message.channel not in (channel.uuid, channel.id):
         return error(400, "channel: the body names another channel than the URL; leave it out of the body")
     routed = routing.forward(message, channel, bulk=_is_bulk(data), request=request.header("idempotency-key")[:128])

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from chalicelib.channels import UnknownType
 from chalicelib.phones import contact_key
 from chalicelib.redaction import SECRET_HEADERS, template_secrets
-from cli import kinds
+from cli import canary_entry, kinds
+from cli.canary_entry import CanaryEntry
 from cli.kinds import meant
 
 Path = tuple[str | int, ...]
@@ -102,6 +103,7 @@ class AggregatorFile(_Strict):
     lane: Literal["own", "shared"] = Field("shared", description="a queue of its own; an SMSC always has one")
     vpn: dict[str, Any] = Field({}, description="what the aggregator's VPN form says; Terraform builds from it")
     contacts: dict[str, str] = Field({}, description="whom to call")
+    canary: CanaryEntry | None = Field(None, description="of an SMSC: a test message every so often; default: none")
     channels: tuple[ChannelEntry, ...] = ()
     platforms: dict[Name, PlatformEntry] = {}
 
@@ -234,7 +236,11 @@ def report(problems: Iterable[tuple[str, Path, str]]) -> str:
 def _explain(error: dict[str, Any], texts: Mapping[Path, str]) -> Found:
     path = tuple(step for step in error["loc"] if step != "[key]")
     if error["type"] == "extra_forbidden":
-        inner: dict[str, type[BaseModel]] = {"channels": ChannelEntry, "platforms": PlatformEntry}
+        inner: dict[str, type[BaseModel]] = {
+            "channels": ChannelEntry,
+            "platforms": PlatformEntry,
+            "canary": CanaryEntry,
+        }
         model = inner.get(str(path[0]), AggregatorFile) if len(path) > 1 else AggregatorFile
         return path, f"unknown key; {meant(str(path[-1]), model.model_fields)}"
     if error["type"] == "missing":
@@ -275,6 +281,8 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def _channel_problems(file: AggregatorFile) -> Iterator[Found]:
     """What the channels of a file say of each other, and what the type says of the config keys of their own."""
     taken: dict[tuple[str, Any], int] = {}
+    if file.canary:
+        yield from canary_entry.problems(file.canary, file.type, {one.uuid for one in file.channels})
     for index, one in enumerate(file.channels):
         for key, value in (("uuid", one.uuid), ("id", one.id), ("address", contact_key(one.address))):
             first = taken.setdefault((key, value), index)

@@ -267,6 +267,7 @@ def _aggregator(file: Loaded, version: int = 0) -> Aggregator:
         lane=entry.lane,
         vpn=entry.vpn,
         contacts=dict(entry.contacts),
+        canary=entry.canary.model_dump(mode="json") if entry.canary else {},
         version=version,
     )
 

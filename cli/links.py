@@ -10,6 +10,7 @@ from cli import output
 from cli.output import Problem, moment, span
 
 if TYPE_CHECKING:
+    from chalicelib.canaries import Last
     from chalicelib.registry import Aggregator
     from smsc_relay.status import LinkStatus
 
@@ -116,6 +117,8 @@ def _depth(link: str) -> str:
 
 def _remarks(name: str, shown: list[LinkStatus], said: list[LinkStatus], now: int) -> Iterable[str]:
     """What a person must know beyond the table."""
+    from chalicelib import canaries
+
     here = [one for one in shown if not one.silent(now)]
     if not here:
         yield f"{name}: {_nobody(said, now)}"
@@ -131,6 +134,21 @@ def _remarks(name: str, shown: list[LinkStatus], said: list[LinkStatus], now: in
             yield f"{name}: last error {span(now - one.error_at)} ago: {one.error}"
         if one.pdu_log_until > now:
             yield f"{name}: PDUs are logged until {moment(one.pdu_log_until)}"
+    canary = canaries.last(name)
+    if canary is not None:
+        yield f"{name}: {_canary(canary, now)}"
+
+
+def _canary(one: Last, now: int) -> str:
+    """The last canary of an SMSC."""
+    took = f" in {one.delivered_at - one.sent_at} ms" if one.delivered_at else ""
+    said = {
+        "": "is on its way" if not one.delivered_at else f"was delivered{took}, its answer is waited for",
+        "delivered": f"was delivered{took}",
+        "failed": f"has failed: {one.why}" + (f"; {one.failing} in a row" if one.failing > 1 else ""),
+        "skipped": f"was given up: {one.why}",
+    }[one.verdict]
+    return f"canary {one.id}, sent {span(now - one.sent_at)} ago, {said}"
 
 
 def _nobody(said: list[LinkStatus], now: int) -> str:

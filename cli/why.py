@@ -90,7 +90,7 @@ def _stories(message_id: str, channel: str = "") -> list[dict[str, Any]]:
 
 def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
     """The story of an MT."""
-    from chalicelib import freezes, pauses, registry, trace
+    from chalicelib import canaries, freezes, pauses, registry, trace
     from chalicelib.clock import now_ms
     from cli import whereabouts
 
@@ -119,7 +119,7 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
         "opened_at": state.opened_at,
         "expires_at": int(queued.get("until") or 0),
         "where": _place(whereabouts.place(state, hops, pause, now, frozen)),
-        "platform": _place(whereabouts.platform(hops, now, target)),
+        "platform": None if canaries.owns(key.id) else _place(whereabouts.platform(hops, now, target)),
         "parts": [
             {
                 "part": index + 1,

@@ -27,6 +27,7 @@ locals {
   contacts   = { for name, one in local.aggregators : name => join(", ", [for kind, whom in one.contacts : "${name}'s ${kind} ${whom}"]) if try(length(one.contacts) > 0, false) }
   http_lanes = toset([for name, one in local.https : name if try(one.lane, "shared") == "own"])
   smsc_names = toset(keys(local.smscs))
+  canaries   = toset([for name, one in local.smscs : name if can(one.canary.channel)])
   any_smsc   = length(local.smscs) > 0
 
   # A VPN form; modules/vpn fills the blanks. One algorithm may be written without brackets.

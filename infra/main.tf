@@ -127,6 +127,7 @@ module "api" {
   environment          = local.environment
   queues               = module.messaging.queues
   mappings             = local.mappings
+  schedules            = length(local.canaries) > 0
   queue_pattern_arn    = "arn:${data.aws_partition.this.partition}:sqs:${data.aws_region.this.id}:${data.aws_caller_identity.this.account_id}:${local.prefix}"
   table_arns           = module.state.table_arns
   kms_key_arn          = module.state.kms_key_arn
@@ -224,6 +225,7 @@ module "observability" {
   contacts              = local.contacts
   http_aggregators      = toset(keys(local.https))
   smscs                 = local.smsc_names
+  canaries              = local.canaries
   platforms             = toset(keys(local.platforms))
   api_name              = module.api.rest_api_name
   stage_name            = module.api.stage_name

@@ -8,6 +8,7 @@ is converted (chalice 1.34.0, `chalice package --pkg-format terraform`):
   modules/api's, which also has its throttling, logs, domain and firewall;
 - it cannot ask for ReportBatchItemFailures, nor for a mapping per lane and per platform: mappings are modules/api's,
   and the module says what it expects of them (output `consumers`);
+- schedules are on from the start: here `schedules` switches them, for who needs none of it;
 - names hold the stage of chalice's config, roles and variables are its strings: all are variables here, so that one
   package serves every deployment.
 """
@@ -31,9 +32,12 @@ API: Final = "api_handler"
 ARCHITECTURES: Final = ("arm64", "x86_64")
 _SOURCES: Final = ("app.py", "requirements.txt", "chalicelib", ".chalice/config.json")
 
+_SWITCH: Final = '${var.schedules ? "ENABLED" : "DISABLED"}'
 _UNDERSTOOD: Final = {
     "aws_api_gateway_deployment",
     "aws_api_gateway_rest_api",
+    "aws_cloudwatch_event_rule",
+    "aws_cloudwatch_event_target",
     "aws_lambda_event_source_mapping",
     "aws_lambda_function",
     "aws_lambda_layer_version",
@@ -47,6 +51,11 @@ VARIABLES: Final[dict[str, dict[str, Any]]] = {
         "type": "number",
         "default": -1,
         "description": "Concurrent executions reserved for the API's function; -1: none.",
+    },
+    "schedules": {
+        "type": "bool",
+        "default": False,
+        "description": "Run the functions that have a schedule.",
     },
     "disable_execute_api_endpoint": {
         "type": "bool",
@@ -70,7 +79,7 @@ def convert(doc: dict[str, Any]) -> dict[str, Any]:
     unknown = resources.keys() - _UNDERSTOOD
     if unknown:
         raise PackageError(
-            f"chalice has made {', '.join(sorted(unknown))}, which this conversion does not know: a domain, schedule "
+            f"chalice has made {', '.join(sorted(unknown))}, which this conversion does not know: a domain "
             "or policy belongs into infra/modules, not into app.py or .chalice/config.json"
         )
     functions: dict[str, Any] = resources["aws_lambda_function"]
@@ -85,6 +94,10 @@ def convert(doc: dict[str, Any]) -> dict[str, Any]:
         function.pop("tags", None)  # of chalice's own deployer; ours are the provider's default_tags
     for key, layer in resources.get("aws_lambda_layer_version", {}).items():
         layer["layer_name"] = f"${{var.name}}-{key}"
+    for key, rule in resources.get("aws_cloudwatch_event_rule", {}).items():
+        if "schedule_expression" not in rule:
+            raise PackageError(f"the rule {key} has no schedule: events of other services are not understood here")
+        rule |= {"name": f"${{var.name}}-{key.removesuffix('-event')}", "state": _SWITCH}
     api, deployment = _one(resources, "aws_api_gateway_rest_api"), _one(resources, "aws_api_gateway_deployment")
     api["name"] = "${var.name}"
     api["disable_execute_api_endpoint"] = "${var.disable_execute_api_endpoint}"

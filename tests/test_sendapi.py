@@ -12,7 +12,7 @@ import pytest
 
 import app
 from chalicelib import aws as clients
-from chalicelib import clock, ledger, registry, registry_store, sendapi
+from chalicelib import canaries, clock, ledger, registry, registry_store, sendapi
 from chalicelib.messages import Outgoing, Status
 from chalicelib.records import LaneRecord
 from chalicelib.settings import settings
@@ -305,3 +305,11 @@ def test_202_comes_after_sqs_has_it(gateway: Aws, token: str, monkeypatch: pytes
     monkeypatch.setattr("chalicelib.trace.flush", lambda: depths.append(gateway.depth(LANE)))
     assert ask(token)[0] == 202
     assert depths == [1]
+
+
+def test_ids_of_canaries_are_the_gateways_own(token: str, gateway: Aws) -> None:
+    """Nobody would be told of such a message: it is refused, not sent."""
+    status, said, _ = ask(token, {**PLATFORM, "id": f"{canaries.PREFIX}fast-20260101T0000"})
+    assert status == 400
+    assert "which is the gateway's own" in json.dumps(said)
+    assert gateway.depth(LANE) == 0

@@ -32,6 +32,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 CHALICE: Final = {
     "aws_api_gateway_deployment",
     "aws_api_gateway_rest_api",
+    "aws_cloudwatch_event_rule",
+    "aws_cloudwatch_event_target",
     "aws_lambda_function",
     "aws_lambda_layer_version",
     "aws_lambda_permission",

@@ -37,4 +37,4 @@ def test_an_aggregator_file_may_have_an_aggregator_or_only_platforms() -> None:
     schema = json.loads(schemas.made()["aggregator-file.json"])
     assert [one["required"] for one in schema["anyOf"]] == [["name", "type"], ["platforms"]]
     assert all(one["additionalProperties"] is False for one in schema["anyOf"])
-    assert set(schema["$defs"]) == {"ChannelEntry", "PlatformEntry"}
+    assert set(schema["$defs"]) == {"CanaryEntry", "ChannelEntry", "PlatformEntry"}

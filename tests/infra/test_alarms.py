@@ -15,20 +15,27 @@ pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolv
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 NAME = "jangada-example-"
 AGGREGATORS = {"at-ug", "infobip-ke", "mtn-ug", "mtn-ug-2"}
+CANARY = 'canary: {channel: 6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4, to: "+256770000000"}\n'
 QUEUES = re.compile(r"(age|dlq|inflight)-")
 
 
 @pytest.fixture(scope="module")
 def alarms(example: Terraform) -> dict[str, dict[str, Any]]:
-    """The example's alarms by name without the deployment's, with hours in which there always is traffic."""
+    """The example's alarms by name without the deployment's, with hours of traffic and with a canary."""
     main = example.folder / "main.tf"
     text = main.read_text()
     hours = '  alarms = { usual_hours = { mtn-ug = { from = 6, to = 18, metrics = ["received", "sent"] } } }\n'
     main.write_text(text.replace("  zone_id ", hours + "  zone_id "))
+    smsc = example.folder / "aggregators" / "mtn-ug.yaml"
+    said = smsc.read_text()
+    smsc.write_text(said + CANARY)
     try:
         plan = example.plan()
     finally:
         main.write_text(text)
+        smsc.write_text(said)
+    (rule,) = plan.of("module.api.module.functions.aws_cloudwatch_event_rule.canary-event").values()
+    assert rule["state"] == "ENABLED"
     return named(plan)
 
 
@@ -115,6 +122,18 @@ def test_what_does_not_come_is_missed(alarms: dict[str, Any]) -> None:
     assert silent == {"silent-received-mtn-ug", "silent-sent-mtn-ug"}
     (clock,) = [query for query in alarms["silent-sent-mtn-ug"]["metric_query"] if query["id"] == "clock"]
     assert clock["metric"][0]["dimensions"] == {"QueueName": "jangada-example-events.fifo"}
+
+
+def test_two_canaries_in_a_row_are_an_alarm_where_there_is_one(alarms: dict[str, Any]) -> None:
+    assert {name for name in alarms if name.startswith("canary-")} == {"canary-mtn-ug"}
+    one = alarms["canary-mtn-ug"]
+    assert (one["metric_name"], one["dimensions"]) == ("canary_failed", {"name": "mtn-ug"})
+    assert (one["statistic"], one["threshold"], one["comparison_operator"]) == (
+        "Maximum",
+        2,
+        "GreaterThanOrEqualToThreshold",
+    )
+    assert one["treat_missing_data"] == "ignore"
 
 
 def test_metrics_of_the_alarms_are_counted_by_the_code(alarms: dict[str, Any]) -> None:

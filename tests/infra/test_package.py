@@ -23,7 +23,8 @@ from local.emulator import free_port
 from tests.infra.terraform import ROOT
 
 pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
-FUNCTIONS = {"api_handler", "route", "route_bulk", "send", "later", "record", "deliver"}
+CONSUMERS = {"route", "route_bulk", "send", "later", "record", "deliver"}
+FUNCTIONS = {"api_handler", "canary", *CONSUMERS}
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +50,22 @@ def chalice_document(**resources: Any) -> dict[str, Any]:
 def test_every_handler_of_the_app_is_a_function(module: dict[str, Any]) -> None:
     assert set(module["resource"]["aws_lambda_function"]) == FUNCTIONS
     consumers = {name for name, one in app.app.handler_map.items() if isinstance(one, EventSourceHandler)}
-    assert consumers == FUNCTIONS - {"api_handler"}
-    assert set(module["output"]["consumers"]["value"]) == FUNCTIONS - {"api_handler"}
+    assert consumers == CONSUMERS | {"canary"}
+    assert set(module["output"]["consumers"]["value"]) == CONSUMERS
+
+
+def test_the_schedule_is_switched_by_a_variable(module: dict[str, Any]) -> None:
+    ((key, rule),) = module["resource"]["aws_cloudwatch_event_rule"].items()
+    assert (rule["name"], rule["schedule_expression"]) == ("${var.name}-canary", "rate(5 minutes)")
+    assert rule["state"] == '${var.schedules ? "ENABLED" : "DISABLED"}'
+    assert module["variable"]["schedules"]["default"] is False
+    assert module["resource"]["aws_cloudwatch_event_target"][key]["arn"] == "${aws_lambda_function.canary.arn}"
+    permission = module["resource"]["aws_lambda_permission"][key]
+    assert (permission["principal"], permission["function_name"]) == (
+        "events.amazonaws.com",
+        "${aws_lambda_function.canary.arn}",
+    )
+    assert permission["source_arn"] == f"${{aws_cloudwatch_event_rule.{key}.arn}}"
 
 
 def test_nothing_is_of_one_deployment(module: dict[str, Any], package: ModuleType) -> None:
@@ -118,7 +133,8 @@ def test_packages_can_be_for_either_processor(native: Path, functions: Path) -> 
     ("resources", "named"),
     [
         pytest.param({"aws_api_gateway_domain_name": {"x": {}}}, "aws_api_gateway_domain_name", id="domain"),
-        pytest.param({"aws_cloudwatch_event_rule": {"x": {}}}, "aws_cloudwatch_event_rule", id="schedule"),
+        pytest.param({"aws_cloudwatch_event_rule": {"x": {"event_pattern": "{}"}}}, "no schedule", id="event"),
+        pytest.param({"aws_sns_topic_subscription": {"x": {}}}, "aws_sns_topic_subscription", id="topic"),
         pytest.param({"aws_api_gateway_rest_api": {}}, "aws_api_gateway_rest_api", id="no API"),
         pytest.param(
             {"aws_lambda_event_source_mapping": {"x": {"function_name": "other", "batch_size": 10}}},

@@ -14,7 +14,6 @@ import pytest
 from tests.infra.terraform import ROOT
 from tests.infra.test_policies import Policies, allowed, of_roles
 from tests.infra.test_policies import policies as policies  # fixtures
-from tests.infra.test_policies import state as state
 
 pytestmark = pytest.mark.timeout(300)
 PAGE = ROOT / "docs" / "security.md"
@@ -34,10 +33,10 @@ def role(address: str) -> str:
     }.get(f"{module} {name}", f"{module}: {name}")
 
 
-def names_of(state: dict[str, dict[str, Any]]) -> dict[str, str]:
+def names_of(made: dict[str, dict[str, Any]]) -> dict[str, str]:
     """What an ARN is called on the page."""
     found = {}
-    for address, values in state.items():
+    for address, values in made.items():
         arn = values.get("arn")
         match = re.search(r'(aws_\w+)\.(\w+)(?:\["?(.*?)"?\])?$', address)
         if not arn or match is None:
@@ -68,9 +67,9 @@ def shown(resource: str, names: dict[str, str]) -> str:
     return "any (the action knows no other)" if resource == "*" else resource
 
 
-def table(policies: Policies, state: dict[str, dict[str, Any]]) -> str:
+def table(policies: Policies, made: dict[str, dict[str, Any]]) -> str:
     """The table of the page."""
-    names = names_of(state)
+    names = names_of(made)
     rows = []
     for address, policy in of_roles(policies).items():
         for actions, resources, _ in allowed(policy):
@@ -81,26 +80,26 @@ def table(policies: Policies, state: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def test_the_table_is_what_the_policies_say(policies: Policies, state: dict[str, dict[str, Any]]) -> None:
-    made = table(policies, state)
+def test_the_table_is_what_the_policies_say(policies: Policies, made: dict[str, dict[str, Any]]) -> None:
+    written = table(policies, made)
     before, _, rest = PAGE.read_text().partition(BEGIN)
     if os.environ.get("JANGADA_WRITE_DOCS"):
-        PAGE.write_text(before + BEGIN + made + END + rest.partition(END)[2])
-    assert BEGIN + made + END in PAGE.read_text(), "run this test with JANGADA_WRITE_DOCS=1"
+        PAGE.write_text(before + BEGIN + written + END + rest.partition(END)[2])
+    assert BEGIN + written + END in PAGE.read_text(), "run this test with JANGADA_WRITE_DOCS=1"
 
 
-def test_every_role_is_in_it_and_no_arn_is_left(policies: Policies, state: dict[str, dict[str, Any]]) -> None:
-    made = table(policies, state)
+def test_every_role_is_in_it_and_no_arn_is_left(policies: Policies, made: dict[str, dict[str, Any]]) -> None:
+    written = table(policies, made)
     for address in of_roles(policies):
-        assert f"| {role(address)} |" in made
-    assert "arn:" not in made
+        assert f"| {role(address)} |" in written
+    assert "arn:" not in written
 
 
-def test_what_is_encrypted_is(state: dict[str, dict[str, Any]]) -> None:
+def test_what_is_encrypted_is(made: dict[str, dict[str, Any]]) -> None:
     """Tables, logs and topics by the deployment's key; queues by SQS's at least."""
     page = PAGE.read_text()
     assert "## What is encrypted" in page
-    for address, values in state.items():
+    for address, values in made.items():
         if "aws_dynamodb_table" in address:
             assert values["server_side_encryption"][0]["kms_key_arn"], address
         elif "aws_sqs_queue." in address:

@@ -9,6 +9,7 @@ module "functions" {
   role_arns                    = { for key, role in aws_iam_role.function : key => role.arn }
   environment                  = var.environment
   disable_execute_api_endpoint = !var.default_endpoint
+  schedules                    = var.schedules
   api_concurrency              = var.reserved_concurrency == null ? -1 : var.reserved_concurrency # -1: Lambda's "none"
 
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
@@ -80,6 +81,11 @@ locals {
       ledger  = local.write
       secrets = var.parameter_arns.platforms
     }
+    canary = {
+      send    = [var.queues["outbound"].arn]
+      ledger  = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+      secrets = []
+    }
   }
 
   takes = { for name in keys(local.functions) : name => [for queue, one in var.mappings : var.queues[queue].arn if one.function == name] }
@@ -129,7 +135,7 @@ data "aws_iam_policy_document" "function" {
 
   statement {
     sid       = "Registry"
-    actions   = local.read
+    actions   = concat(local.read, each.key == "canary" ? ["dynamodb:Scan"] : []) # no message names its aggregator
     resources = [var.table_arns["registry"]]
   }
 
@@ -143,10 +149,14 @@ data "aws_iam_policy_document" "function" {
     }
   }
 
-  statement {
-    sid       = "Trace"
-    actions   = ["dynamodb:BatchWriteItem"]
-    resources = [var.table_arns["trace"]]
+  dynamic "statement" {
+    for_each = each.key == "canary" ? [] : [1]
+
+    content {
+      sid       = "Trace"
+      actions   = ["dynamodb:BatchWriteItem"]
+      resources = [var.table_arns["trace"]]
+    }
   }
 
   dynamic "statement" {

@@ -35,6 +35,12 @@ variable "default_endpoint" {
   default     = false
 }
 
+variable "schedules" {
+  description = "Run λ canary every five minutes."
+  type        = bool
+  default     = false
+}
+
 variable "environment" {
   description = "Environment variables of every function."
   type        = map(string)

@@ -161,6 +161,21 @@ locals {
     if_no_datum = "notBreaching"
   } }
 
+  # λ canary says every five minutes how many have failed in a row; while it does not, things are as it said last.
+  canaries = { for name in var.canaries : "canary-${name}" => {
+    topic       = "page"
+    text        = "Two canaries of ${name} in a row have failed: a message that goes the whole way does not arrive, is not answered, or its receipt does not come. What platforms send may fare no better. Run: jangada smsc status ${name}. Call: ${local.them[name]}"
+    namespace   = var.namespace
+    metric      = "canary_failed"
+    dimensions  = { name = name }
+    statistic   = "Maximum"
+    period      = 300
+    periods     = 1
+    threshold   = 2
+    comparison  = "GreaterThanOrEqualToThreshold"
+    if_no_datum = "ignore"
+  } }
+
   accounts = { for name in var.http_aggregators : "account-${name}" => {
     topic       = "page"
     text        = "${name} refuses our account (credentials, balance, secret): its lane is paused, and tried once a minute. Run: jangada lane list; when it is put right: jangada lane resume ${name}. Call: ${local.them[name]}"
@@ -280,7 +295,7 @@ locals {
   }
 
   alarms = merge(
-    local.ages, local.in_flight, local.dead, local.links, local.accounts, local.in_doubt, local.platforms, local.api,
+    local.ages, local.in_flight, local.dead, local.links, local.canaries, local.accounts, local.in_doubt, local.platforms, local.api,
     local.functions, local.relay,
   )
 }
@@ -408,7 +423,7 @@ locals {
       { title = "Functions: at a time", stat = "Maximum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function]] },
       { title = "Functions: errors", stat = "Sum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", function]] },
     ],
-    [for metric in ["sent", "failed", "retried", "throttled", "crowded", "in_doubt", "received", "receipts", "receipts_parked"] : {
+    [for metric in ["sent", "failed", "retried", "throttled", "crowded", "in_doubt", "received", "receipts", "receipts_parked", "receipts_dropped", "submits_forgotten"] : {
       title   = metric, stat = "Sum"
       metrics = [for name in local.aggregators : [var.namespace, metric, "name", name]]
     } if length(local.aggregators) > 0],
@@ -416,6 +431,10 @@ locals {
       title   = "To the aggregator's acceptance, ms (p95)", stat = "p95"
       metrics = [for one in local.aggregators : [var.namespace, name, "name", one]]
     } if length(local.aggregators) > 0],
+    [for chart in [
+      { title = "Canaries: to the receipt, ms", stat = "Maximum", metrics = [for name in sort(tolist(var.canaries)) : [var.namespace, "canary_delivered", "name", name]] },
+      { title = "Canaries: failed in a row", stat = "Maximum", metrics = [for name in sort(tolist(var.canaries)) : [var.namespace, "canary_failed", "name", name]] },
+    ] : chart if length(var.canaries) > 0],
   )
 }
 

@@ -118,6 +118,12 @@ variable "smscs" {
   type        = set(string)
 }
 
+variable "canaries" {
+  description = "Names of the SMSCs that have a canary."
+  type        = set(string)
+  default     = []
+}
+
 variable "platforms" {
   description = "Names of the platforms."
   type        = set(string)
