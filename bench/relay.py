@@ -2,7 +2,8 @@
 
 Three tables: one connection without queues (`bench.engine`); the whole relay, from a lane to outcome and receipt in
 events.fifo, with `bench.sqs_stand_in` as its AWS; Kannel on the same sink, where it can be had. Each thing measured is
-a process of its own, and its CPU alone is counted. `--profile FILE` writes cProfile's account of the whole relay.
+a process of its own, and its CPU alone is counted. `--profile FILE` writes cProfile's account of the relay's
+main thread.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> int:
     parser.add_argument("--throttle", type=int, default=0, metavar="PERCENT", help="of submits, by SMPP, for the relay")
     parser.add_argument("--sink-port", type=int, help="an SMSC that runs already, for the engines")
     parser.add_argument("--only", choices=("engine", "relay", "kannel"), action="append", default=[])
-    parser.add_argument("--profile", metavar="FILE", help="run the relay under cProfile")
+    parser.add_argument("--profile", metavar="FILE", help="run the relay under cProfile, its main thread by CPU time")
     options = parser.parse_args()
     wanted = options.only or ["engine", "relay", "kannel"]
     windows = sorted({min(window, LARGEST_WINDOW[options.protocol]) for window in options.windows})
@@ -142,8 +143,8 @@ def _relay(
     with _child("bench.sink", protocol, *sink) as port, _child("bench.sqs_stand_in") as aws:
         aggregator, channel = _registered(protocol, int(port), window)
         _ask(f"{aws}/rows", [{"pk": "agg#bench", "data": aggregator}, {"pk": f"chan#{CHANNEL}", "data": channel}])
-        command = [sys.executable, *(["-m", "cProfile", "-o", profile] if profile else []), "-m", "smsc_relay",
-                   "--no-leases"]  # fmt: skip
+        program = ["bench.profiled", profile] if profile else ["smsc_relay"]
+        command = [sys.executable, "-m", *program, "--no-leases"]
         given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
         relay = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import re
 import uuid as uuid_module
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,18 @@ class Word(BaseModel):
     @classmethod
     def _clean(cls, data: Any) -> Any:
         """An emoji cut in half must not make a record that no JSON reader takes (RFC 8259 section 8.2)."""
-        return _cleaned(data)
+        return data if isinstance(data, dict) and _are_plain(data.values()) else _cleaned(data)
+
+
+def _are_plain(values: Iterable[Any]) -> bool:
+    """Nothing in them can need cleaning, which is so of nearly all: they need no copy."""
+    for one in values:
+        if isinstance(one, str):
+            if not one.isascii() or "\0" in one:
+                return False
+        elif isinstance(one, (dict, list, tuple)) and not _are_plain(one.values() if isinstance(one, dict) else one):
+            return False
+    return True
 
 
 def _cleaned(value: Any) -> Any:
@@ -135,7 +147,9 @@ class Outgoing(Word):
         """A null is a missing field. RapidPro now names a message by UUID: `uuid` stands in where `id` is missing."""
         if not isinstance(data, dict):
             return data
-        given = {name: value for name, value in data.items() if value is not None}
+        given = data
+        if None in data.values():
+            given = {name: value for name, value in data.items() if value is not None}
         return given | {"id": given["uuid"]} if given.get("id", "") == "" and given.get("uuid") else given
 
     @model_validator(mode="after")

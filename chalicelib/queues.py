@@ -8,10 +8,10 @@ message of a group is in flight the group is locked, so a back-off applies to ev
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from chalicelib import aws
@@ -19,7 +19,6 @@ from chalicelib.messages import Status
 from chalicelib.records import (
     DeliveryRecord,
     Event,
-    EventRecord,
     JoinTimeout,
     LaneRecord,
     LaterRecord,
@@ -28,6 +27,7 @@ from chalicelib.records import (
     OptOutEvent,
     Outcome,
     ReceiptEvent,
+    event_body,
 )
 from chalicelib.settings import settings
 
@@ -49,10 +49,9 @@ class RefusedBySqs(Exception):  # noqa: N818 - named for who refused
 
 def digest(*parts: str) -> str:
     """First 40 hex digits of SHA-256 over `parts`, unambiguous for any text, broken surrogates included."""
-    return hashlib.sha256(_plainly(parts).encode("ascii")).hexdigest()[:40]
-
-
-_plainly = json.JSONEncoder(separators=(",", ":")).encode  # ASCII escapes: any str has one form, and only one
+    # As a JSON array with ASCII escapes: any str has one form, and only one.
+    written = ",".join(map(encode_basestring_ascii, parts))
+    return hashlib.sha256(f"[{written}]".encode("ascii")).hexdigest()[:40]
 
 
 def lane_queue(lane: str) -> str:
@@ -169,7 +168,7 @@ def event_entry(event: Event) -> Entry:
             event.reason,
             str(event.at),
         )
-    return Entry(body=EventRecord(event=event).to_body(), group=group, dedup=dedup)
+    return Entry(body=event_body(event), group=group, dedup=dedup)
 
 
 def _named_group(aggregator: str, external_id: str, channel: str, message_id: str) -> str:

@@ -142,8 +142,13 @@ class EventRecord(Record):
 
     def to_body(self) -> str:
         """As `Record.to_body`; the discriminating kind is always written."""
-        data = _json(self.event)
-        return f'{{"event":{{"kind":"{self.event.kind}",{data[1:]}}}'
+        return event_body(self.event)
+
+
+def event_body(event: Event) -> str:
+    """`EventRecord.to_body` of an event, without making that record of it."""
+    data = _json(event)
+    return f'{{"event":{{"kind":"{event.kind}",{data[1:]}}}'
 
 
 DeliveryKind = Literal["receive", "sent", "delivered", "failed", "stopped"]

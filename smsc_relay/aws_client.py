@@ -42,10 +42,16 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
         self._transport = transport
 
-    async def exchange(self, octets: bytes) -> Answer:
-        """Send a request; its answer."""
+    async def exchange(self, octets: bytes, timeout: float) -> Answer:
+        """Send a request; its answer.
+
+        Raises:
+            OSError, Damaged: there is none; AwsTimeout: none in `timeout` s.
+        """
+        loop = asyncio.get_running_loop()
         self._reader = wire.Reader()
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(timeout, self._too_late)
         self._transport.write(octets)
         try:
             answer = await self._waiter
@@ -53,10 +59,15 @@ class _Connection(asyncio.Protocol):
             self.close()
             raise
         finally:
+            timer.cancel()
             self._waiter = None
         if not self._reader.kept:
             self.close()
         return answer
+
+    def _too_late(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(AwsTimeout())
 
     def close(self) -> None:
         self.open = False
@@ -134,11 +145,8 @@ class AwsClient:
         connection = await self._connection()
         self._used.add(connection)
         try:
-            async with asyncio.timeout(self._read_timeout):
-                answer = await connection.exchange(octets)
-        except TimeoutError as error:
-            if isinstance(error, AwsTimeout):
-                raise
+            answer = await connection.exchange(octets, self._read_timeout)
+        except AwsTimeout:
             raise AwsTimeout(f"{operation} at {self._service.url}: no answer in {self._read_timeout} s") from None
         finally:
             self._used.discard(connection)

@@ -83,7 +83,7 @@ class Intake:
             return None
         known = self._memory.of(record.key)
         holder = known.holder
-        if holder is not None and holder.held and holder.received.message_id == received.message_id:
+        if holder is not None and holder.received.message_id == received.message_id:
             # Our time with it was over without our noticing: its newest handle counts.
             holder.received, holder.until = received, until
             self._returns.keep(holder)

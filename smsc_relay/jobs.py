@@ -55,7 +55,7 @@ class Known:
         self.told: dict[int, Told] = {}
         self.trouble_since = 0  # ms: when the present run of failures began
         self.unrecorded = 0  # outcomes on their way to events.fifo
-        self.holder: Job | None = None  # the last copy that came
+        self.holder: Job | None = None  # the last copy that came, while we hold it
         self.leaving: list[Job] = []  # concluded; they leave their lane when the last outcome is there
 
     @property

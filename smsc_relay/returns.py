@@ -161,6 +161,8 @@ class Returns:
 
     def _let_go(self, job: Job) -> None:
         job.held = False
+        if job.known.holder is job:
+            job.known.holder = None
         self._kept.pop(job, None)
 
     async def _bury(self, received: Received, until: float, reason: str) -> None:

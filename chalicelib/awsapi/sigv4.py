@@ -29,7 +29,7 @@ def signed(
     credentials: Credentials, region: str, service: str, headers: dict[str, str], body: bytes, now: float
 ) -> dict[str, str]:
     """`headers` (names in lower case, `host` among them), and those that sign the request at `now` (Unix time, s)."""
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    moment = _moment(int(now))
     day = moment[:8]
     headers = {**headers, "x-amz-date": moment}
     if credentials.token:
@@ -45,6 +45,11 @@ def signed(
         f"{_ALGORITHM} Credential={credentials.key_id}/{scope}, SignedHeaders={listed}, Signature={signature}"
     )
     return headers
+
+
+@functools.lru_cache(maxsize=4)
+def _moment(now: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
 
 
 @functools.lru_cache(maxsize=16)
