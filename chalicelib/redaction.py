@@ -177,6 +177,7 @@ _NAMED_SECRET: Final = re.compile(
 _LOOKS_RANDOM: Final = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[\w.~-]{16,}")
 
 
+@functools.lru_cache(maxsize=256)
 def template_secrets(template: str) -> tuple[str, ...]:
     """What looks like a credential in a URL or body template: the values of parameters named key, token, password and
     the like, user and password before a host, and long path segments of letters and digits."""

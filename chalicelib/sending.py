@@ -11,6 +11,7 @@ slower company is still under way: nobody's next message waits for somebody else
 
 from __future__ import annotations
 
+import functools
 import random
 import threading
 from collections.abc import Iterable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.transport import Http
 
 SIDE_BY_SIDE: Final = 10  # groups of a batch at a time: as many as a batch can hold
+LANES: Final = 100  # batches at a time, where a process serves several lanes
 LINGER: Final = 1.0  # s that what is done may stay in its lane because of others in its batch
 SETBACK: Final = 10.0  # s until a record is given again that met with trouble of our own
 
@@ -58,6 +60,13 @@ def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return queues.failures(_Batch(context).run(queues.received_from(event)))
     finally:
         trace.flush()
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads of this process, which outlive an invocation: ten new ones cost as much as a call of AWS. In a function
+    a batch at a time needs them; where several lanes are served by one process, none waits for another's."""
+    return ThreadPoolExecutor(SIDE_BY_SIDE * LANES, "send")
 
 
 def _http(secrets: Iterable[str], aggregator: str) -> Http:
@@ -84,10 +93,10 @@ class _Batch:
         self._book(jobs)
         if len(groups) == 1:
             return [record for group in groups.values() for record in self._group(group)]
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(groups)), "send") as threads:
-            running = [(group, threads.submit(self._group, group)) for group in groups.values()]
-            _let_go(running)
-            return [record for _, group in running for record in group.result()]
+        self.invocation.events.expect(len(groups))
+        running = [(group, _threads().submit(self._group, group)) for group in groups.values()]
+        _let_go(running)
+        return [record for _, group in running for record in group.result()]
 
     # --- before anything is sent ----------------------------------------------------------------------------------
 
@@ -198,6 +207,7 @@ class _Batch:
         try:
             return self._in_order(group)
         finally:
+            self.invocation.events.leave()
             self._stand_up(group[0][0].group)
 
     def _in_order(self, group: list[tuple[Received, Step]]) -> list[Received]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib import queues
+from chalicelib import together as together_module
 from chalicelib.queues import Entry
 from chalicelib.together import Together
 from tests.support import Aws
@@ -67,3 +68,47 @@ def test_each_is_told_what_became_of_its_own(fails: bool, monkeypatch: pytest.Mo
         go.set()
         assert leader.result(30) == [None]
         assert [one.result(30) for one in followers] == [[lost], [lost if fails else None]]
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, linger: float) -> list[int]:
+    calls: list[int] = []
+
+    def answer(queue: str, entries: list[Entry]) -> list[Exception | None]:
+        calls.append(len(entries))
+        return [None] * len(entries)
+
+    monkeypatch.setattr(queues, "send_many", answer)
+    monkeypatch.setattr(together_module, "LINGER", linger)
+    return calls
+
+
+def test_who_has_company_at_work_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, linger=30)
+    together = Together(queues.EVENTS)
+    together.expect(3)
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(together.send, [[entry("0")], [entry("1"), entry("1'")], [entry("2")]]))
+    assert results == [[None], [None, None], [None]]
+    assert calls == [4]
+
+
+def test_nobody_waits_for_who_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, linger=30)
+    together = Together(queues.EVENTS)
+    together.expect(2)
+    with ThreadPoolExecutor(1) as threads:
+        sent = threads.submit(together.send, [entry("0")])
+        while not together._waiting:
+            threading.Event().wait(0.001)
+        together.leave()
+        assert sent.result(20) == [None]
+    assert together.send([entry("1")]) == [None]  # the last one has nobody to wait for
+    assert calls == [1, 1]
+
+
+def test_nobody_waits_long_for_who_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = counted(monkeypatch, linger=0.001)
+    together = Together(queues.EVENTS)
+    together.expect(2)
+    assert together.send([entry("0")]) == [None]
+    assert calls == [1]
