@@ -244,6 +244,7 @@ class _Batch:
         if cancelled := job.cancelled():
             return offer.fail(cancelled)
         if frozen := job.frozen():
+            telemetry.count("frozen", job.channel.aggregator)
             return attempts.while_paused(job.standing, frozen.since, now, _spread())
         if not job.channel.enabled or job.sender is None:
             return attempts.while_disabled(job.standing, now, _spread())

@@ -287,7 +287,11 @@ class Link:
         traffic, meter, now = self._traffic, self._traffic.meter, self._traffic.now()
         up = [bind for bind in self._binds if bind.state == "up"]
         window = sum(bind.window for bind in up if bind.role.submits)
-        found = {"binds_up": ("Count", float(len(up))), "queue_age": ("Seconds", meter.take_waited() / 1000)}
+        found = {
+            "binds_up": ("Count", float(len(up))),
+            "frozen": ("Count", float(traffic.frozen)),
+            "queue_age": ("Seconds", meter.take_waited() / 1000),
+        }
         if window:
             found["window_used"] = "Percent", 100 * sum(bind.in_flight for bind in up) / window
         for name, share in (("round_trip_p50", 0.5), ("round_trip_p99", 0.99)):

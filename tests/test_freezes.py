@@ -13,6 +13,7 @@ from chalicelib.messages import Status
 from tests.lane import LANE, Lane, asked
 from tests.lane import lane as lane
 from tests.support import CHANNEL, Aws
+from tests.test_receipt_metrics import counted
 from tests.web import Asked, Site, serve
 
 OTHER = CHANNEL.replace("6f1d", "7f1d")
@@ -112,11 +113,15 @@ def test_while_aws_is_away_the_last_that_is_known_holds(monkeypatch: pytest.Monk
 # --- λ send ---------------------------------------------------------------------------------------------------------
 
 
-def test_messages_wait_and_go_on_in_order(lane: Lane, site: Site) -> None:
+def test_messages_wait_and_go_on_in_order(
+    lane: Lane, site: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JANGADA_METRICS", "Jangada")
     freezes.freeze("aggregator", "fast", "", now())
     for number, to in ((1, A), (2, A), (3, B)):
         lane.put(number, to)
     assert lane.run() == ["1", "2", "3"]
+    assert counted(capsys.readouterr().out)["frozen", "fast"] > 0, "the dashboard shows it"
     assert (asked(site), lane.outcomes()) == ([], [])
     freezes.thaw("aggregator", "fast", now())
     lane.give_again()

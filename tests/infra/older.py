@@ -100,6 +100,7 @@ def make_older(infra: Path, endpoint: str) -> list[str]:
         told.append(f"{cut(path, line)}: {why}")
     _functions(infra / "build" / "functions" / "main.tf.json")
     told.append("functions: architectures and runtime; they run on this machine's Python")
+    told.append("functions: state of aws_cloudwatch_event_rule: applied as is_enabled")
     example = infra / "environments" / "example" / "main.tf"
     provider = 'provider "aws" {\n  region = var.region\n  access_key = "test"\n  secret_key = "test"\n'
     for option in ("credentials_validation", "metadata_api_check", "requesting_account_id", "region_validation"):
@@ -122,6 +123,9 @@ def _functions(module: Path) -> None:
     for layer in doc["resource"]["aws_lambda_layer_version"].values():
         layer["compatible_runtimes"] = ["python3.8"]
         del layer["compatible_architectures"]
+    for rule in doc["resource"]["aws_cloudwatch_event_rule"].values():
+        del rule["state"]
+        rule["is_enabled"] = "${var.schedules}"
     module.write_text(json.dumps(doc, indent=1))
 
 

@@ -27,6 +27,12 @@ def frozen(relay: Any) -> bool:
     return bool(relay._links["fast"]._traffic.frozen)
 
 
+def measured(relay: Any) -> tuple[str, float]:
+    """What the metric `frozen` is now."""
+    found: tuple[str, float] = relay._links["fast"].measures()["frozen"]
+    return found
+
+
 async def test_nothing_is_submitted_while_frozen_and_all_is_afterwards(world: World) -> None:
     async with Smsc() as smsc:
         world.account(smsc)
@@ -40,6 +46,7 @@ async def test_nothing_is_submitted_while_frozen_and_all_is_afterwards(world: Wo
             await eventually(lambda: world.aws.depth(queues.EVENTS) == 2)
             assert smsc.submits == []
             assert world.in_lane() == (20, 0), "they wait in their lane, nobody holds them"
+            assert measured(relay) == ("Count", 1.0), "the dashboard shows it"
             freezes.thaw("aggregator", "fast", now())
             await world.lane_empty(LANE, BULK)
     assert sorted(Counter(smsc.ids()).values()) == [1] * 21

@@ -427,6 +427,10 @@ locals {
       title   = metric, stat = "Sum"
       metrics = [for name in local.aggregators : [var.namespace, metric, "name", name]]
     } if length(local.aggregators) > 0],
+    [for name in ["frozen"] : {
+      title   = "Frozen by an operator", stat = "Maximum"
+      metrics = [for one in local.aggregators : [var.namespace, name, "name", one]]
+    } if length(local.aggregators) > 0],
     [for name in ["latency"] : {
       title   = "To the aggregator's acceptance, ms (p95)", stat = "p95"
       metrics = [for one in local.aggregators : [var.namespace, name, "name", one]]
