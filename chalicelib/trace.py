@@ -26,22 +26,16 @@ _PLAIN: Final = 800  # octets: with its key and ttl such an item is within one w
 _BATCH: Final = 25  # items of a BatchWriteItem
 
 _lock = threading.Lock()
-_waiting: list[dict[str, Any]] = []
+_waiting: list[tuple[str, dict[str, Any]]] = []  # subject, hop
 _number = itertools.count()  # keeps the items of one moment in their order
 
 
 def hop(subject: str, name: str, *, channel: str = "", **fields: Any) -> None:
     """Note that the message `subject` has made the hop `name`; kept until `flush`. `fields` must be JSON."""
     at = now_ms()
-    item = {
-        "pk": subject[:MAX_SUBJECT],
-        "at": at,
-        "hop": name,
-        "channel": channel,
-        **{k: v for k, v in fields.items() if v not in ("", None)},
-    }
+    item = {"at": at, "hop": name, "channel": channel, **{k: v for k, v in fields.items() if v not in ("", None)}}
     with _lock:
-        _waiting.append(item)
+        _waiting.append((subject[:MAX_SUBJECT], item))
 
 
 def external(aggregator: str, external_id: str) -> str:
@@ -54,9 +48,9 @@ def flush() -> None:
     with _lock:
         items, _waiting[:] = list(_waiting), []
     by_subject: dict[str, list[dict[str, Any]]] = {}
-    for item in items:
-        by_subject.setdefault(item["pk"], []).append(item)
-    rows = [row for hops in by_subject.values() for row in _rows(hops)]
+    for subject, item in items:
+        by_subject.setdefault(subject, []).append(item)
+    rows = [row for subject, hops in by_subject.items() for row in _rows(subject, hops)]
     for start in range(0, len(rows), _BATCH):
         try:
             _write(rows[start : start + _BATCH])
@@ -76,23 +70,18 @@ def _write(rows: list[dict[str, Any]]) -> None:
             return
 
 
-def _rows(hops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _rows(subject: str, hops: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The hops of one subject as one item, since each item costs a write; each as its own where that is too large."""
     if len(hops) > 1:
-        data = _data([_bare(item) for item in hops])
+        data = _data(hops)
         if len(data) <= MAX_OCTETS:
-            return [_row(hops[0], data)]
-    return [_row(item, _packed(_bare(item))) for item in hops]
+            return [_row(subject, hops[0]["at"], data)]
+    return [_row(subject, item["at"], _packed(item)) for item in hops]
 
 
-def _bare(item: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in item.items() if k != "pk"}
-
-
-def _row(first: dict[str, Any], data: bytes) -> dict[str, Any]:
-    at = first["at"]
+def _row(subject: str, at: int, data: bytes) -> dict[str, Any]:
     return {
-        "pk": {"S": first["pk"] or "-"},
+        "pk": {"S": subject or "-"},
         "sk": {"S": f"{at:013d}#{next(_number) % 1_000_000:06d}#{secrets.token_hex(4)}"},
         "d": {"B": data},
         "ttl": {"N": str(at // 1000 + KEEP)},
@@ -114,8 +103,11 @@ def _packed(hop_fields: dict[str, Any]) -> bytes:
 
 def _data(value: list[dict[str, Any]]) -> bytes:
     """JSON, or gzipped JSON, which begins with 1F 8B (RFC 1952): compressing costs more than all else in a hop."""
-    text = json.dumps(value, separators=(",", ":"), default=str).encode("ascii")
+    text = _written(value).encode("ascii")
     return text if len(text) <= _PLAIN else gzip.compress(text, compresslevel=6, mtime=0)
+
+
+_written = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 def _hops(data: bytes) -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from pydantic_core import from_json
+
 from chalicelib.awsapi.sigv4 import Credentials, signed
 
 _TARGETS: Final = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS", "ssm": "AmazonSSM"}
@@ -151,7 +153,12 @@ def camel(operation: str) -> str:
 
 
 def _parsed(body: bytes) -> Any:
-    return json.loads(body, object_hook=_value if b'"B"' in body else None)
+    if b'"B"' in body:
+        return json.loads(body, object_hook=_value)
+    try:
+        return from_json(body)
+    except ValueError:  # lone surrogates: the fast way knows none
+        return json.loads(body)
 
 
 def _octets(value: object) -> str:

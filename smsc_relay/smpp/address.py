@@ -79,6 +79,8 @@ def _alphanumeric(text: str, config: SmppConfig) -> Addr:
 def _overridden(found: Addr, ton: int | None, npi: int | None, whose: str) -> Addr:
     if len(found.addr) > DIGITS_MAX:
         raise CannotEncode(f"the {whose} has more than {DIGITS_MAX} digits or octets")
+    if ton is None and npi is None:
+        return found
     return Addr(found.ton if ton is None else ton, found.npi if npi is None else npi, found.addr)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from chalicelib.clock import to_ms
@@ -27,6 +28,7 @@ def absolute(relative_time: str, now_ms: int) -> str:
     return moment.strftime("%y%m%d%H%M%S") + "000+"
 
 
+@lru_cache(maxsize=256)  # most are of this minute
 def receipt_date(text: str, zone: tzinfo) -> int | None:
     """A receipt's date as ms since the epoch: YYMMDDhhmm, with seconds, with the century, or SMPP's 16 characters, the
     only form that has an offset of its own. None: nothing of these."""

@@ -51,8 +51,6 @@ def test_every_kind(kind: type[Any]) -> None:
     assert pdu == kind()
     assert hash(pdu) == hash(kind())
     assert pdu.tlvs == ()
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        pdu.tlvs = ((1, b""),)
     assert not hasattr(pdu, "__dict__")
 
 
