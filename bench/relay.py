@@ -31,8 +31,6 @@ from chalicelib.clock import now_ms
 from chalicelib.records import LaneRecord, MessageKey
 from local.emulator import environment
 
-CHANNEL = "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4"
-LANE = "lane-bench.fifo"
 DAY = 86_400_000
 PATIENCE = 120  # s for one run
 ROUNDS = 3  # of the engines
@@ -47,6 +45,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=5_000, help="messages of a run (window 1: a fifth)")
     parser.add_argument("--rate", type=int, default=100, help="messages/s of the run that measures latency")
     parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the SMSC answers (default 0)")
+    parser.add_argument("--links", type=int, default=1, metavar="N", help="accounts that the relay serves at once")
     parser.add_argument("--throttle", type=int, default=0, metavar="PERCENT", help="of submits, by SMPP, for the relay")
     parser.add_argument("--sink-port", type=int, help="an SMSC that runs already, for the engines")
     parser.add_argument("--only", choices=("engine", "relay", "kannel"), action="append", default=[])
@@ -58,7 +57,7 @@ def main() -> int:
     if "engine" in wanted:
         _engines(options.protocol, windows, options.count, options.delay, options.sink_port)
     if "relay" in wanted:
-        given = {"delay": options.delay, "throttle": options.throttle}
+        given = {"delay": options.delay, "throttle": options.throttle, "links": options.links}
         for window in windows:
             count = _fewer(options.count, window, options.delay)
             _relay(options.protocol, window, count, profile=options.profile or "", **given)
@@ -136,27 +135,31 @@ def _engines(protocol: str, windows: list[int], count: int, delay: float, port: 
 
 
 def _relay(
-    protocol: str, window: int, count: int, *, rate: int = 0, profile: str = "", delay: float = 0, throttle: int = 0
-) -> None:
-    """A backlog of `count` messages, or so many at `rate` a second."""
+    protocol: str, window: int, count: int, *, rate: int = 0, profile: str = "", delay: float = 0, throttle: int = 0,
+    links: int = 1,
+) -> None:  # fmt: skip
+    """A backlog of `count` messages, or so many at `rate` a second; over as many links, in turn."""
     sink = ["--receipts", "--delay", str(delay), "--throttle", str(throttle)]
     with _child("bench.sink", protocol, *sink) as port, _child("bench.sqs_stand_in") as aws:
-        aggregator, channel = _registered(protocol, int(port), window)
-        _ask(f"{aws}/rows", [{"pk": "agg#bench", "data": aggregator}, {"pk": f"chan#{CHANNEL}", "data": channel}])
+        _ask(f"{aws}/rows", [row for link in range(links) for row in _registered(protocol, int(port), window, link)])
         program = ["bench.profiled", profile] if profile else ["smsc_relay"]
         command = [sys.executable, "-m", *program, "--no-leases"]
         given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
         relay = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            _ask(f"{aws}/fill/{LANE}", [_record(0)])
-            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/2")["reached"], "the relay does not get ready"
-            records = [_record(number) for number in range(1, count + 1)]
+            for link in range(links):
+                _ask(f"{aws}/fill/lane-bench{link}.fifo", [_record(link, link)])
+            ready = 2 * links
+            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{ready}")["reached"], "the relay does not get ready"
+            records = [_record(number, number % links) for number in range(links, links + count)]
             (cpu, _), began = _used(relay.pid), time.perf_counter()
             at_once = max(1, rate // 20) if rate else count
             for number in range(0, count, at_once):
-                _ask(f"{aws}/fill/{LANE}", records[number : number + at_once])
+                for link in range(links):
+                    _ask(f"{aws}/fill/lane-bench{link}.fifo", records[number : number + at_once][link::links])
                 time.sleep(0.05 if rate else 0)
-            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{2 * count + 2}")["reached"], _ask(f"{aws}/told")["queues"]
+            all_told = 2 * count + ready
+            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{all_told}")["reached"], _ask(f"{aws}/told")["queues"]
             took, (used, rss) = time.perf_counter() - began, _used(relay.pid)
             told = _ask(f"{aws}/told")
         finally:
@@ -167,27 +170,34 @@ def _relay(
         "rate": count / took, "cpu": (used - cpu) * 100_000 / count, "rss": rss,
         "p50": times[len(times) // 2], "p99": times[len(times) * 99 // 100],
     }  # fmt: skip
-    _row(f"relay, {rate}/s offered" if rate else "relay, backlog", window, figures)
+    name = f"relay, {rate}/s offered" if rate else "relay, backlog"
+    _row(name if links == 1 else f"{name}, {links} links", window, figures)
     calls = ", ".join(
         f"{name} {times / count:.2f}" for name, times in sorted(told["calls"].items()) if times > count / 50
     )
     print(f"{'':8}calls a message: {calls}")
 
 
-def _registered(protocol: str, port: int, window: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _registered(protocol: str, port: int, window: int, link: int) -> list[dict[str, Any]]:
+    """The rows of a link's account and channel."""
+    name, uuid = f"bench{link}", _channel(link)
     config = {**CONFIGS[protocol], "host": "127.0.0.1", "port": port, "window": window}
-    aggregator = {"name": "bench", "type": protocol.upper(), "config": config, "lane": "own"}
-    channel = {"uuid": CHANNEL, "aggregator": "bench", "type": protocol.upper(), "address": "8080", "country": "RW",
+    aggregator = {"name": name, "type": protocol.upper(), "config": config, "lane": "own"}
+    channel = {"uuid": uuid, "aggregator": name, "type": protocol.upper(), "address": "8080", "country": "RW",
                "platform": "main", "workspace": "w"}  # fmt: skip
-    return aggregator, channel
+    return [{"pk": f"agg#{name}", "data": aggregator}, {"pk": f"chan#{uuid}", "data": channel}]
 
 
-def _record(number: int) -> tuple[str, str]:
-    now = now_ms()
+def _channel(link: int) -> str:
+    return f"6f1d2c3b-9a44-4e0b-8c55-{link:012d}"
+
+
+def _record(number: int, link: int) -> tuple[str, str]:
+    now, uuid, name = now_ms(), _channel(link), f"bench{link}"
     made = LaneRecord(
-        key=MessageKey(channel=CHANNEL, id=str(number)),
-        message={"id": number, "text": TEXT, "to": f"+2507881{number:05d}", "from": "8080", "channel": CHANNEL},
-        aggregator="bench", lane="lane-bench", first_seen=now, expires_at=now + DAY,
+        key=MessageKey(channel=uuid, id=str(number)),
+        message={"id": number, "text": TEXT, "to": f"+2507881{number:05d}", "from": "8080", "channel": uuid},
+        aggregator=name, lane=f"lane-{name}", first_seen=now, expires_at=now + DAY,
     )  # fmt: skip
     return queues.lane_entry(made).group, made.to_body()
 
