@@ -83,6 +83,19 @@ class Invocation:
         self._lock = threading.Lock()
         self._pauses: dict[str, int] = {}
         self._probes: set[str] = set()
+        self._accepted: dict[str, list[int]] = {}
+
+    def accepted(self, aggregator: str, took: int) -> None:
+        """An aggregator has accepted a part, so long (ms) after we had taken its message; counted by `tell`."""
+        with self._lock:
+            self._accepted.setdefault(aggregator, []).append(took)
+
+    def tell(self) -> None:
+        """Write what has been counted."""
+        with self._lock:
+            accepted, self._accepted = self._accepted, {}
+        for aggregator, took in accepted.items():
+            telemetry.accepted(aggregator, took)
 
     def time_left(self) -> float:
         """Seconds until this run is stopped."""

@@ -237,9 +237,7 @@ class Offer:
     def _accepted(self, part: Part, ended: Accepted) -> Outcome:
         key, now = self.job.record.key, now_ms()
         ledger.accept(key, part.index, part.total, self.owner, ended.external_id, now)
-        aggregator = self.job.channel.aggregator
-        telemetry.count("sent", aggregator)
-        telemetry.latency(aggregator, now - self.job.record.first_seen)
+        self.invocation.accepted(self.job.channel.aggregator, now - self.job.record.first_seen)
         return self._outcome(part.index, part.total, accepted=True, external_id=ended.external_id)
 
     def _failed(self, index: int, total: int, reason: str, code: str) -> Outcome:

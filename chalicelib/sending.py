@@ -56,9 +56,11 @@ Step = Job | Waiting | None  # None: dealt with already
 
 def send(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Handle a batch of a lane; answers which of its records are to be given again."""
+    batch = _Batch(context)
     try:
-        return queues.failures(_Batch(context).run(queues.received_from(event)))
+        return queues.failures(batch.run(queues.received_from(event)))
     finally:
+        batch.invocation.tell()
         trace.flush()
 
 
