@@ -4,7 +4,7 @@ A canary goes the whole way: it is put into outbound.fifo as a platform's messag
 the SMSC, its receipt, events.fifo and λ record do with it what they do with any. The next run looks into the ledger.
 
 This is a function and no job of the relay, since what watches must not end with what it watches; it runs without a
-lease, since ids are made of the time and the ledger sends no id twice; and it costs 8,640 short invocations a month.
+lease, since ids are made of the time and the ledger sends no id twice; and 8,640 short invocations a month cost cents.
 """
 
 from __future__ import annotations
