@@ -97,7 +97,7 @@ def kept(queue: str) -> tuple[int, int, int]:
     return depth.visible, depth.in_flight, depth.delayed
 
 
-def until(condition: Any, what: str, seconds: float = 60) -> None:
+def until(condition: Any, what: str, seconds: float = 120) -> None:
     """Await a condition that other threads bring about."""
     look = threading.Event()
     for _ in range(round(seconds / 0.02)):
