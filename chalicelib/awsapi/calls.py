@@ -88,7 +88,7 @@ def request(
     agent: str = "jangada",
 ) -> tuple[dict[str, str], bytes]:
     """Headers and body of the POST that makes a call; `operation` as botocore's method: `put_item`."""
-    body = json.dumps(parameters, separators=(",", ":"), default=_octets).encode()
+    body = _written(parameters).encode()
     headers = {
         "content-type": f"application/x-amz-json-{'1.1' if to.name == 'ssm' else '1.0'}",
         "host": to.authority,
@@ -165,6 +165,9 @@ def _octets(value: object) -> str:
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode("ascii")
     raise TypeError(f"{type(value).__name__} in the parameters of a call")
+
+
+_written = json.JSONEncoder(separators=(",", ":"), default=_octets).encode
 
 
 def _value(found: dict[str, Any]) -> dict[str, Any]:
