@@ -92,6 +92,22 @@ def send(event: Any) -> dict[str, Any]:
     return sending.send(event.to_dict(), event.context)
 
 
+@app.on_sqs_message(queue_arn="${var.lane_nat_queue_arn}", batch_size=10, name="send_nat")
+def send_nat(event: Any) -> dict[str, Any]:
+    """λ send for lanes of aggregators that know us by our address: it goes out through fixed ones."""
+    from chalicelib import sending
+
+    return sending.send(event.to_dict(), event.context)
+
+
+@app.on_sqs_message(queue_arn="${var.lane_vpc_queue_arn}", batch_size=10, name="send_vpc")
+def send_vpc(event: Any) -> dict[str, Any]:
+    """λ send for lanes of aggregators behind a VPN."""
+    from chalicelib import sending
+
+    return sending.send(event.to_dict(), event.context)
+
+
 @app.on_sqs_message(queue_arn="${var.later_queue_arn}", batch_size=10, name="later")
 def later(event: Any) -> dict[str, Any]:
     """λ later."""

@@ -65,6 +65,7 @@ class Aggregator(_Entry):
     config: dict[str, Any] = {}
     secrets: tuple[str, ...] = ()
     lane: Literal["own", "shared"] = "shared"
+    egress: Literal["public", "nat", "vpc"] = "public"  # Terraform's: which function its lanes feed
     vpn: dict[str, Any] = {}
     contacts: dict[str, Any] = {}
     canary: dict[str, Any] = {}  # see canaries.py; empty: none

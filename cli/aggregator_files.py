@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from chalicelib.channels import UnknownType
 from chalicelib.phones import contact_key
 from chalicelib.redaction import SECRET_HEADERS, template_secrets
-from cli import canary_entry, kinds
+from cli import canary_entry, egress_entry, kinds
 from cli.canary_entry import CanaryEntry
+from cli.egress_entry import Egress
 from cli.kinds import meant
 
 Path = tuple[str | int, ...]
@@ -101,6 +102,9 @@ class AggregatorFile(_Strict):
     type: str = Field(description="a code of `jangada types`, e.g. AT or SMPP")
     config: dict[str, Any] = Field({}, description="keys of the type: `jangada types CODE`; secrets as `!secret`")
     lane: Literal["own", "shared"] = Field("shared", description="a queue of its own; an SMSC always has one")
+    egress: Egress = Field(
+        "public", description="nat: from fixed addresses; vpc: through its VPN; both of HTTP types, with lane: own"
+    )
     vpn: dict[str, Any] = Field({}, description="what the aggregator's VPN form says; Terraform builds from it")
     contacts: dict[str, str] = Field({}, description="whom to call")
     canary: CanaryEntry | None = Field(None, description="of an SMSC: a test message every so often; default: none")
@@ -281,6 +285,8 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def _channel_problems(file: AggregatorFile) -> Iterator[Found]:
     """What the channels of a file say of each other, and what the type says of the config keys of their own."""
     taken: dict[tuple[str, Any], int] = {}
+    configs = [file.config, *(one.config for one in file.channels)]
+    yield from egress_entry.problems(file.egress, file.type, file.lane, file.vpn, configs)
     if file.canary:
         yield from canary_entry.problems(file.canary, file.type, {one.uuid for one in file.channels})
     for index, one in enumerate(file.channels):

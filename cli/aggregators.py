@@ -143,6 +143,7 @@ def _found(name: str) -> Aggregator:
 def show(options: argparse.Namespace) -> None:
     """Show one aggregator; of its secrets only whether they are there."""
     from chalicelib import registry, registry_store
+    from cli import egress_entry
 
     one = _found(options.name)
     given = registry_store.read_secret("aggregators", one.name)
@@ -157,6 +158,7 @@ def show(options: argparse.Namespace) -> None:
             ("name", one.name),
             ("type", one.type),
             ("lane", "own" if one.own_lane else "shared"),
+            ("egress", egress_entry.told(one.egress)),
             *((f"config.{key}", value) for key, value in one.config.items()),
             *((f"secret {key}", state) for key, state in secrets.items()),
             *((f"vpn.{key}", value) for key, value in one.vpn.items()),

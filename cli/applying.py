@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from chalicelib import queues, registry, registry_store
 from chalicelib.clock import now_ms
 from chalicelib.registry import Aggregator, Channel, Platform
+from cli import egress_entry
 from cli.aggregator_files import (
     SECRET,
     ChannelEntry,
@@ -242,8 +243,10 @@ class _Planning:
         return Step("channel", new.uuid, action, detail or about, write if action != "same" else None)
 
     def to_do(self) -> Iterator[str]:
-        """Secrets that must still be given."""
+        """Addresses to hand out, and secrets that must still be given."""
         for file in self.files:
+            if file.aggregator and (told := egress_entry.told(file.aggregator.egress)):
+                yield f"{file.aggregator.name}, egress {told}"
             for key in self.missing(file):
                 name = file.aggregator.name if file.aggregator else ""
                 yield f"give the secret {key}: `jangada aggregator secret {name} {key}`"
@@ -265,6 +268,7 @@ def _aggregator(file: Loaded, version: int = 0) -> Aggregator:
         config={key: value for key, value in entry.config.items() if value != SECRET},
         secrets=file.secrets,
         lane=entry.lane,
+        egress=entry.egress,
         vpn=entry.vpn,
         contacts=dict(entry.contacts),
         canary=entry.canary.model_dump(mode="json") if entry.canary else {},

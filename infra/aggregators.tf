@@ -30,6 +30,36 @@ locals {
   canaries   = toset([for name, one in local.smscs : name if can(one.canary.channel)])
   any_smsc   = length(local.smscs) > 0
 
+  # How HTTP aggregators are reached, where it is not from anywhere (docs/aggregators.md): λ send_nat and λ send_vpc.
+  egress       = { for name, one in local.https : name => one.egress if contains(["nat", "vpc"], try(one.egress, "")) }
+  egress_kinds = toset(values(local.egress))
+  any_network  = local.any_smsc || length(local.egress) > 0
+  any_source   = local.any_smsc || contains(local.egress_kinds, "vpc") # somebody is behind a VPN
+
+  egress_slips = concat(
+    [for name, one in local.aggregators : "${name}: egress must be public, nat or vpc" if !contains(["public", "nat", "vpc"], try(one.egress, "public"))],
+    [for name, one in local.smscs : "${name}: an SMSC has no egress" if try(one.egress, "public") != "public"],
+    [for name in keys(local.egress) : "${name}: egress needs `lane: own`" if !contains(local.http_lanes, name)],
+    [for name, kind in local.egress : "${name}: egress: vpc needs `vpn` with their_networks" if kind == "vpc" && !can(local.vpns[name].their_networks[0])],
+    [for name, kind in local.egress : "${name}: egress: vpc needs a URL in config" if kind == "vpc" && length([for one in local.urls : one if one.name == name]) == 0],
+  )
+
+  # Ports of the URLs in the files of those; a URL that is a secret shows none.
+  urls = flatten([for name in keys(local.egress) : [
+    for url in flatten([for config in concat([try(local.https[name].config, {})], [for channel in try(local.https[name].channels, []) : try(channel.config, {})]) :
+    [for value in config == null ? [] : values(config) : value if can(regex("^https?://", value))]]) :
+    { name = name, port = try(tonumber(regex("^https?://[^/?#]*:([0-9]+)(?:[/?#]|$)", url)[0]), startswith(url, "https:") ? 443 : 80) }
+  ]])
+
+  # Where each function may go: λ send_nat to the web and these ports, λ send_vpc to the networks of its aggregators.
+  function_endpoints = { for kind in local.egress_kinds : "send_${kind}" => toset(concat(
+    kind == "nat" ? [for port in [80, 443] : { name = "the web", cidr = "0.0.0.0/0", port = port }] : [],
+    flatten([for one in local.urls : [
+      for network in kind == "nat" ? ["0.0.0.0/0"] : try(local.vpns[one.name].their_networks, []) : { name = one.name, cidr = network, port = one.port }
+      if kind == "vpc" || !contains([80, 443], one.port)
+    ] if local.egress[one.name] == kind]),
+  )) }
+
   # A VPN form; modules/vpn fills the blanks. One algorithm may be written without brackets.
   vpns = { for name, one in local.aggregators : name => merge(
     { for key in ["peer_ip", "their_networks", "routing", "bgp_asn", "selector"] : key => one.vpn[key] if can(one.vpn[key]) },

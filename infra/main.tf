@@ -21,6 +21,8 @@ locals {
     var.allow_private ? { JANGADA_ALLOW_PRIVATE = "1" } : {},
   )
 
+  sender = { for name in local.http_lanes : name => can(local.egress[name]) ? "send_${local.egress[name]}" : "send" }
+
   # Which function each queue feeds; lanes of SMSCs feed the relay.
   mappings = merge(
     {
@@ -31,8 +33,8 @@ locals {
       lane-shared      = { function = "send", concurrency = var.concurrency.shared }
       lane-shared-bulk = { function = "send", concurrency = max(2, floor(var.concurrency.shared / 2)) }
     },
-    { for name in local.http_lanes : "lane-${name}" => { function = "send", concurrency = try(var.lane_concurrency[name], var.concurrency.lane) } },
-    { for name in local.http_lanes : "lane-${name}-bulk" => { function = "send", concurrency = max(2, floor(try(var.lane_concurrency[name], var.concurrency.lane) / 2)) } },
+    { for name in local.http_lanes : "lane-${name}" => { function = local.sender[name], concurrency = try(var.lane_concurrency[name], var.concurrency.lane) } },
+    { for name in local.http_lanes : "lane-${name}-bulk" => { function = local.sender[name], concurrency = max(2, floor(try(var.lane_concurrency[name], var.concurrency.lane) / 2)) } },
     { for name, platform in local.platforms : "deliver-${name}" => { function = "deliver", concurrency = max(2, platform.concurrency) } },
   )
 
@@ -70,6 +72,11 @@ resource "terraform_data" "checks" {
     precondition {
       condition     = length(setsubtract(setunion(var.alarms.without_receipts, keys(var.alarms.usual_hours)), keys(local.aggregators))) == 0
       error_message = "alarms names ${join(", ", setsubtract(setunion(var.alarms.without_receipts, keys(var.alarms.usual_hours)), keys(local.aggregators)))}, which no file describes."
+    }
+
+    precondition {
+      condition     = length(local.egress_slips) == 0
+      error_message = "${join("; ", local.egress_slips)} (docs/aggregators.md)."
     }
 
     precondition {
@@ -119,15 +126,20 @@ module "messaging" {
 module "api" {
   source = "./modules/api"
 
-  name                 = local.name
-  domain               = var.domain
-  certificate_arn      = var.certificate_arn
-  zone_id              = var.zone_id
-  default_endpoint     = var.default_endpoint
-  environment          = local.environment
-  queues               = module.messaging.queues
-  mappings             = local.mappings
-  schedules            = length(local.canaries) > 0
+  name             = local.name
+  domain           = var.domain
+  certificate_arn  = var.certificate_arn
+  zone_id          = var.zone_id
+  default_endpoint = var.default_endpoint
+  environment      = local.environment
+  queues           = module.messaging.queues
+  mappings         = local.mappings
+  schedules        = length(local.canaries) > 0
+  networks = { for kind in local.egress_kinds : "send_${kind}" => merge(module.network[0].functions["send_${kind}"], {
+    environment = kind == "vpc" ? { JANGADA_ALLOW_PRIVATE = "1" } : {} # whom it may reach there, its security group says
+    secrets     = [for name in length(local.egress) <= 40 ? [for name, one in local.egress : name if one == kind] : ["*"] : "${module.state.parameter_arns["aggregators"]}${name}"]
+    tokens      = [for name in length(local.egress) <= 40 ? [for name, one in local.egress : name if one == kind] : ["*"] : "${module.state.parameter_arns["tokens"]}${name}"]
+  }) }
   queue_pattern_arn    = "arn:${data.aws_partition.this.partition}:sqs:${data.aws_region.this.id}:${data.aws_caller_identity.this.account_id}:${local.prefix}"
   table_arns           = module.state.table_arns
   kms_key_arn          = module.state.kms_key_arn
@@ -146,19 +158,23 @@ module "api" {
 }
 
 ################################################################################
-# The relay and its ways to the SMSCs: nothing of it where there is no SMSC
+# The relay, its ways to the SMSCs, and those of functions with an egress: nothing of it where there is neither
 ################################################################################
 
 module "network" {
   source = "./modules/network"
-  count  = local.any_smsc ? 1 : 0
+  count  = local.any_network ? 1 : 0
 
   name               = local.name
   cidr               = var.network.cidr
   source_cidr        = var.network.source_cidr
   zones              = var.network.zones
   source_zone        = var.network.source_zone
-  smsc_networks      = local.networks
+  smsc_networks      = local.any_source ? local.networks : []
+  relay              = local.any_smsc
+  sources            = local.any_source
+  nat                = contains(local.egress_kinds, "nat")
+  function_endpoints = local.function_endpoints
   internet           = anytrue([for one in local.hosts : !local.behind["${one.name} ${one.host}"]])
   kms_key_arn        = module.state.kms_key_arn
   log_retention_days = var.log_retention_days
@@ -166,7 +182,7 @@ module "network" {
 
 module "vpn" {
   source = "./modules/vpn"
-  count  = local.any_smsc && length(local.vpns) > 0 ? 1 : 0
+  count  = local.any_source && length(local.vpns) > 0 ? 1 : 0
 
   name                  = local.name
   connections           = local.vpns

@@ -1,8 +1,16 @@
 output "cli_environment" {
   description = "What the `jangada` command needs: save it with `terraform output -raw cli_environment > jangada.env`, then `. jangada.env`."
-  value = join("", [for name, value in merge(local.environment, { AWS_DEFAULT_REGION = data.aws_region.this.id }) :
+  value = join("", [for name, value in merge(
+    local.environment,
+    { AWS_DEFAULT_REGION = data.aws_region.this.id },
+    length(local.egress_addresses) > 0 ? { JANGADA_EGRESS_ADDRESSES = join(" ", local.egress_addresses) } : {},
+    ) :
     "export ${name}='${value}'\n" if !contains(["JANGADA_LOG_LEVEL", "JANGADA_SHARE"], name)
   ])
+}
+
+locals {
+  egress_addresses = contains(local.egress_kinds, "nat") ? module.network[0].public_addresses : []
 }
 
 output "url" {
@@ -38,6 +46,11 @@ output "source_addresses" {
 output "public_addresses" {
   description = "Addresses from which SMSCs on the internet see us; empty where there are none."
   value       = one(module.network[*].public_addresses)
+}
+
+output "egress_addresses" {
+  description = "Addresses that aggregators with `egress: nat` must allow, one a zone: for their form or web site; empty where there is none."
+  value       = local.egress_addresses
 }
 
 output "vpn_connections" {

@@ -9,6 +9,7 @@ is converted (chalice 1.34.0, `chalice package --pkg-format terraform`):
 - it cannot ask for ReportBatchItemFailures, nor for a mapping per lane and per platform: mappings are modules/api's,
   and the module says what it expects of them (output `consumers`);
 - schedules are on from the start: here `schedules` switches them, for who needs none of it;
+- every function is made: here those that run in a VPC only where `networks` says in which;
 - names hold the stage of chalice's config, roles and variables are its strings: all are variables here, so that one
   package serves every deployment.
 """
@@ -32,6 +33,7 @@ API: Final = "api_handler"
 ARCHITECTURES: Final = ("arm64", "x86_64")
 _SOURCES: Final = ("app.py", "requirements.txt", "chalicelib", ".chalice/config.json")
 
+_IN_VPC: Final = ("send_nat", "send_vpc")  # made only where an aggregator's `egress` asks for one
 _SWITCH: Final = '${var.schedules ? "ENABLED" : "DISABLED"}'
 _UNDERSTOOD: Final = {
     "aws_api_gateway_deployment",
@@ -47,6 +49,14 @@ VARIABLES: Final[dict[str, dict[str, Any]]] = {
     "name": {"type": "string", "description": "Name of the deployment, e.g. jangada-prod; begins every name."},
     "role_arns": {"type": "map(string)", "description": "ARN of the role of each function, by the function's key."},
     "environment": {"type": "map(string)", "description": "Environment variables of every function."},
+    "networks": {
+        "type": (
+            "map(object({ subnet_ids = list(string), security_group_ids = list(string), environment = map(string) }))"
+        ),
+        "default": {},
+        "description": "Where functions that run in a VPC do, and their own environment variables, by the function's "
+        "key; those that are not named are not made.",
+    },
     "api_concurrency": {
         "type": "number",
         "default": -1,
@@ -89,6 +99,16 @@ def convert(doc: dict[str, Any]) -> dict[str, Any]:
             "role": f'${{var.role_arns["{key}"]}}',
             "environment": {"variables": "${var.environment}"},
         }
+        if key in _IN_VPC:
+            own = f'var.networks["{key}"]'
+            function |= {
+                "count": f'${{contains(keys(var.networks), "{key}") ? 1 : 0}}',
+                "environment": {"variables": f"${{merge(var.environment, {own}.environment)}}"},
+                "vpc_config": {
+                    "subnet_ids": f"${{{own}.subnet_ids}}",
+                    "security_group_ids": f"${{{own}.security_group_ids}}",
+                },
+            }
         if key == API:
             function["reserved_concurrent_executions"] = "${var.api_concurrency}"
         function.pop("tags", None)  # of chalice's own deployer; ours are the provider's default_tags
@@ -153,11 +173,11 @@ def _outputs(functions: dict[str, Any], mappings: dict[str, Any]) -> dict[str, A
             "description": "Deployment that a stage serves.",
         },
         "function_names": {
-            "value": {key: f"${{aws_lambda_function.{key}.function_name}}" for key in functions},
+            "value": _of_each(functions, "function_name"),
             "description": "Name of each function, by key.",
         },
         "function_arns": {
-            "value": {key: f"${{aws_lambda_function.{key}.arn}}" for key in functions},
+            "value": _of_each(functions, "arn"),
             "description": "ARN of each function, by key.",
         },
         "timeouts": {
@@ -166,6 +186,12 @@ def _outputs(functions: dict[str, Any], mappings: dict[str, Any]) -> dict[str, A
         },
         "consumers": {"value": consumers, "description": "Functions that take from queues, and how many at a time."},
     }
+
+
+def _of_each(functions: dict[str, Any], attribute: str) -> str:
+    """An expression: the attribute of each function that is made, by its key."""
+    found = ", ".join(f"{key} = aws_lambda_function.{key}[*].{attribute}" for key in functions)
+    return f"${{{{ for key, one in {{ {found} }} : key => one[0] if length(one) > 0 }}}}"
 
 
 def chalice_output(source: Path, work: Path, arch: str = "") -> Path:

@@ -17,6 +17,25 @@ import pytest
 
 from tests.infra.terraform import INFRA, ROOT, Terraform, copy_infra, make_mirror
 
+# Aggregators that are reached from fixed addresses, and through a VPN.
+FIXED = """
+name: fixed
+type: KN
+lane: own
+egress: nat
+config: {send_url: "https://kannel.example.org:13013/cgi-bin/sendsms", username: ilha, password: !secret }
+contacts: {noc: "+250 788 000 000"}
+"""
+INSIDE = """
+name: inside
+type: KN
+lane: own
+egress: vpc
+config: {send_url: "http://10.99.1.5:13013/cgi-bin/sendsms", username: ilha, password: !secret }
+contacts: {noc: "+250 788 000 001"}
+vpn: {peer_ip: 197.99.0.1, their_networks: [10.99.1.0/24]}
+"""
+
 WORK = ROOT / ".cache" / "package"  # wheels that chalice has resolved are used again
 
 
@@ -76,9 +95,12 @@ def example(tmp_path_factory: pytest.TempPathFactory, functions: Path, mirror: P
 
 @pytest.fixture(scope="session")
 def made(example: Terraform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The example as the stand-in provider has made it: the values of its resources, by address."""
+    """The example, with an egress of each kind, as the stand-in provider has made it: values by address."""
     target = tmp_path_factory.mktemp("made") / "infra"
     shutil.copytree(example.folder.parent.parent, target, symlinks=True)
+    aggregators = target / "environments" / "example" / "aggregators"
+    (aggregators / "fixed.yaml").write_text(FIXED)
+    (aggregators / "inside.yaml").write_text(INSIDE)
     there = Terraform(target / "environments" / "example", example.mirror)
     there.done("apply", "-no-color", "-auto-approve", "-input=false")
     found: dict[str, dict[str, Any]] = {}

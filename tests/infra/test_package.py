@@ -23,7 +23,7 @@ from local.emulator import free_port
 from tests.infra.terraform import ROOT
 
 pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
-CONSUMERS = {"route", "route_bulk", "send", "later", "record", "deliver"}
+CONSUMERS = {"route", "route_bulk", "send", "send_nat", "send_vpc", "later", "record", "deliver"}
 FUNCTIONS = {"api_handler", "canary", *CONSUMERS}
 
 
@@ -72,11 +72,24 @@ def test_nothing_is_of_one_deployment(module: dict[str, Any], package: ModuleTyp
     for key, function in module["resource"]["aws_lambda_function"].items():
         assert function["function_name"] == "${var.name}-" + package.function_key(key)
         assert function["role"] == f'${{var.role_arns["{key}"]}}'
-        assert function["environment"] == {"variables": "${var.environment}"}
+        told = "${var.environment}"
+        if key in ("send_nat", "send_vpc"):
+            told = f'${{merge(var.environment, var.networks["{key}"].environment)}}'
+        assert function["environment"] == {"variables": told}
         assert function["architectures"] == ["arm64"]
     text = json.dumps(module)
     assert "jangada-" not in text.replace("jangada-prod; begins", "")
     assert set(re.findall(r"\$\{var\.(\w+)", text)) == set(module["variable"])
+
+
+def test_functions_of_a_vpc_are_made_where_there_is_one(module: dict[str, Any]) -> None:
+    functions = module["resource"]["aws_lambda_function"]
+    inside = {key: one["vpc_config"] for key, one in functions.items() if "vpc_config" in one}
+    assert set(inside) == {"send_nat", "send_vpc"} == {key for key, one in functions.items() if "count" in one}
+    for key, one in inside.items():
+        assert one["subnet_ids"] == f'${{var.networks["{key}"].subnet_ids}}'
+        assert functions[key]["handler"] == f"app.{key}"
+        assert functions[key]["timeout"] == functions["send"]["timeout"]
 
 
 def test_the_provider_is_a_current_one_and_the_stage_is_not_chalices(module: dict[str, Any]) -> None:

@@ -223,7 +223,8 @@ def test_each_zone_goes_out_through_its_own_gateway(made: dict[str, dict[str, An
         for address, values in made.items()
         if address.startswith("module.network[0].aws_route.smsc")
     }
-    assert ways == {"a 10.64.10.0/24": "a", "b 10.64.10.0/24": "b"}
+    networks = ("10.64.10.0/24", "10.99.1.0/24")
+    assert ways == {f"{zone} {network}": zone for zone in ("a", "b") for network in networks}
 
 
 def test_one_tunnel_is_a_warning_and_both_are_an_outage(made: dict[str, dict[str, Any]]) -> None:
@@ -236,11 +237,8 @@ def test_one_tunnel_is_a_warning_and_both_are_an_outage(made: dict[str, dict[str
     heard = {
         name: [topics[arn] for arn in one["alarm_actions"]] for name, one in alarms.items() if "alarm_actions" in one
     }
-    assert heard == {
-        'tunnel["mtn-ug-1"]': ["warn"],
-        'tunnel["mtn-ug-2"]': ["warn"],
-        'both["mtn-ug"]': ["page"],
-    }
+    wanted = {f'tunnel["{name}-{tunnel}"]': ["warn"] for name in ("mtn-ug", "inside") for tunnel in (1, 2)}
+    assert heard == wanted | {'both["mtn-ug"]': ["page"], 'both["inside"]': ["page"]}
 
 
 def test_vpns_may_end_in_a_transit_gateway(changed: Callable[..., Terraform]) -> None:

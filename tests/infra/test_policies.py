@@ -17,6 +17,18 @@ NAMELESS: Final = {
     "xray:PutTraceSegments": "the action knows no resources (service authorization reference)",
     "xray:PutTelemetryRecords": "the action knows no resources",
     "ecr:GetAuthorizationToken": "the action knows no resources",
+    **dict.fromkeys(
+        (
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:CreateNetworkInterface",
+            "ec2:DeleteNetworkInterface",
+            "ec2:UnassignPrivateIpAddresses",
+        ),
+        "Lambda joins a function to its subnets by the function's role, before interfaces have ids: "
+        "what AWSLambdaVPCAccessExecutionRole allows; for λ send_nat and λ send_vpc only, and not to their code",
+    ),
+    "ec2:DescribeNetworkInterfaces": "the action knows no resources; as above",
+    "ec2:DescribeSubnets": "the action knows no resources; as above",
     "logs:CreateLogGroup": "API Gateway's role, one for all APIs of the account",
     "logs:DescribeLogGroups": "API Gateway's role",
     "logs:FilterLogEvents": "API Gateway's role",
@@ -91,6 +103,27 @@ def test_resources_have_names(policies: Policies) -> None:
     assert wide == set()
 
 
+def test_only_functions_in_a_vpc_may_join_one_and_not_their_code(policies: Policies) -> None:
+    joining = {action for action in NAMELESS if action.startswith("ec2:")}
+    found = {}
+    for address, policy in of_roles(policies).items():
+        if any(action.startswith("ec2:") for actions, _, _ in allowed(policy) for action in actions):
+            (denied,) = [one for one in policy["Statement"] if one["Effect"] == "Deny"]
+            assert set(denied["Action"]) == joining
+            ((_, function),) = denied["Condition"]["ArnEquals"].items()
+            found[address.split('"')[1]] = function if isinstance(function, str) else function[0]
+    assert {key: arn.rpartition(":")[2] for key, arn in found.items()} == {
+        key: f"jangada-example-{key}" for key in ("send_nat", "send_vpc")
+    }
+
+
+def test_functions_in_a_vpc_have_their_own_aggregators_secrets_only(policies: Policies) -> None:
+    for key, name in (("send_nat", "fixed"), ("send_vpc", "inside")):
+        policy = policies[f'module.api.aws_iam_role_policy.function["{key}"]']
+        named = [one for actions, resources, _ in allowed(policy) if "ssm:GetParameter" in actions for one in resources]
+        assert {one.rpartition("/")[2] for one in named} == {name}
+
+
 def test_the_exceptions_are_still_needed(policies: Policies) -> None:
     nameless = {
         action
@@ -137,5 +170,9 @@ def test_functions_and_relay_are_told_the_same(made: dict[str, dict[str, Any]]) 
     ]
     assert len(told) >= 7
     (task,) = json.loads(made["module.relay[0].aws_ecs_task_definition.this"]["container_definitions"])
-    assert [*told, {one["name"]: one["value"] for one in task["environment"]}] == [told[0]] * (len(told) + 1)
+    inside = [one | {"JANGADA_ALLOW_PRIVATE": "1"} for one in told if "JANGADA_ALLOW_PRIVATE" not in one][:1]
+    told = [*told, {one["name"]: one["value"] for one in task["environment"]}]
+    assert [one for one in told if one in inside] == inside  # λ send_vpc alone
+    told = [one for one in told if one not in inside]
+    assert told == [told[0]] * len(told)
     assert {"JANGADA_PREFIX", "JANGADA_QUEUE_BASE", "JANGADA_SSM_PREFIX", "JANGADA_DOMAIN"} <= set(told[0])

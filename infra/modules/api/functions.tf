@@ -8,6 +8,7 @@ module "functions" {
   name                         = var.name
   role_arns                    = { for key, role in aws_iam_role.function : key => role.arn }
   environment                  = var.environment
+  networks                     = { for key, one in var.networks : key => { subnet_ids = one.subnet_ids, security_group_ids = one.security_group_ids, environment = one.environment } }
   disable_execute_api_endpoint = !var.default_endpoint
   schedules                    = var.schedules
   api_concurrency              = var.reserved_concurrency == null ? -1 : var.reserved_concurrency # -1: Lambda's "none"
@@ -53,7 +54,7 @@ locals {
   routes_again = concat(local.lanes, local.deliver, local.dead.routes)
 
   # One row a function: what it writes to, what it reads of the registry, what it does in the ledger, whose secrets.
-  functions = {
+  functions = merge({
     api_handler = {
       send    = concat(local.lanes, local.events, local.deliver, local.dead.events)
       ledger  = local.write
@@ -86,7 +87,20 @@ locals {
       ledger  = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
       secrets = []
     }
-  }
+    }, { for key, one in var.networks : key => {
+      send    = concat(local.events, local.later, local.few ? local.own_dead[key] : local.dead.lanes, local.dead.events)
+      ledger  = local.write
+      secrets = one.secrets
+  } })
+
+  # λ send keeps the right to all secrets: a lane that is given another egress, or none, may hold messages still.
+  senders  = merge({ send = var.parameter_arns.tokens }, { for key, one in var.networks : key => one.tokens })
+  own_dead = { for key in keys(var.networks) : key => [for queue, one in var.mappings : var.queues[queue].dlq_arn if one.function == key] }
+
+  joining = [
+    "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+  ]
 
   takes = { for name in keys(local.functions) : name => [for queue, one in var.mappings : var.queues[queue].arn if one.function == name] }
 }
@@ -123,7 +137,7 @@ data "aws_iam_policy_document" "function" {
     content {
       sid       = "Take"
       actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"]
-      resources = each.key == "send" && !local.few ? local.lanes : local.takes[each.key]
+      resources = contains(keys(local.senders), each.key) && !local.few ? local.lanes : local.takes[each.key]
     }
   }
 
@@ -170,18 +184,47 @@ data "aws_iam_policy_document" "function" {
   }
 
   dynamic "statement" {
-    for_each = each.key == "send" ? [1] : []
+    for_each = contains(keys(local.senders), each.key) ? [1] : []
 
     content {
       sid       = "Tokens"
       actions   = ["ssm:GetParameter", "ssm:PutParameter"]
-      resources = var.parameter_arns.tokens
+      resources = local.senders[each.key]
+    }
+  }
+
+  # What Lambda does to join a function to subnets, by its role (AWSLambdaVPCAccessExecutionRole); the function's own
+  # code may not (AWS Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC").
+  dynamic "statement" {
+    for_each = contains(keys(var.networks), each.key) ? [1] : []
+
+    content {
+      sid       = "Network"
+      actions   = local.joining
+      resources = ["*"] # the interfaces' ids are not known before, and the rest knows no other
+    }
+  }
+
+  dynamic "statement" {
+    for_each = contains(keys(var.networks), each.key) ? [1] : []
+
+    content {
+      sid       = "NetworkNotFromCode"
+      effect    = "Deny"
+      actions   = local.joining
+      resources = ["*"]
+
+      condition {
+        test     = "ArnEquals"
+        variable = "lambda:SourceFunctionArn"
+        values   = ["arn:${data.aws_partition.this.partition}:lambda:${local.region}:${data.aws_caller_identity.this.account_id}:function:${var.name}-${each.key}"]
+      }
     }
   }
 
   statement {
     sid       = "Key"
-    actions   = concat(["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], each.key == "send" ? ["kms:Encrypt"] : []) # SSM's, for what is put there
+    actions   = concat(["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"], contains(keys(local.senders), each.key) ? ["kms:Encrypt"] : []) # SSM's, for what is put there
     resources = [var.kms_key_arn]
 
     condition {
@@ -231,13 +274,17 @@ resource "aws_lambda_event_source_mapping" "this" {
   }
 }
 
+locals {
+  unfed = setsubtract(setintersection(keys(module.functions.consumers), keys(module.functions.function_names)), [for one in values(var.mappings) : one.function])
+}
+
 resource "terraform_data" "fed" {
   input = sort(keys(module.functions.consumers))
 
   lifecycle {
     precondition {
-      condition     = length(setsubtract(keys(module.functions.consumers), [for one in values(var.mappings) : one.function])) == 0
-      error_message = "No queue feeds ${join(", ", setsubtract(keys(module.functions.consumers), [for one in values(var.mappings) : one.function]))}: app.py has a queue handler that infra/main.tf maps nothing to, or there is no platform yet (add one to an aggregator file)."
+      condition     = length(local.unfed) == 0
+      error_message = "No queue feeds ${join(", ", local.unfed)}: app.py has a queue handler that infra/main.tf maps nothing to, or there is no platform yet (add one to an aggregator file)."
     }
   }
 }

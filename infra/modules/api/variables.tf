@@ -41,6 +41,18 @@ variable "schedules" {
   default     = false
 }
 
+variable "networks" {
+  description = "Functions that run in a VPC, by their key: where, their own environment variables, and the SSM parameters of their aggregators, with secrets and with access tokens. Those that are not named are not made."
+  type = map(object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+    environment        = map(string)
+    secrets            = list(string)
+    tokens             = list(string)
+  }))
+  default = {}
+}
+
 variable "environment" {
   description = "Environment variables of every function."
   type        = map(string)

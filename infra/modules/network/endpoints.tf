@@ -2,9 +2,9 @@
 # AWS's services, without a way to the internet
 ################################################################################
 
-# None for KMS: what the relay reads is decrypted by DynamoDB, SQS and SSM, on its behalf.
+# None for KMS: what the relay and functions read is decrypted by DynamoDB, SQS and SSM, on its behalf.
 locals {
-  services = toset(["sqs", "ssm", "logs", "ecr.api", "ecr.dkr"])
+  services = toset(concat(["sqs", "ssm", "logs"], var.relay ? ["ecr.api", "ecr.dkr"] : []))
 }
 
 resource "aws_security_group" "endpoints" {
@@ -16,7 +16,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  for_each = aws_subnet.private
+  for_each = merge(aws_subnet.private, { for key, subnet in aws_subnet.nat : "nat-${key}" => subnet })
 
   security_group_id = aws_security_group.endpoints.id
   description       = "TLS from a private subnet"
@@ -77,15 +77,15 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 resource "aws_vpc_endpoint" "gateway" {
-  for_each = {
-    dynamodb = data.aws_iam_policy_document.endpoint.json
-    s3       = data.aws_iam_policy_document.layers.json
-  }
+  for_each = merge(
+    { dynamodb = data.aws_iam_policy_document.endpoint.json },
+    var.relay ? { s3 = data.aws_iam_policy_document.layers.json } : {},
+  )
 
   vpc_id            = aws_vpc.this.id
   vpc_endpoint_type = "Gateway"
   service_name      = "com.amazonaws.${local.region}.${each.key}"
-  route_table_ids   = [for table in aws_route_table.private : table.id]
+  route_table_ids   = concat([for table in aws_route_table.private : table.id], [for table in aws_route_table.nat : table.id])
   policy            = each.value
 
   tags = { Name = "${var.name}-${each.key}" }

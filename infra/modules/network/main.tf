@@ -17,6 +17,11 @@ locals {
   names  = var.zones != null ? var.zones : data.aws_availability_zones.this.names
   zones  = { a = local.names[0], b = local.names[1] }
   index  = { a = 0, b = 1 }
+
+  source_zones = var.sources ? local.zones : {}
+  nat_zones    = var.nat ? local.zones : {}
+  public       = var.internet || var.nat
+  public_zones = local.public ? local.zones : {}
 }
 
 ################################################################################
@@ -32,8 +37,15 @@ resource "aws_vpc" "this" {
 }
 
 resource "aws_vpc_ipv4_cidr_block_association" "source" {
+  count = var.sources ? 1 : 0
+
   vpc_id     = aws_vpc.this.id
   cidr_block = var.source_cidr
+}
+
+moved {
+  from = aws_vpc_ipv4_cidr_block_association.source
+  to   = aws_vpc_ipv4_cidr_block_association.source[0]
 }
 
 # Nobody's by intention: what forgets to name its group is cut off.
@@ -93,7 +105,7 @@ resource "aws_route" "internet" {
 ################################################################################
 
 resource "aws_subnet" "source" {
-  for_each = local.zones
+  for_each = local.source_zones
 
   vpc_id            = aws_vpc.this.id
   availability_zone = each.value
@@ -105,20 +117,27 @@ resource "aws_subnet" "source" {
 }
 
 resource "aws_route_table" "source" {
+  count = var.sources ? 1 : 0
+
   vpc_id = aws_vpc.this.id
 
   tags = { Name = "${var.name}-source" }
 }
 
+moved {
+  from = aws_route_table.source
+  to   = aws_route_table.source[0]
+}
+
 resource "aws_route_table_association" "source" {
-  for_each = local.zones
+  for_each = local.source_zones
 
   subnet_id      = aws_subnet.source[each.key].id
-  route_table_id = aws_route_table.source.id
+  route_table_id = aws_route_table.source[0].id
 }
 
 resource "aws_nat_gateway" "source" {
-  for_each = local.zones
+  for_each = local.source_zones
 
   connectivity_type = "private"
   subnet_id         = aws_subnet.source[each.key].id
@@ -128,11 +147,11 @@ resource "aws_nat_gateway" "source" {
 }
 
 ################################################################################
-# Internet, where an SMSC is there
+# Internet, where an SMSC is there, or an aggregator knows us by our address
 ################################################################################
 
 resource "aws_internet_gateway" "this" {
-  count = var.internet ? 1 : 0
+  count = local.public ? 1 : 0
 
   vpc_id = aws_vpc.this.id
 
@@ -140,7 +159,7 @@ resource "aws_internet_gateway" "this" {
 }
 
 resource "aws_subnet" "public" {
-  for_each = var.internet ? local.zones : {}
+  for_each = local.public_zones
 
   vpc_id            = aws_vpc.this.id
   availability_zone = each.value
@@ -150,7 +169,7 @@ resource "aws_subnet" "public" {
 }
 
 resource "aws_route_table" "public" {
-  count = var.internet ? 1 : 0
+  count = local.public ? 1 : 0
 
   vpc_id = aws_vpc.this.id
 
@@ -158,7 +177,7 @@ resource "aws_route_table" "public" {
 }
 
 resource "aws_route" "public" {
-  count = var.internet ? 1 : 0
+  count = local.public ? 1 : 0
 
   route_table_id         = aws_route_table.public[0].id
   destination_cidr_block = "0.0.0.0/0"
@@ -166,14 +185,14 @@ resource "aws_route" "public" {
 }
 
 resource "aws_route_table_association" "public" {
-  for_each = var.internet ? local.zones : {}
+  for_each = local.public_zones
 
   subnet_id      = aws_subnet.public[each.key].id
   route_table_id = aws_route_table.public[0].id
 }
 
 resource "aws_eip" "this" {
-  for_each = var.internet ? local.zones : {}
+  for_each = local.public_zones
 
   domain = "vpc"
 
@@ -181,7 +200,7 @@ resource "aws_eip" "this" {
 }
 
 resource "aws_nat_gateway" "public" {
-  for_each = var.internet ? local.zones : {}
+  for_each = local.public_zones
 
   allocation_id = aws_eip.this[each.key].id
   subnet_id     = aws_subnet.public[each.key].id

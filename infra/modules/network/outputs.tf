@@ -14,8 +14,8 @@ output "source_subnet_ids" {
 }
 
 output "source_route_table_id" {
-  description = "Their route table, which leads into the VPNs."
-  value       = aws_route_table.source.id
+  description = "Their route table, which leads into the VPNs; null where there are none."
+  value       = one(aws_route_table.source[*].id)
 }
 
 output "source_addresses" {
@@ -24,8 +24,16 @@ output "source_addresses" {
 }
 
 output "public_addresses" {
-  description = "The addresses from which SMSCs on the internet see us; empty where there are none."
+  description = "The addresses from which the internet sees us; empty where there is no way there."
   value       = [for key in sort(keys(aws_eip.this)) : aws_eip.this[key].public_ip]
+}
+
+output "functions" {
+  description = "Where functions run, by their key."
+  value = { for key, group in aws_security_group.function : key => {
+    subnet_ids         = [for subnet in values(key == "send_nat" ? aws_subnet.nat : aws_subnet.private) : subnet.id]
+    security_group_ids = [group.id]
+  } }
 }
 
 output "endpoint_security_group_id" {

@@ -69,6 +69,39 @@ variable "internet" {
   default     = false
 }
 
+variable "relay" {
+  description = "The relay runs here: make a way to its images."
+  type        = bool
+  default     = true
+}
+
+variable "sources" {
+  description = "Make the private NAT gateways, from which those behind the VPNs see us."
+  type        = bool
+  default     = true
+}
+
+variable "nat" {
+  description = "Make subnets for functions that reach the internet from two fixed public addresses."
+  type        = bool
+  default     = false
+}
+
+variable "function_endpoints" {
+  description = "Where functions may connect to, beside AWS, by the function's key: whose it is, network and port. Those that are not named get no security group."
+  type = map(set(object({
+    name = string
+    cidr = string
+    port = number
+  })))
+  default = {}
+
+  validation {
+    condition     = alltrue(flatten([for those in values(var.function_endpoints) : [for one in those : can(cidrnetmask(one.cidr)) && one.port >= 1 && one.port <= 65535]]))
+    error_message = "function_endpoints must be IPv4 networks with ports, e.g. 10.64.10.0/24 and 443."
+  }
+}
+
 variable "kms_key_arn" {
   description = "KMS key of the logs."
   type        = string

@@ -202,7 +202,7 @@ resource "aws_cloudwatch_metric_alarm" "both" {
   for_each = var.connections
 
   alarm_name          = "${var.name}-vpn-${each.key}-both-down"
-  alarm_description   = "Both tunnels of the VPN to ${each.key} are down: nothing goes to this SMSC, its messages wait in lane-${each.key}. Run: aws logs tail /jangada/${var.name}/vpn/${each.key} --since 30m. Call: the operator's NOC (jangada aggregator show ${each.key})"
+  alarm_description   = "Both tunnels of the VPN to ${each.key} are down: nothing goes there, its messages wait in lane-${each.key}. Run: aws logs tail /jangada/${var.name}/vpn/${each.key} --since 30m. Call: the operator's NOC (jangada aggregator show ${each.key})"
   namespace           = "AWS/VPN"
   metric_name         = "TunnelState"
   statistic           = "Maximum" # over both tunnels
