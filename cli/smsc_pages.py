@@ -33,6 +33,30 @@ platforms:
 not say, and which key answers it: [quirks.md](quirks.md). How links are seen, asked (query_sm, cancel_sm, replace_sm)
 and logged while they run, and what happens after an outage: [relay.md](relay.md).
 """
+_OUTBIND: Final = """
+## The SMSC calls: outbind
+
+With `outbind_port` the receiver (`bind: receiver` or `pair`) or the transceiver is not connected: the relay listens on
+that port until the SMSC connects and sends outbind (SMPP 3.4 section 2.2.1), checks its name and password, and answers
+with its own bind, as `system_id`, over the same connection. From then on it is a bind like any other; after its end the
+next outbind is waited for. The transmitter of a pair is connected as ever. `host` is still needed: it is the SMSC's.
+
+```yaml
+config:
+  {host: 10.64.10.20, system_id: ilha, password: !secret, bind: pair, outbind_port: 2776,
+   outbind_networks: [10.64.10.0/24], outbind_system_id: SMSC, outbind_password: !secret}
+```
+
+- Every task of the relay listens. Who takes a call takes the bind's lease first, so that there are never more than
+  `binds` connections; a call that comes to another task while the bind is held is closed after 5 s.
+- Closed as well, with one log line (`smsc_fault`, once a minute each) and counted as `faults`: calls from other
+  networks, wrong names and passwords, silence for `login_timeout`, and calls that no bind waits for.
+- After a refusal of our bind calls are closed for `refused_delay`, as connecting would wait.
+- With `tls` we are the server: `tls_cert` and `tls_key` are ours, and with `tls_ca` the SMSC needs a certificate too.
+- On AWS the address to hand out is that of a load balancer: [deploy.md](../deploy.md). Each account needs a port of
+  its own.
+- Neither Kannel nor Jasmin has anything like it.
+"""
 
 
 def run(options: Any) -> None:
@@ -59,7 +83,8 @@ def page() -> str:
             *_keys(shared),
             "\n## Keys of SMPP\n",
             *_keys(own),
-            "\n## Coming from Kannel\n",
+            _OUTBIND,
+            "## Coming from Kannel\n",
             *_knobs("Kannel, `smsc = smpp`", KANNEL),
             "\n## Coming from Jasmin\n",
             *_knobs("Jasmin, SMPP client connector", JASMIN),

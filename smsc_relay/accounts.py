@@ -12,7 +12,7 @@ from chalicelib.channels import UnknownType
 from chalicelib.channels.config import ConfigError
 from chalicelib.registry import Aggregator, Channel
 from smsc_relay import dialects
-from smsc_relay.config import LinkConfig, tls_context
+from smsc_relay.config import LinkConfig, listening_context, tls_context
 from smsc_relay.protocol import Dialect
 
 
@@ -44,6 +44,7 @@ class Account:
     kind: Kind
     config: LinkConfig
     tls: ssl.SSLContext | None = field(default=None, compare=False)
+    tls_called: ssl.SSLContext | None = field(default=None, compare=False)  # where the SMSC opens the connection
     channels: Mapping[str, Sender] = field(default_factory=dict, compare=False)  # by UUID
 
     @property
@@ -98,7 +99,8 @@ def _account(one: Aggregator, channels: list[Channel], kinds: Callable[[str], Ki
         channel.uuid: Sender(channel.enabled, _config(channel, given, config), channel.workspace)
         for channel in channels
     }
-    return Account(one.name, kind, config, tls_context(config), senders)
+    called = any(config.listens(role) for role in kind.dialect.roles(config))
+    return Account(one.name, kind, config, tls_context(config), listening_context(config) if called else None, senders)
 
 
 def _config(channel: Channel, given: Mapping[str, Any], shared: LinkConfig) -> LinkConfig | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import queues, telemetry
@@ -14,9 +15,10 @@ from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
 from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
+from smsc_relay.gate import Gate
 from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
-from smsc_relay.protocol import Ended, Happening, Ready, Refused, Role, Surroundings
+from smsc_relay.protocol import Ended, Fault, Happening, Ready, Refused, Role, Surroundings
 from smsc_relay.status import BindStatus
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 UNRECORDED: Final = 50  # outcomes on their way to SQS that a bind with a small window may have
 STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMSCs log in and drop
 GIVE_UP: Final = 30.0  # s that both sides have to answer what is open before a bind is given to another task
+CALL_WAITS: Final = 5.0  # s that an SMSC's call may wait for the bind's lease; then the SMSC is to call again
 REFUSED_STEPS: Final = (1, 5, 15)  # times `refused_delay`, from refusal to refusal: hammering locks accounts
 
 
@@ -46,21 +49,30 @@ class Owner(Protocol):
     def failed(self, bind: Bind, reason: str) -> None:
         """It could not be opened, or has ended."""
 
+    def fault(self, reason: str) -> None:
+        """The SMSC has called in vain."""
+
     def shared(self, bind: Bind, part: float) -> None:
         """Of all binds like it that are open, this process has that part."""
 
 
 class Bind:
-    """One connection of a link, with the segments that wait for it. `number`: of those of its role, from 1."""
+    """One connection of a link, with the segments that wait for it. `number`: of those of its role, from 1. `gate`:
+    where the SMSC opens it; None: we do."""
 
-    def __init__(self, number: int, role: Role, account: Account, owner: Owner, permits: Permits) -> None:
+    def __init__(
+        self, number: int, role: Role, account: Account, owner: Owner, permits: Permits, gate: Gate | None = None
+    ) -> None:
         self.role = role
+        self._gate = gate
+        self._call: socket.socket | None = None  # of the SMSC
+        self._blamed = False  # the peer's fault has been told already
         self._claim = Claim(account.name, role.value, number, account.config.binds)
         self.name = self._claim.bind
         self._account, self._owner, self._permits = account, owner, permits
         self._tls = account.tls
         self.connection: Connection | None = None
-        self.state = "down"  # for people: down, standby, connecting, logging in, up, waiting, refused
+        self.state = "down"  # for people: down, standby, awaiting, connecting, logging in, up, waiting, refused
         self.since = now_ms()
         self.reason = ""  # of the last end
         self._failures = 0
@@ -111,17 +123,34 @@ class Bind:
                 self.trouble_since = None
             self._become("standby", self.reason)
             try:
-                async with self._permits.hold(self._claim, self, self._failures):
+                async with AsyncExitStack() as held:
+                    if not await self._hold(held):
+                        continue
                     delay = await self._once()
                     while self._refused is not None:  # by an SMSC that we reach: another task's try would be one more
                         delay = await self._sit_out(delay)
-                        if self._must_go.is_set():
+                        if self._must_go.is_set() or self._gate is not None:
                             break
                         delay = await self._once()
             except Exception:
                 telemetry.logger().exception("relay_fault", extra={"aggregator": self._account.name})
                 delay = self._account.config.reconnect_max
             await asyncio.sleep(delay)
+
+    async def _hold(self, held: AsyncExitStack) -> bool:
+        """Wait for the permit, after the SMSC's call where it calls; answers whether the bind may be opened."""
+        if self._gate is None:
+            await held.enter_async_context(self._permits.hold(self._claim, self, self._failures))
+            return True
+        self._become("awaiting", self.reason)
+        self._call = held.enter_context(closing(await self._gate.call()))
+        try:
+            async with asyncio.timeout(CALL_WAITS):
+                await held.enter_async_context(self._permits.hold(self._claim, self, 0))
+        except TimeoutError:
+            self._owner.fault("a call while another task has the bind")
+            return False
+        return True
 
     async def _sit_out(self, delay: float) -> float:
         """Keep the bind from others meanwhile, unless it must go; answers what is left to wait."""
@@ -156,6 +185,9 @@ class Bind:
             connection.drop()
             await connection.gone.wait()
             raise
+        if self._blamed and not self._up_at and self._refused is None:  # not the SMSC, as far as we know
+            self._owner.failed(self, ended.reason)
+            return 0.0
         if self._must_go.is_set():
             telemetry.logger().info("bind_given_up", extra={"aggregator": self._account.name, "bind": self.name})
             return 0.0
@@ -164,17 +196,15 @@ class Bind:
         return self._wait(ended.reason)
 
     async def _connect(self) -> Connection:
-        """Connect to the first address that answers, beginning with the one that did last time."""
+        """Connect to the first address that answers, beginning with the one that did last time; or take the call."""
+        if self._call is not None:
+            return await self._take(self._call)
         config, loop = self._account.config, asyncio.get_running_loop()
         addresses = config.addresses(self.role)
         for nth in range(len(addresses)):
             self._address = (self._address + bool(nth)) % len(addresses)
             host, port = addresses[self._address]
-            around = Surroundings(self._account.name, now_ms, queues.new_id)
-            conversation = self._account.dialect.conversation(config, self.role, loop.time(), around)
-            made = Connection(conversation, self._heard)
-            made.log = self._log()
-            self.connection = made  # before its first octet comes
+            made = self._new_connection()
             try:
                 async with asyncio.timeout(config.connect_timeout):
                     await loop.create_connection(
@@ -197,6 +227,31 @@ class Bind:
             return made
         raise OSError("no address")
 
+    async def _take(self, call: socket.socket) -> Connection:
+        made = self._new_connection()
+        try:
+            async with asyncio.timeout(self._account.config.connect_timeout):
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    lambda: made, call, ssl=self._account.tls_called
+                )
+        except BaseException:
+            self.connection = None
+            made.drop()
+            raise
+        if self.state == "connecting":
+            self._become("logging in")
+        return made
+
+    def _new_connection(self) -> Connection:
+        account = self._account
+        around = Surroundings(account.name, now_ms, queues.new_id)
+        now = asyncio.get_running_loop().time()
+        made = Connection(account.dialect.conversation(account.config, self.role, now, around), self._heard)
+        made.log = self._log()
+        self.connection = made  # before its first octet comes
+        self._blamed = False
+        return made
+
     def _wait(self, reason: str) -> float:
         """How long to wait after an end."""
         if self.trouble_since is None:
@@ -205,6 +260,8 @@ class Bind:
         chance = random.random()  # noqa: S311 - spreads load, no secret
         delay = wait_after(self._account.config, self._failures, self._refusals, refused, chance)
         state = "waiting"
+        if self._gate is not None and refused is None:
+            delay = 0.0  # it is for the SMSC to try again
         if refused is not None:
             reason = f"refused: {refused.reason}"
             if not refused.busy:
@@ -304,6 +361,8 @@ class Bind:
                 self._on_ready()
             elif isinstance(one, Refused):
                 self._refused = one
+            elif isinstance(one, Fault):
+                self._blamed = self._gate is not None
             elif isinstance(one, Ended):
                 lost = one.lost
         self._owner.happened(self, happenings)

@@ -109,6 +109,9 @@ class Check:
         roles = self._account.dialect.roles(self._account.config)
         for role in roles:
             of = f" ({role.value})" if len(roles) > 1 else ""
+            if self._account.config.listens(role) is not None:
+                yield f"bind{of}", partial(self._called, role)
+                continue
             session = self._sessions[role] = Session(self._account, role, self._arrived, self._answered)
             yield f"route{of}", partial(self._route, session)
             yield f"TCP{of}", partial(self._tcp, session)
@@ -182,6 +185,11 @@ class Check:
             raise Skip("tls is false: plain TCP, as inside a VPN")
         return said
 
+    def _called(self, role: Role) -> str:
+        listening = self._account.config.listens(role)
+        port = listening.port if listening is not None else 0
+        raise Skip(f"the SMSC calls the relay on port {port} (outbind): see `jangada smsc status`")
+
     async def _bind(self, session: Session) -> str:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -217,7 +225,7 @@ class Check:
     def _submitter(self) -> Session:
         found = next((one for role, one in self._sessions.items() if role.submits), None)
         if found is None:
-            raise Skip("this account only receives")
+            raise Skip("no connection that we make submits")
         if not self._wishes.to:
             raise Skip("no number to send to: --to")
         return found
@@ -332,7 +340,7 @@ class Check:
         if not self._wishes.wait_mo:
             raise Skip("none is waited for: --wait-mo SECONDS")
         if all(role is Role.TRANSMITTER for role in self._sessions):
-            raise Skip("this account only sends")
+            raise Skip("no connection that we make receives")
         to = " or ".join(self._addresses) or "our number"
         self._wait("test MO", f"send a message from a phone to {to} within {self._wishes.wait_mo:g} s")
         ended = self._sessions.values()

@@ -8,6 +8,8 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Final, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -36,6 +38,14 @@ def parse_host(text: str, port: int) -> Address:
     if match is None or not 1 <= int(match["port"] or port) <= 65535:
         raise ValueError("must be a host name or IP address, with :port where the port differs, and nothing else")
     return match["v6"] or match["name"], int(match["port"] or port)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where the SMSC calls us, instead of we it, and from where it does."""
+
+    port: int
+    networks: tuple[IPv4Network | IPv6Network, ...]
 
 
 class LinkConfig(Settings):
@@ -116,6 +126,10 @@ class LinkConfig(Settings):
         """Where a connection of this role goes to, in the order to try."""
         return self._with_fallbacks(self.host, self.port)
 
+    def listens(self, role: Role) -> Listening | None:
+        """How the SMSC opens connections of this role; None: we do."""
+        return None
+
     def _with_fallbacks(self, host: str, port: int) -> tuple[Address, ...]:
         return ((host, port), *(parse_host(one, port) for one in self.fallback_hosts))
 
@@ -131,14 +145,33 @@ def tls_context(config: LinkConfig) -> ssl.SSLContext | None:
     """
     if not config.tls:
         return None
-    try:
-        with _as_file(config.tls_ca) as path:
-            context = ssl.create_default_context(cafile=path or None)
-    except OSError:  # ssl.SSLError is one
-        raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
+    context = _context(config, ssl.Purpose.SERVER_AUTH)
     if not config.tls_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def listening_context(config: LinkConfig) -> ssl.SSLContext | None:
+    """The same where the SMSC calls us: it is asked for a certificate if `tls_ca` says who signs them.
+
+    Raises:
+        ConfigError: a certificate or key cannot be used.
+    """
+    if not config.tls:
+        return None
+    context = _context(config, ssl.Purpose.CLIENT_AUTH)
+    if config.tls_ca and config.tls_verify:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _context(config: LinkConfig, purpose: ssl.Purpose) -> ssl.SSLContext:
+    try:
+        with _as_file(config.tls_ca) as path:
+            context = ssl.create_default_context(purpose, cafile=path or None)
+    except OSError:  # ssl.SSLError is one
+        raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
     if config.tls_cert and config.tls_key:
         try:
             with _as_file(config.tls_cert) as certificate, _as_file(str(config.tls_key)) as key:

@@ -14,6 +14,8 @@ from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.arrivals import Arrivals
 from smsc_relay.bind import Bind
+from smsc_relay.config import Listening
+from smsc_relay.gate import Gate
 from smsc_relay.intake import Intake
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import Lanes
@@ -33,6 +35,7 @@ from smsc_relay.protocol import (
     Inquiry,
     NotOffered,
     Rejected,
+    Role,
     Unanswered,
 )
 from smsc_relay.queue_client import Queues
@@ -98,13 +101,24 @@ class Link:
         self._returns, self._traffic = returns, traffic
         self._arrivals = Arrivals(account.name, shared.outbox)
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
+        self._gates: dict[Listening, Gate] = {}
         self._binds = [
-            Bind(number, role, account, self, shared.permits)
+            Bind(number, role, account, self, shared.permits, self._gate(role))
             for number in range(1, account.config.binds + 1)
             for role in account.dialect.roles(account.config)
         ]
         self._tasks: dict[Bind, asyncio.Task[None]] = {}
         self._polling: asyncio.Task[None] | None = None
+        self._listening: list[asyncio.Task[None]] = []
+
+    def _gate(self, role: Role) -> Gate | None:
+        """Where the SMSC opens connections of that role."""
+        listening = self.account.config.listens(role)
+        if listening is None:
+            return None
+        if listening not in self._gates:
+            self._gates[listening] = Gate(self.account.name, listening, self.account.config.local_host, self.fault)
+        return self._gates[listening]
 
     def start(self) -> None:
         """Begin to connect, and to receive as soon as a bind is up."""
@@ -113,6 +127,9 @@ class Link:
             bind: loop.create_task(bind.run(), name=f"{self.account.name} {bind.name}") for bind in self._binds
         }
         self._polling = loop.create_task(self._lanes.run(), name=f"{self.account.name} lanes")
+        self._listening = [
+            loop.create_task(gate.run(), name=f"{self.account.name} gate") for gate in self._gates.values()
+        ]
 
     def freeze(self, found: Freezes) -> None:
         """Obey what an operator has frozen, from now on."""
@@ -136,6 +153,10 @@ class Link:
     def failed(self, bind: Bind, reason: str) -> None:
         """A bind could not be opened, or has ended."""
         self._traffic.meter.failed(f"{bind.name}: {reason}", now_ms())
+
+    def fault(self, reason: str) -> None:
+        """The SMSC has broken a rule, or called in vain."""
+        self._shared.journal.fault(self.account.name, reason, self._traffic.now())
 
     def shared(self, bind: Bind, part: float) -> None:
         """The rate is the account's: what the binds of other processes send is part of it."""
@@ -161,7 +182,7 @@ class Link:
             elif isinstance(one, Congested):
                 traffic.pace.congested(one.level, traffic.now())
             elif isinstance(one, Fault):
-                self._shared.journal.fault(self.account.name, one.reason, traffic.now())
+                self.fault(one.reason)
         traffic.pump_soon()
 
     def _changed(self) -> None:
@@ -208,6 +229,8 @@ class Link:
         timing = self._shared.timing
         self._shared.permits.close(self.account.name)
         self._lanes.stop()
+        for listening in self._listening:
+            listening.cancel()
         self._traffic.close()
         await _until(lambda: not self._traffic.flying, timing.drain)
         await _until(lambda: not self._arrivals.pending, timing.record)
@@ -280,7 +303,7 @@ class Link:
             return "up"
         if "refused" in states:
             return "refused"
-        return "standby" if states == {"standby"} else "down"
+        return "standby" if states <= {"standby", "awaiting"} else "down"
 
     def measures(self) -> dict[str, tuple[str, float]]:
         """Metrics of the last minute: name -> (unit, value)."""

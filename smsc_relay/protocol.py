@@ -217,7 +217,7 @@ class Conversation(Protocol):
         """Submits without an answer so far."""
 
     def start(self, now: float) -> None:
-        """The connection is there: log in."""
+        """The connection is there: log in; or wait for what the SMSC says first, where it has called us."""
 
     def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
         """Octets from the SMSC. Never raises for what they are."""

@@ -27,7 +27,7 @@ class BindStatus(BaseModel):
 
     bind: str  # "1-transceiver"
     role: str
-    state: str  # down, standby, connecting, logging in, up, waiting, refused
+    state: str  # down, standby, awaiting, connecting, logging in, up, waiting, refused
     since: int
     reason: str = ""
     in_flight: int = 0

@@ -188,7 +188,7 @@ class Control:
 
     async def outbind(self, request: web.Request) -> web.Response:
         """Connect to a client and ask it to bind."""
-        data = _object(await _json(request), "account", "host", "port", "system_id", "password")
+        data = _object(await _json(request), "account", "host", "port", "system_id", "password", "tls")
         account = self._centre.account(str(data.get("account", "")))
         if account is None:
             raise Unknown(f"no account {data.get('account')!r}")

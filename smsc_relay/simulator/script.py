@@ -44,6 +44,7 @@ class Outbind(Model):
     port: int = Field(ge=1, le=65535)
     system_id: Latin = Field("SMSC", max_length=255, description="what the SMSC calls itself")
     password: Secret | None = None
+    tls: bool = Field(False, description="speak TLS, whatever certificate the client has")
 
 
 class AccountSettings(Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
@@ -39,7 +40,10 @@ class SmppServer(Server[SmppConnection]):
         account.counts["outbinds"] += 1
         try:
             _, connection = await loop.create_connection(
-                lambda: SmppConnection(self._centre, self, settings), settings.host, settings.port
+                lambda: SmppConnection(self._centre, self, settings),
+                settings.host,
+                settings.port,
+                ssl=ssl._create_unverified_context() if settings.tls else None,  # noqa: S323 - a simulator
             )
             await connection.ended.wait()
         except OSError:

@@ -6,11 +6,11 @@ import re
 from datetime import tzinfo
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
 from chalicelib.channels.config import Flag, Secret
 from chalicelib.gsm7_national import Language
-from smsc_relay.config import Address, LinkConfig, Port
+from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.codec import Limits
 from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
@@ -96,6 +96,15 @@ class SmppConfig(LinkConfig):
     )
     rx_host: str = Field("", description="host of the receiver, where it differs")
     rx_port: Port | None = Field(None, description="port of the receiver, where it differs")
+    outbind_port: Port | None = Field(
+        None, description="our port for the SMSC's outbind: its call is waited for, and the receiver or transceiver is "
+        "not connected; unset: we connect"
+    )  # fmt: skip
+    outbind_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="CIDRs that outbinds may come from; needed with outbind_port"
+    )
+    outbind_system_id: str = Field("", max_length=64, description="name that an outbind must give; empty: any")
+    outbind_password: Secret | None = Field(None, description="password that an outbind must give; unset: any")
     system_id: str = Field(min_length=1, max_length=64, description="name of the account")
     password: Secret | None = Field(None, description="its password; unset: none")
     system_type: str = Field("", max_length=64, description="as the operator says; often empty")
@@ -166,7 +175,9 @@ class SmppConfig(LinkConfig):
         True, description="take a text with id: and stat: for a receipt though esm_class does not say so"
     )
 
-    @field_validator("system_id", "password", "system_type", "address_range", "service_type")
+    @field_validator(
+        "system_id", "password", "system_type", "address_range", "service_type", "outbind_system_id", "outbind_password"
+    )
     @classmethod
     def _plain(cls, value: str | None) -> str | None:
         if value and (not value.isascii() or not value.isprintable()):
@@ -212,7 +223,24 @@ class SmppConfig(LinkConfig):
             raise ValueError("id_in_response and id_in_receipt must both be text, or neither")
         if self.bind != "pair" and (self.rx_host or self.rx_port):
             raise ValueError("rx_host and rx_port are for bind: pair")
+        self._outbind_allowed()
         return self
+
+    def _outbind_allowed(self) -> None:
+        if self.outbind_port is None:
+            if self.outbind_networks or self.outbind_system_id or self.outbind_password:
+                raise ValueError("outbind_port must be set where other outbind keys are")
+            return
+        if not self.outbind_networks:
+            raise ValueError("outbind_port needs outbind_networks: where the SMSC calls from, e.g. [10.64.10.0/24]")
+        if self.interface_version == 33:
+            raise ValueError("interface_version 33 has no outbind")
+        if self.bind == "transmitter":
+            raise ValueError("outbind_port is for what receives: bind: transceiver, receiver or pair")
+        if self.rx_host or self.rx_port:
+            raise ValueError("rx_host and rx_port have no use with outbind_port: the receiver is not connected")
+        if self.tls and not self.tls_cert:
+            raise ValueError("outbind_port with tls needs tls_cert and tls_key: we are the server")
 
     # --- what the rest of the package reads ---------------------------------------------------------------------------
 
@@ -221,6 +249,12 @@ class SmppConfig(LinkConfig):
         if role is Role.RECEIVER and (self.rx_host or self.rx_port):
             return self._with_fallbacks(self.rx_host or self.host, self.rx_port or self.port)
         return super().addresses(role)
+
+    def listens(self, role: Role) -> Listening | None:
+        """Receivers and transceivers begin with the SMSC's outbind, where it has one."""
+        if self.outbind_port is None or role is Role.TRANSMITTER:
+            return None
+        return Listening(self.outbind_port, self.outbind_networks)
 
     @property
     def version(self) -> int:

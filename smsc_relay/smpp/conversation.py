@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -52,6 +53,7 @@ from smsc_relay.smpp.pdus import (
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
+    Outbind,
     Pdu,
     SubmitSm,
     SubmitSmResp,
@@ -92,6 +94,7 @@ class SmppConversation:
         self._role = role
         self._around = surroundings
         self._session = Session(config.session(), now)
+        self._uncalled = config.listens(role) is not None  # the SMSC's outbind is waited for
         self._out: list[bytes] = []
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
@@ -114,7 +117,11 @@ class SmppConversation:
     # --- what the owner does ------------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
-        """Bind."""
+        """Bind, or wait for the SMSC's outbind (SMPP 3.4 section 2.2.1)."""
+        if not self._uncalled:
+            self._bind(now)
+
+    def _bind(self, now: float) -> None:
         config = self._config
         request = _BINDS[self._role](
             system_id=config.system_id,
@@ -176,6 +183,7 @@ class SmppConversation:
         if self._session.is_bound:
             self._out.append(self._session.send(Unbind(), now)[1])
         elif self._session.state is not State.UNBINDING:
+            self._uncalled = False
             self._later(self._told(self._session.abort(now), now), now)
 
     def data_to_send(self) -> bytes:
@@ -234,6 +242,8 @@ class SmppConversation:
                 case BindRefused():
                     found.append(_refused(event))
                 case Closed():
+                    if self._uncalled:
+                        found.append(Fault(f"no outbind: {event.reason.value}"))
                     contexts = [one.context for one in event.lost]
                     lost = tuple(one for one in contexts if not isinstance(one, _Inquiry))
                     asked = [one.of for one in contexts if isinstance(one, _Inquiry)]
@@ -245,8 +255,21 @@ class SmppConversation:
                 case UnexpectedResponse():
                     found.append(Fault(f"{type(event.pdu).__name__} to nothing that we have asked"))
                 case OutbindReceived():
-                    found.append(Fault("outbind on a connection of ours"))
+                    found += self._on_outbind(event.pdu, now)
         return found
+
+    def _on_outbind(self, pdu: Outbind, now: float) -> list[Happening]:
+        """Bind over the connection that the SMSC has made, if it is the SMSC."""
+        config = self._config
+        self._uncalled = False
+        if self._session.state is not State.OUTBOUND:  # closed by what came with it
+            return []
+        named = not config.outbind_system_id or _same(config.outbind_system_id, pdu.system_id)
+        known = config.outbind_password is None or _same(config.outbind_password, pdu.password)
+        if named & known:
+            self._bind(now)
+            return []
+        return [Fault("outbind with a wrong system_id or password"), *self._told(self._session.abort(now), now)]
 
     # --- answers to submits -------------------------------------------------------------------------------------------
 
@@ -329,6 +352,11 @@ def _phone_of(pdu: DeliverSm | DataSm) -> str:
         return source
     destination = address.written(pdu.dest_addr_ton, pdu.destination_addr)
     return destination if address.is_phone(destination) else ""
+
+
+def _same(ours: str, theirs: str | None) -> bool:
+    """In a time that does not tell where they differ."""
+    return hmac.compare_digest(ours.encode(), (theirs or "").encode())
 
 
 def _congestion(pdu: Pdu) -> list[Happening]:

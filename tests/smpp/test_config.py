@@ -25,6 +25,9 @@ def config(**more: Any) -> SmppConfig:
     return SmppConfig.read({**ACCOUNT, **more})
 
 
+OUTBIND: dict[str, Any] = {"outbind_port": 2775, "outbind_networks": ["10.64.10.0/24"]}
+
+
 def test_the_least_that_is_needed() -> None:
     found = config()
     assert (found.port, found.bind, found.binds, found.window, found.max_tps) == (2775, "transceiver", 1, 10, None)
@@ -61,6 +64,14 @@ def test_the_least_that_is_needed() -> None:
         ),
         pytest.param({"id_in_receipt": "hex"}, "must both be text, or neither", id="one id form"),
         pytest.param({"rx_port": 2776}, "rx_host and rx_port are for bind: pair", id="rx without pair"),
+        pytest.param({"outbind_port": 2776}, "outbind_port needs outbind_networks", id="outbind from anywhere"),
+        pytest.param({"outbind_system_id": "SMSC"}, "outbind_port must be set", id="outbind without a port"),
+        pytest.param({**OUTBIND, "outbind_networks": ["10.64.10.1/24"]}, "0: value is not a valid IPv4 or IPv6 network",
+                     id="outbind from no network"),
+        pytest.param({**OUTBIND, "bind": "transmitter"}, "outbind_port is for what receives", id="outbind, sending"),
+        pytest.param({**OUTBIND, "bind": "pair", "interface_version": 33}, "33 has no outbind", id="outbind in 3.3"),
+        pytest.param({**OUTBIND, "bind": "pair", "rx_port": 2776}, "no use with outbind_port", id="outbind and rx"),
+        pytest.param({**OUTBIND, "tls": True}, "we are the server", id="outbind over TLS without a certificate"),
         pytest.param({"password": "a\0b"}, "password: must be printable ASCII", id="NUL in the password"),
         pytest.param({"country": "Uganda"}, "country: String should match pattern", id="country"),
         pytest.param({"receipt_pattern": "(?P<id>"}, "receipt_pattern: is no regular expression", id="bad pattern"),
@@ -82,7 +93,7 @@ def test_refused(given: dict[str, Any], message: str) -> None:
 
 def test_secrets_show_themselves_nowhere() -> None:
     found = config(tls=True, tls_cert="/cert.pem", tls_key="/key.pem")
-    assert SmppConfig.secret_keys() == ("tls_key", "password")
+    assert SmppConfig.secret_keys() == ("tls_key", "outbind_password", "password")
     assert found.secrets() == ("/key.pem", "s3cr3t")
     assert "s3cr3t" not in repr(found)
 
