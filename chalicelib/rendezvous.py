@@ -157,6 +157,21 @@ def unmatched(aggregator: str) -> list[Parked]:
     ]
 
 
+def withdraw(aggregator: str, external_id: str, destination: str) -> list[ReceiptEvent]:
+    """Take back the parked receipts of a message that is nobody's, such as a test's, whose id no submit has."""
+    item = _item(aggregator, external_id)
+    texts = _texts(item, "rc")
+    found = [one for one in map(ReceiptEvent.from_body, texts) if _fits(one.update.destination, destination)]
+    if not found or _subs(item):
+        return []
+    rest = [text for text in texts if ReceiptEvent.from_body(text) not in found]
+    values = {":rest": {"L": [{"S": text} for text in rest]}, ":rc": item["rc"]}
+    change = "SET rc = :rest" + ("" if rest else " REMOVE parked, parked_at")
+    pk = _pk(aggregator, external_id)
+    taken = ledger_table.attempt(lambda: ledger_table.update(pk, change, values, condition="rc = :rc", answer="NONE"))
+    return [] if taken is None else found
+
+
 def find(aggregator: str, external_id: str) -> list[Submit]:
     """The submits filed under an external id, oldest first."""
     return _subs(_item(aggregator, external_id))

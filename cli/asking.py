@@ -75,7 +75,7 @@ def ask(options: argparse.Namespace) -> int:
         return len(found) == len(asks)
 
     try:
-        _wait(answered, options.timeout)
+        wait(answered, options.timeout)
     finally:
         waiting = [ask.id for ask, body in zip(asks, bodies, strict=True) if ask.id not in found and orders.take(body)]
     rows = [_row(state, number, ask, found.get(ask.id), waiting) for number, ask in enumerate(asks)]
@@ -160,7 +160,8 @@ def _said(row: dict[str, Any]) -> str:
     return ", ".join(said) or "done"
 
 
-def _wait(done: Callable[[], bool], seconds: float) -> bool:
+def wait(done: Callable[[], bool], seconds: float) -> bool:
+    """Look until it is done, no longer than that; answers whether it is."""
     end = time.monotonic() + seconds
     while not done():
         if time.monotonic() >= end:
@@ -188,7 +189,7 @@ def log(options: argparse.Namespace) -> None:
     def done() -> bool:
         return not left()
 
-    if not _wait(done, options.timeout):
+    if not wait(done, options.timeout):
         tasks = left()
         who = "no relay task serves it" if tasks == ["none"] else f"task {', '.join(tasks)} has not done so yet"
         raise Problem(f"it is written down, but {who}: `jangada smsc status {name}`; a task that comes does it at once")

@@ -1,4 +1,5 @@
-"""`jangada smsc check`: the test phase from here, or (--ecs) from a task of the relay's own kind, and a report of it.
+"""`jangada smsc check`: the test phase from here, from a task of the relay's own kind (--ecs), or over the binds of the
+relay that runs (--relay, `onboarding_relay.py`), and a report of it.
 
 What only AWS can tell (tunnels, routes) is asked from here: a task has no way to EC2's API. ECS Exec is not used: it
 needs a root file system that can be written to, and the relay's cannot. A task of the same definition, in the same
@@ -31,7 +32,10 @@ def arguments(commands: Any) -> None:
 
     one = commands.add_parser("check", help="the test phase, step by step: at the first failure, what to ask of whom")
     check_command.add_options(one)
-    one.add_argument("--ecs", default="", metavar="CLUSTER/SERVICE", help="run it in a task like the relay's")
+    where = one.add_mutually_exclusive_group()
+    where.add_argument("--ecs", default="", metavar="CLUSTER/SERVICE", help="run it in a task like the relay's")
+    where.add_argument("--relay", action="store_true", help="over the binds of the relay that runs")
+    one.add_argument("--timeout", type=float, default=30, metavar="SECONDS", help="with --relay: for its tasks (30)")
     one.add_argument("--dry-run", action="store_true", help="with --ecs: print the command that starts the task")
     one.add_argument("--report", default="", metavar="FILE", help="write a report for the aggregator, as Markdown")
     one.set_defaults(run=check)
@@ -58,7 +62,11 @@ def check(options: argparse.Namespace) -> int:
         print(shlex.join(["aws", "ecs", "run-task", *_words(_request(options, _service(options)))]))
         return 0
     more = _from_aws(options.name)
-    if options.ecs:
+    if options.relay:
+        from cli.onboarding_relay import RelayCheck
+
+        well = RelayCheck(options.name, wishes, tell, more, options.timeout).run()
+    elif options.ecs:
         well = asyncio.run(run_steps(more, tell)) and _in_task(options, tell)
     else:
         well = asyncio.run(Check(options.name, wishes, tell, more).run())

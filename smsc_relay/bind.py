@@ -75,6 +75,7 @@ class Bind:
         self.state = "down"  # for people: down, standby, awaiting, connecting, logging in, up, waiting, refused
         self.since = now_ms()
         self.reason = ""  # of the last end
+        self._code = ""  # of the last end, where it was a refusal
         self._failures = 0
         self._refusals = 0
         self.logged_until = 0
@@ -262,6 +263,7 @@ class Bind:
         state = "waiting"
         if self._gate is not None and refused is None:
             delay = 0.0  # it is for the SMSC to try again
+        self._code = refused.code if refused is not None else ""
         if refused is not None:
             reason = f"refused: {refused.reason}"
             if not refused.busy:
@@ -348,6 +350,7 @@ class Bind:
             state=self.state,
             since=self.since,
             reason=self.reason,
+            code=self._code if self.reason else "",
             in_flight=self.in_flight,
             window=self.window if self.role.submits else 0,
         )

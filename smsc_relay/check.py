@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -21,7 +20,7 @@ from chalicelib import phones, queues, registry
 from chalicelib.clock import iso, now_ms
 from chalicelib.messages import Outgoing, Status
 from chalicelib.records import ReceiptEvent
-from smsc_relay import accounts, check_faults, dialects
+from smsc_relay import accounts, check_faults, dialects, trials
 from smsc_relay.accounts import Account
 from smsc_relay.check_faults import AGGREGATOR, US, Skip, Stop
 from smsc_relay.check_session import Session
@@ -127,10 +126,10 @@ class Check:
     # --- configuration ------------------------------------------------------------------------------------------------
 
     async def _configuration(self) -> str:
-        account, config = await asyncio.to_thread(_account, self._name)
+        account, config = await asyncio.to_thread(account_of, self._name)
         # What logs out after silence would be led astray by the clock that the keepalive's step puts forward.
         self._account = replace(account, config=config.model_copy(update={"inactivity": None}))
-        self._addresses = await asyncio.to_thread(_addresses, self._name)
+        self._addresses = await asyncio.to_thread(addresses_of, self._name)
         channels = f"channels {', '.join(self._addresses)}" if self._addresses else "no channel yet"
         return f"{account.dialect.name} to {config.host}:{config.port}, {channels}"
 
@@ -261,7 +260,7 @@ class Check:
                 raise check_faults.rejected(answer, dialects.advice_of(self._account.dialect.name))
         self._sent = numbers[0]
         return "; ".join(
-            f"accepted as {self._shown_id(one)} in {one.rtt * 1000:.0f} ms"
+            f"accepted as {trials.shown_id(one.external_id, self._wishes.to)} in {one.rtt * 1000:.0f} ms"
             for number in numbers
             if isinstance(one := self._answers[number], Accepted)
         )
@@ -386,20 +385,16 @@ class Check:
     def _wait(self, name: str, what: str) -> None:
         self._tell(Step(name, "waiting", what, at=iso(now_ms())))
 
-    def _shown_id(self, answer: Accepted) -> str:
-        """An id may hold the number that the message went to, or its last digits."""
-        to = self._wishes.to
-
-        def masked(found: re.Match[str]) -> str:
-            return phones.mask(found[0]) if phones.digits_match(found[0], to) else found[0]
-
-        return re.sub(r"[0-9]{7,}", masked, answer.external_id)
-
 
 # --- the registry, in a thread --------------------------------------------------------------------------------------
 
 
-def _account(name: str) -> tuple[Account, Any]:
+def account_of(name: str) -> tuple[Account, Any]:
+    """The account, and its config.
+
+    Raises:
+        Stop: it cannot be served.
+    """
     registry.reset()
     try:
         one = registry.aggregator(name)
@@ -419,5 +414,6 @@ def _account(name: str) -> tuple[Account, Any]:
     return found.accounts[name], found.accounts[name].config
 
 
-def _addresses(name: str) -> tuple[str, ...]:
+def addresses_of(name: str) -> tuple[str, ...]:
+    """Of its channels."""
     return tuple(one.address for one in registry.channels_of(name) if one.enabled)

@@ -81,9 +81,9 @@ def refused(answer: Refused, advice: Mapping[str, str], ours: int) -> Stop:
     if answer.busy and ours:
         return Stop(
             f"{said}; our own relay holds {ours} of the account's binds now, so the login itself works",
-            "ask for one more session for the time of the test, or stop the relay meanwhile "
-            "(`aws ecs update-service --desired-count 0`)",
-            AGGREGATOR,
+            "`--relay` takes the steps over the binds that it holds; for the others, ask the aggregator for one more "
+            "session for the time of the test",
+            US,
         )
     generic = (
         "are user name, password and bind type right, and our source address allowed?"

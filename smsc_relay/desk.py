@@ -48,22 +48,30 @@ class Desk:
             ask = _read(body)
             late = ask is None or ask.until < now_ms()
             link = None if ask is None else self._links().get(ask.link)
-            if not late and (link is None or not link.asks):
+            if not late and (ask is None or link is None or not self._mine(ask, link)):
                 continue  # another task may have a bind of it
             if await loop.run_in_executor(self._threads, orders.take, body) and ask and link and not late:
                 task = loop.create_task(self._answer(ask, link))
                 self._answering.add(task)
                 task.add_done_callback(self._answering.discard)
 
+    def _mine(self, ask: Ask, link: Link) -> bool:
+        return ask.task == self._task if ask.task else link.asks
+
     async def _answer(self, ask: Ask, link: Link) -> None:
+        async def so_far(said: dict[str, str]) -> None:
+            await self._put(Answer(id=ask.id, task=self._task, said=said, more=True))
+
         try:
-            said, problem = await link.inquire(ask)
+            said, problem = await link.inquire(ask, so_far)
         except Exception as error:
             telemetry.logger().exception("relay_fault", extra={"aggregator": ask.link})
             said, problem = {}, f"the relay has failed: {describe(error)}"
         extra = {"aggregator": ask.link, "channel": ask.channel, "problem": problem}
         telemetry.logger().info(f"smsc_{ask.kind}", extra=extra)
-        answer = Answer(id=ask.id, task=self._task, said=said, problem=problem)
+        await self._put(Answer(id=ask.id, task=self._task, said=said, problem=problem))
+
+    async def _put(self, answer: Answer) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, orders.answer, answer, now_ms())
 
 

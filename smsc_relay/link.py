@@ -44,6 +44,7 @@ from smsc_relay.settling import Settling
 from smsc_relay.starting import Starting
 from smsc_relay.status import LinkStatus, State
 from smsc_relay.traffic import Traffic
+from smsc_relay.trials import Tell, Trials
 
 LOOK: Final = 0.02  # s between looks at whether all is done, while stopping
 
@@ -107,6 +108,7 @@ class Link:
             for number in range(1, account.config.binds + 1)
             for role in account.dialect.roles(account.config)
         ]
+        self._trials = Trials(lambda: self.account, traffic, self._binds, self._arrivals, shared.threads)
         self._tasks: dict[Bind, asyncio.Task[None]] = {}
         self._polling: asyncio.Task[None] | None = None
         self._listening: list[asyncio.Task[None]] = []
@@ -148,7 +150,7 @@ class Link:
 
     def down(self, bind: Bind, lost: Sequence[Any]) -> None:
         """A bind has ended."""
-        self._traffic.down(bind, lost)
+        self._traffic.down(bind, self._trials.lost(lost))
 
     def failed(self, bind: Bind, reason: str) -> None:
         """A bind could not be opened, or has ended."""
@@ -166,6 +168,8 @@ class Link:
     def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
         """What came over a bind."""
         traffic = self._traffic
+        if self._trials.active:
+            happenings = self._trials.sift(bind, happenings)
         for one in happenings:
             if isinstance(one, Accepted):
                 traffic.accepted(bind, one)
@@ -195,9 +199,12 @@ class Link:
         """The SMSC can be asked about a message, here and now."""
         return any(bind.ready for bind in self._traffic.binds)
 
-    async def inquire(self, ask: Ask) -> tuple[dict[str, str], str]:
-        """Ask the SMSC about a message: what it says, and why it has not done it, "" where it has."""
+    async def inquire(self, ask: Ask, tell: Tell) -> tuple[dict[str, str], str]:
+        """Ask the SMSC about a message, or try the link: what it says, and why it has not done it, "" where it has.
+        `tell` is told what is known before that."""
         account, loop = self.account, asyncio.get_running_loop()
+        if ask.kind == "probe" or ask.kind == "test" or ask.kind == "listen":
+            return await self._trials.run(ask, tell)
         sender = account.channels.get(ask.channel)
         inquiry = Inquiry(ask.kind, ask.external_id, ask.source, ask.destination, ask.text, ask.encoding)
         try:

@@ -18,27 +18,32 @@ _LOG: Final = "log "
 _KEEP: Final = 3600  # s
 
 Kind = Literal["query", "cancel", "replace"]
+TrialKind = Literal["probe", "test", "listen"]
 
 
 class Ask(BaseModel):
-    """A question about a message that the SMSC of `link` has accepted."""
+    """A question about a message that the SMSC of `link` has accepted; or a step of `jangada smsc check --relay`: ask
+    whether the SMSC lives, send a test message from `source` to `destination`, wait for the next MO."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     link: str
-    kind: Kind
-    channel: str  # UUID
+    kind: Kind | TrialKind
+    channel: str  # UUID; "" of a test message: none
     external_id: str  # as the SMSC has written it
     source: str
     destination: str
     text: str = ""  # instead of the message's
     encoding: str = ""  # of the message, "" where that is unknown
     until: int  # ms: nobody waits for the answer any more
+    task: str = ""  # that is to take it; "": whoever can ask the SMSC
+    wait: float = 0.0  # s for the receipt of a test message, or for an MO
 
 
 class Answer(BaseModel):
-    """What came of an `Ask`. `said`: by the SMSC, by name; `problem`: "" where it has done what was asked."""
+    """What came of an `Ask`. `said`: by the SMSC, by name; `problem`: "" where it has done what was asked; `more`: this
+    is what is known so far, and another answer will be in its place."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +51,7 @@ class Answer(BaseModel):
     task: str
     said: dict[str, str] = {}
     problem: str = ""
+    more: bool = False
 
 
 class Orders(BaseModel):

@@ -95,6 +95,19 @@ class Inquirer(Protocol):
         """
 
 
+@runtime_checkable
+class Prober(Protocol):
+    """What a `Conversation` has besides, where the protocol has a question whether the SMSC lives."""
+
+    def probe(self, context: Any, now: float) -> None:
+        """Ask now, beside what is asked after a silence; `Answered` comes with `context`.
+
+        Raises:
+            NotOffered: this account has nothing to ask with, or no number for it is free.
+            RuntimeError: not `ready`.
+        """
+
+
 # --- what happens ---------------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ class BindStatus(BaseModel):
     state: str  # down, standby, awaiting, connecting, logging in, up, waiting, refused
     since: int
     reason: str = ""
+    code: str = ""  # of the refusal that is the reason
     in_flight: int = 0
     window: int = 0
 

@@ -28,10 +28,12 @@ from smsc_relay.cimd2.events import (
 from smsc_relay.cimd2.session import Parameters, Session, State, refusal
 from smsc_relay.protocol import (
     Accepted,
+    Answered,
     Arrived,
     Ended,
     Fault,
     Happening,
+    NotOffered,
     Ready,
     Refused,
     Rejected,
@@ -54,6 +56,15 @@ _WINDOW_ERRORS: Final = frozenset({int(Error.INVALID_WINDOW), int(Error.WINDOWIN
 _DELIVERY_FAILED: Final = 710  # generic failure of a delivery
 _ALL_MESSAGES: Final = 2  # mode of a delivery request
 _NAME: Final = 40  # characters of a greeting that name the SMSC
+
+
+class _Probe:
+    """Context of a question whether the SMSC lives, to tell it from a submit's."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
 
 
 class Cimd2Conversation:
@@ -151,6 +162,19 @@ class Cimd2Conversation:
             except Cimd2EncodeError as error:  # a plan made with another config
                 self._later([Rejected(context, Verdict.PERMANENT, str(error), "", 0.0)], now)
 
+    def probe(self, context: Any, now: float) -> None:
+        """alive (40).
+
+        Raises:
+            NotOffered: every packet number waits for its answer.
+            RuntimeError: not logged in.
+        """
+        if not self._session.is_up:
+            raise RuntimeError("not logged in")
+        if not self._session.has_number:
+            raise NotOffered("no packet number is free for an alive")
+        self._session.alive(now, _Probe(context))
+
     def acknowledge(self, token: Any, now: float) -> None:
         """The positive answer (70 or 73)."""
         try:
@@ -234,6 +258,10 @@ class Cimd2Conversation:
         found: list[Happening] = []
         for event in events:
             match event:
+                case Response(context=_Probe()):
+                    found.append(Answered(event.context.of))
+                case ResponseTimeout(context=_Probe()):
+                    found.append(Answered(event.context.of, problem=f"no answer for {event.waited:.0f} s"))
                 case Response():
                     self._on_response(event, now, found)
                 case RequestReceived():
@@ -271,7 +299,10 @@ class Cimd2Conversation:
         self._waiting.clear()
         self._give_back(self._subaddress, self._in_use)
         self._subaddress = None
-        found.append(Ended(event.reason.value, event.lost))
+        asked = [one.of for one in event.lost if isinstance(one, _Probe)]
+        found += [Answered(one, problem="the connection ended") for one in asked]
+        lost = tuple(one for one in event.lost if not isinstance(one, _Probe))
+        found.append(Ended(event.reason.value, lost))
 
     # --- answers to submits -------------------------------------------------------------------------------------------
 

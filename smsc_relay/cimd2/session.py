@@ -205,9 +205,10 @@ class Session:
         self._request(Operation.LOGOUT, (), now, None, automatic=True)
         self._enter(State.LOGGING_OUT, now)
 
-    def alive(self, now: float) -> None:
-        """Ask the peer whether it lives, beside what the session does by itself."""
-        self._request(Operation.ALIVE, (), now, None, automatic=True)
+    def alive(self, now: float, context: Any = None) -> None:
+        """Ask the peer whether it lives, beside what the session does by itself. Whoever gives a `context` gets it back
+        with the answer."""
+        self._request(Operation.ALIVE, (), now, context, automatic=context is None)
 
     def abort(self, now: float, reason: CloseReason = CloseReason.ABORTED) -> list[Event]:
         """We are about to close the connection without further ado."""

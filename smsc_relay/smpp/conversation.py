@@ -53,6 +53,7 @@ from smsc_relay.smpp.pdus import (
     DataSmResp,
     DeliverSm,
     DeliverSmResp,
+    EnquireLink,
     Outbind,
     Pdu,
     SubmitSm,
@@ -162,6 +163,16 @@ class SmppConversation:
             self._out.append(self._session.send(body, now, _Inquiry(context))[1])
         except SmppEncodeError as error:
             self._later([Answered(context, problem=str(error))], now)
+
+    def probe(self, context: Any, now: float) -> None:
+        """enquire_link (SMPP 3.4 section 4.11), which every bind may send.
+
+        Raises:
+            RuntimeError: not bound.
+        """
+        if not self._session.is_bound:
+            raise RuntimeError("not bound")
+        self._out.append(self._session.send(EnquireLink(), now, _Inquiry(context))[1])
 
     def acknowledge(self, token: Any, now: float) -> None:
         """deliver_sm_resp or data_sm_resp with ESME_ROK."""

@@ -15,10 +15,12 @@ from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay.numbers import is_phone
 from smsc_relay.protocol import (
     Accepted,
+    Answered,
     Arrived,
     Ended,
     Fault,
     Happening,
+    NotOffered,
     Ready,
     Refused,
     Rejected,
@@ -57,6 +59,15 @@ _CREDENTIALS: Final = frozenset({Ec.AUTHENTICATION, Ec.NOT_ALLOWED, Ec.ADC_INVAL
 _BUSY: Final = frozenset({Ec.LOW_NETWORK_STATUS, Ec.NOT_SUCCESSFUL, Ec.SYSTEM_ERROR})
 _REMEMBERED: Final = 1000  # keys of submits, to notice those that come twice
 Submit = CallInput | Transfer | Message
+
+
+class _Probe:
+    """Context of a question whether the SMSC lives, to tell it from a submit's."""
+
+    __slots__ = ("of",)
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
 
 
 class UcpConversation:
@@ -145,6 +156,20 @@ class UcpConversation:
             more["vp"] = times.minute_after(config.validity + (config.deferral or 0), wall, zone)
         return body._replace(**more) if isinstance(body, Message) else replace(body, **more)
 
+    def probe(self, context: Any, now: float) -> None:
+        """An alert (31), in its turn where one operation at a time may be open.
+
+        Raises:
+            NotOffered: the account has no address for alerts.
+            RuntimeError: not logged in.
+        """
+        if not self._session.ready:
+            raise RuntimeError("not logged in")
+        alert = _alert(self._config)
+        if alert is None:
+            raise NotOffered("alert_address is empty: the account has nothing to ask with")
+        self._session.send(alert, now, _Probe(context))
+
     def acknowledge(self, token: Any, now: float) -> None:
         """A positive result."""
         self._answer(token, self._acks.pop(token, Ack()))
@@ -211,6 +236,10 @@ class UcpConversation:
         found: list[Happening] = []
         for event in events:
             match event:
+                case Response(context=_Probe()):
+                    found.append(Answered(event.context.of))
+                case ResponseTimeout(context=_Probe()):
+                    found.append(Answered(event.context.of, problem=f"no answer for {event.waited:.0f} s"))
                 case Response():
                     self._on_response(event, now, found)
                 case OperationReceived():
@@ -231,9 +260,14 @@ class UcpConversation:
         return found
 
     def _on_closed(self, event: Closed, found: list[Happening]) -> None:
-        unsent = [context for context, _ in event.unsent] + [context for _, context in self._spacing.abandon()]
+        contexts = (*event.lost, *event.unsent)
+        asked = [one.of for one in contexts if isinstance(one, _Probe)]
+        found += [Answered(one, problem="the connection ended") for one in asked]
+        waiting = [one for one in event.unsent if not isinstance(one, _Probe)]
+        unsent = [context for context, _ in waiting] + [context for _, context in self._spacing.abandon()]
         found += [Rejected(context, Verdict.TEMPORARY, "the session ended before", "", 0.0) for context in unsent]
-        found.append(Ended(event.reason.value, tuple(context for context, _ in event.lost)))
+        lost = [one for one in event.lost if not isinstance(one, _Probe)]
+        found.append(Ended(event.reason.value, tuple(context for context, _ in lost)))
 
     # --- answers to submits -------------------------------------------------------------------------------------------
 
@@ -330,9 +364,8 @@ class UcpConversation:
 
 
 def _session(config: UcpConfig) -> SessionConfig:
-    alert = Alert(config.alert_address, config.keepalive_pid) if config.alert_address else None
     return SessionConfig(
-        alert=alert,
+        alert=_alert(config),
         alert_interval=config.keepalive or None,
         alert_fixed=config.keepalive_fixed,
         alert_misses=config.keepalive_misses,
@@ -363,3 +396,7 @@ def _refused(event: LoginRefused) -> Refused:
     """04 and 06 are what SMSCs say to accounts, addresses and passwords that they do not know."""
     credentials = event.ec in _CREDENTIALS
     return Refused(error_name(event.ec), f"{event.ec:02d}", credentials, busy=event.ec in _BUSY)
+
+
+def _alert(config: UcpConfig) -> Alert | None:
+    return Alert(config.alert_address, config.keepalive_pid) if config.alert_address else None

@@ -66,7 +66,7 @@ def here(port: int) -> None:
 def test_every_step_is_in_the_page() -> None:
     from tests.relay.test_check import FULL
 
-    told = {*FULL, "tunnel", "route in AWS"} - {"logout"}
+    told = {*FULL, "tunnel", "route in AWS", "relay"} - {"logout"}
     assert told == set(STEPS)
 
 
