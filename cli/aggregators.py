@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """What the command takes."""
-    from cli import new_aggregator
-
     commands = parser.add_subparsers(metavar="ACTION", required=True)
     one = commands.add_parser("check", help="check files, or ask aggregators whether they know our credentials")
     one.add_argument("files", nargs="+", metavar="FILE", help="with --credentials: names of applied aggregators")
     one.add_argument("--credentials", action="store_true", help="one harmless request each: nothing is sent")
     one.set_defaults(run=check)
-    new_aggregator.arguments(commands)
+    one = commands.add_parser("new", help="ask for what an aggregator needs, and write its file")
+    one.add_argument("name", nargs="?", default="", metavar="NAME", help="names its queue and its secrets")
+    one.add_argument("--type", default="", metavar="CODE", help="one of `jangada types`")
+    one.add_argument("--from", dest="answers", default="", metavar="FILE", help="answers as in an aggregator file: ask"
+                     " nothing")  # fmt: skip
+    one.add_argument("--output", default="", metavar="FILE", help="where to write (default: NAME.yaml)")
+    one.set_defaults(run=new)
     one = commands.add_parser("apply", help="make the registry say what the files say")
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("--prune", action="store_true", help="disable the channels that have left their file")
@@ -42,6 +46,13 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     one.add_argument("key", metavar="KEY", help="a config key that the file marks as !secret")
     one.add_argument("--from-env", metavar="VARIABLE", default="")
     one.set_defaults(run=secret)
+
+
+def new(options: argparse.Namespace) -> None:
+    """Questions made from the type's settings, and a file."""
+    from cli import new_aggregator
+
+    new_aggregator.new(options)
 
 
 def check(options: argparse.Namespace) -> None:

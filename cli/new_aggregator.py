@@ -21,17 +21,6 @@ from cli.output import Problem
 TRIES: Final = 10  # wrong answers to one question: a program that answers would go on for ever
 
 
-def arguments(commands: Any) -> None:
-    """`new` among the actions of `aggregator`."""
-    one = commands.add_parser("new", help="ask for what an aggregator needs, and write its file")
-    one.add_argument("name", nargs="?", default="", metavar="NAME", help="names its queue and its secrets")
-    one.add_argument("--type", default="", metavar="CODE", help="one of `jangada types`")
-    one.add_argument("--from", dest="answers", default="", metavar="FILE", help="answers as in an aggregator file: ask"
-                     " nothing")  # fmt: skip
-    one.add_argument("--output", default="", metavar="FILE", help="where to write (default: NAME.yaml)")
-    one.set_defaults(run=new)
-
-
 def new(options: argparse.Namespace) -> None:
     """Ask, write, and say what is left to do."""
     if options.output and os.path.exists(options.output):

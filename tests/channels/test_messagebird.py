@@ -175,7 +175,7 @@ def test_the_hashes_are_those_of_the_documentation() -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     asked = sign(request("MBD", "receive", body, headers=form), url=path)
     assert make("MBD", callback_domain="rp.example.org").receive(asked).status == 200
-    assert make("MBD").receive(asked).status == 400
+    assert make("MBD").receive(asked).status == 401
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_without_a_secret_no_message_is_taken() -> None:
 
 def test_reports_can_be_asked_to_be_signed() -> None:
     channel = make("MBD", verify_status=True)
-    assert channel.receive(status()).status == 400
+    assert channel.receive(status()).status == 401
     assert told(channel.receive(sign(status()))) == ["delivered"]
 
 
