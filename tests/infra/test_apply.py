@@ -44,6 +44,9 @@ NOT_APPLIED: Final = {
     "aws_sqs_queue_redrive_allow_policy": "3.39 does not know it",
     "aws_ec2_transit_gateway_vpc_attachment": "the emulator has no transit gateways",
     "aws_ec2_transit_gateway_route": "the emulator has no transit gateways",
+    "aws_lb": "no SMSC of this deployment calls",
+    "aws_lb_listener": "no SMSC of this deployment calls",
+    "aws_lb_target_group": "no SMSC of this deployment calls",
 }
 NOT_EMULATED: Final = (
     "provider 6 itself: arguments are held against its schema (test_plan.py), its behaviour is not seen",
@@ -109,7 +112,7 @@ def smsc() -> Iterator[Smsc]:
 
 
 def files(folder: Path, url: str, port: int) -> list[Path]:
-    """An aggregator over HTTP, an SMSC that is there, one behind a VPN (the example's), and a platform."""
+    """An aggregator with fixed addresses, an SMSC that is there, one behind a VPN (the example's), and a platform."""
     for path in folder.iterdir():
         if path.name != "mtn-ug.yaml":
             path.unlink()
@@ -117,6 +120,7 @@ def files(folder: Path, url: str, port: int) -> list[Path]:
 name: demo
 type: EX
 lane: own
+egress: nat
 config: {{send_url: "{url}/aggregator", body: "id={{{{id}}}}&text={{{{text}}}}&to={{{{to}}}}"}}
 channels:
   - {{uuid: {HTTP}, id: 346, address: "8080", country: RW, workspace: demo, platform: main}}
