@@ -91,7 +91,7 @@ def _hosts(name: str) -> list[tuple[str, int]]:
     config = dialects.config_of(one.type).model_construct(**one.config)
     found: dict[tuple[str, int], None] = {}
     for role in dialects.load(one.type).roles(config):
-        for host, port in config.addresses(role):
+        for host, port in config.addresses(role) if config.listens(role) is None else ():
             if _is_address(host):
                 found[host, port] = None
     return list(found)

@@ -118,8 +118,8 @@ def _connection(file: AggregatorFile, outputs: Mapping[str, Any]) -> list[str]:
     return ["## Connection", "", *_table([
         ("Protocol", kinds.name_of(file.type)),
         ("We connect from", ours),
-        ("To your host and port (TCP)", list(hosts)),
-        ("Direction", "we open every connection; none is opened to us"),
+        ("To your host and port (TCP)", list(hosts) or "none"),
+        *_direction(config, outputs),
         ("TLS", "yes" if config.tls else "no"),
         ("Account", file.config.get("system_id") or file.config.get("username") or OPEN),
         ("Bind", file.config.get("bind", getattr(config, "bind", "one connection for everything"))),
@@ -131,9 +131,20 @@ def _connection(file: AggregatorFile, outputs: Mapping[str, Any]) -> list[str]:
     ])]  # fmt: skip
 
 
+def _direction(config: Any, outputs: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    port = getattr(config, "outbind_port", None)
+    if port is None:
+        yield "Direction", "we open every connection; none is opened to us"
+        return
+    yield "Direction", "you open the connection to our receiver, with an outbind; we open the others"
+    yield "You connect to", [f"{one}:{port}" for one in outputs.get("outbind_addresses") or ()] or LATER
+    yield "You connect from", [str(one) for one in config.outbind_networks]
+
+
 def _hosts(file: AggregatorFile, config: Any) -> Iterable[tuple[str, int]]:
     for role in dialects.load(file.type).roles(config):
-        yield from config.addresses(role)
+        if config.listens(role) is None:
+            yield from config.addresses(role)
 
 
 def _traffic(file: AggregatorFile, options: argparse.Namespace) -> list[str]:

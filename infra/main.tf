@@ -215,6 +215,8 @@ module "relay" {
   table_arns                 = module.state.table_arns
   parameter_arns             = [for name in keys(local.smscs) : "${module.state.parameter_arns["aggregators"]}${name}"]
   endpoints                  = local.endpoints
+  outbinds                   = local.outbinds
+  outbind_subnets            = [for index, address in local.outbind_addresses : { subnet_id = module.network[0].source_subnet_ids[index], address = address }]
   vpc_id                     = module.network[0].vpc_id
   subnet_ids                 = module.network[0].private_subnet_ids
   endpoint_security_group_id = module.network[0].endpoint_security_group_id

@@ -201,6 +201,18 @@ def test_the_form_before_anything_is_made(cli: Jangada, file: File) -> None:
         assert line in text
 
 
+def test_the_form_of_an_smsc_that_calls(cli: Jangada, file: File, tmp_path: Path) -> None:
+    config = "{host: 10.64.10.20, bind: pair, system_id: ilha, outbind_port: 2776, outbind_networks: [10.64.10.0/24]}"
+    file("calls.yaml", f"name: calls\ntype: SMPP\nconfig: {config}\n")
+    made = {"source_addresses": ["10.213.65.10"], "outbind_addresses": ["10.213.65.11", "10.213.65.27"]}
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(json.dumps({name: {"value": value} for name, value in made.items()}))
+    text = cli("smsc", "form", "calls", "--outputs", str(outputs)).out
+    assert "| You connect to | 10.213.65.11:2776, 10.213.65.27:2776 |" in text
+    assert "| You connect from | 10.64.10.0/24 |" in text
+    assert "| To your host and port (TCP) | 10.64.10.20:2775 |" in text
+
+
 @pytest.mark.parametrize("nested", [True, False])
 def test_the_form_from_outputs(cli: Jangada, file: File, nested: bool) -> None:
     """Those of an environment, where everything is in one output, and those of the root itself."""

@@ -44,6 +44,9 @@ NOT_APPLIED: Final = {
     "aws_sqs_queue_redrive_allow_policy": "3.39 does not know it",
     "aws_ec2_transit_gateway_vpc_attachment": "the emulator has no transit gateways",
     "aws_ec2_transit_gateway_route": "the emulator has no transit gateways",
+    "aws_lb": "no SMSC of this deployment calls",
+    "aws_lb_listener": "no SMSC of this deployment calls",
+    "aws_lb_target_group": "no SMSC of this deployment calls",
 }
 NOT_EMULATED: Final = (
     "provider 6 itself: arguments are held against its schema (test_plan.py), its behaviour is not seen",

@@ -191,6 +191,33 @@ def test_the_relay_reaches_its_smscs_and_aws_only(plan: Plan) -> None:
     assert not [name for name in plan.resources if "relay" in name and "ingress" in name]
 
 
+def outbind(host: str, **config: Any) -> dict[str, Any]:
+    """Config of an SMSC that calls."""
+    return {"host": host, "bind": "pair", "outbind_port": 2776, "outbind_networks": ["10.64.10.0/24"], **config}
+
+
+def test_an_smsc_that_calls_finds_one_address_in_each_zone(changed: Callable[..., Terraform]) -> None:
+    there = changed(mtn_ug_2=smsc("calls", **outbind("10.64.10.21")))
+    plan = there.plan()
+    balancer = plan.one("module.relay[0].aws_lb.outbind")
+    assert balancer["internal"]
+    assert {one["private_ipv4_address"] for one in balancer["subnet_mapping"]} == {"10.213.65.11", "10.213.65.27"}
+    (group,) = plan.of("module.relay[0].aws_lb_target_group.outbind").values()
+    assert (group["port"], group["target_type"], group["preserve_client_ip"]) == (2776, "ip", "true")
+    (check,) = group["health_check"]
+    assert (check["protocol"], check["port"], check["path"]) == ("HTTP", "8080", "/health")
+    (served,) = plan.one("module.relay[0].aws_ecs_service.this")["load_balancer"]
+    assert (served["container_name"], served["container_port"]) == ("relay", 2776)
+    for rule in ("caller", "balancer"):
+        (caller,) = plan.of(f"module.relay[0].aws_vpc_security_group_ingress_rule.{rule}").values()
+        assert (caller["cidr_ipv4"], caller["from_port"], caller["to_port"]) == ("10.64.10.0/24", 2776, 2776)
+    assert plan.one("module.relay[0].aws_vpc_security_group_ingress_rule.health")["from_port"] == 8080
+    there.done("apply", "-no-color", "-auto-approve", "-input=false")
+    task = there.done("show", "-json").replace("\\", "")
+    assert '"command":["--health-port","8080","--health-host","0.0.0.0"]' in task
+    assert '"portMappings":[{"containerPort":2776,"hostPort":2776,"protocol":"tcp"}]' in task
+
+
 def test_a_vpn_is_what_the_form_says(plan: Plan) -> None:
     vpn = plan.one("module.vpn[0].aws_vpn_connection.this")
     for tunnel in ("tunnel1", "tunnel2"):
@@ -409,6 +436,13 @@ VPN = "module.jangada.module.vpn"
             CHECKS,
             "mtn-ug: vpn.networks",
             id="a key that nobody reads",
+        ),
+        pytest.param(
+            {"mtn_ug_2": smsc("calls", **outbind("10.64.10.21", outbind_networks=["10.64.0.0/16"]))},
+            ("", ""),
+            "module.jangada.terraform_data.outbind",
+            "none has under vpn.their_networks: calls: 10.64.0.0/16",
+            id="outbind from where no VPN leads to",
         ),
         pytest.param(
             {"mtn_ug_2": smsc("by-name", "smsc.example.org")},

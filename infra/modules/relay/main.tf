@@ -38,7 +38,7 @@ resource "aws_ecr_lifecycle_policy" "this" {
 }
 
 ################################################################################
-# What it may reach
+# What it may reach, and who it (outbind.tf)
 ################################################################################
 
 resource "aws_security_group" "this" {
@@ -237,7 +237,7 @@ resource "aws_ecs_task_definition" "this" {
     name = "tmp" # keys of TLS links are handed to OpenSSL as files
   }
 
-  container_definitions = jsonencode([{
+  container_definitions = jsonencode([merge({
     name                   = "relay"
     image                  = local.image
     essential              = true
@@ -267,7 +267,7 @@ resource "aws_ecs_task_definition" "this" {
         max-buffer-size       = "8m"
       }
     }
-  }])
+  }, local.called)])
 }
 
 resource "aws_ecs_service" "this" {
@@ -294,5 +294,15 @@ resource "aws_ecs_service" "this" {
     assign_public_ip = false
   }
 
-  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution]
+  dynamic "load_balancer" {
+    for_each = var.outbinds
+
+    content {
+      target_group_arn = aws_lb_target_group.outbind[load_balancer.key].arn
+      container_name   = "relay"
+      container_port   = load_balancer.value.port
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.task, aws_iam_role_policy.execution, aws_lb_listener.outbind]
 }

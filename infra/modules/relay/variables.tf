@@ -97,6 +97,34 @@ variable "endpoints" {
   }
 }
 
+variable "outbinds" {
+  description = "SMSCs that open the connection themselves, by aggregator: our port, and the networks that they call from."
+  type = map(object({
+    port     = number
+    networks = set(string)
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for one in values(var.outbinds) : one.port >= 1 && one.port <= 65535 && length(one.networks) > 0 && alltrue([for network in one.networks : can(cidrnetmask(network))])])
+    error_message = "outbinds must have a port and IPv4 networks each."
+  }
+}
+
+variable "outbind_subnets" {
+  description = "Where their load balancer is: subnets that the SMSCs reach, one a zone, and its address in each."
+  type = list(object({
+    subnet_id = string
+    address   = string
+  }))
+  default = []
+
+  validation {
+    condition     = alltrue([for one in var.outbind_subnets : can(cidrnetmask("${one.address}/32"))])
+    error_message = "outbind_subnets must have an IPv4 address each."
+  }
+}
+
 variable "vpc_id" {
   description = "VPC that it runs in."
   type        = string
