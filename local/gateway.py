@@ -50,6 +50,7 @@ class Gateway:
         self._work, self._files, self._secrets, self._visibility = work, files, secrets, visibility
         ports = {f"port: {SMSC_PORTS[protocol]}": f"port: {port}" for protocol, port in self.smsc_ports.items()}
         self._replace = {**replace, **ports}
+        self._before: dict[str, str | None] = {}  # the environment that was
         self.has_smsc = False  # without one there is neither relay nor simulator
         self.functions: Child
         self.relay: Child
@@ -65,6 +66,7 @@ class Gateway:
         self.emulator.start()
         given = environment(self.emulator.endpoint)
         given |= {"JANGADA_DOMAIN": f"localhost:{self.api_port}", "JANGADA_SCHEME": "http", "JANGADA_METRICS": "off"}
+        self._before = {name: os.environ.get(name) for name in given}
         os.environ.update(given)
         own, platforms = self._register()
         queues = [*SHARED_QUEUES, *(f"lane-{name}{kind}.fifo" for name in own for kind in ("", "-bulk"))]
@@ -128,6 +130,11 @@ class Gateway:
         for child in children:
             child.stop()
         self.emulator.stop()
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def __enter__(self) -> Self:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
 os.environ.setdefault("JANGADA_METRICS", "off")
+# A logger made in one test writes to what that test had for stdout, which is closed in the next one: no output of ours.
+logging.raiseExceptions = False
 
 
 @pytest.fixture(scope="session")
