@@ -17,11 +17,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from chalicelib import canaries, ledger, letters, queues, registry, telemetry, trace, waypoints
+from chalicelib import canaries, handing, ledger, letters, queues, registry, telemetry, trace, waypoints
 from chalicelib.clock import now_ms, to_ms
 from chalicelib.messages import Outgoing, Status
 from chalicelib.queues import Entry, Received, RefusedBySqs
-from chalicelib.records import DeliveryRecord, LaneRecord, MessageKey, explain, status_fields
+from chalicelib.records import LaneRecord, MessageKey, explain
 from chalicelib.registry import Aggregator, Channel
 
 MAX_AGE: Final = 86_400  # seconds a reply may wait to be sent
@@ -149,21 +149,9 @@ def _tell_again(channel: Channel, found: ledger.Opened) -> None:
     if canaries.owns(found.key.id):
         return
     trace.hop(found.key.id, "told_again", channel=channel.uuid, status=found.status.value)
-    call = status_fields(found.status, found.key.id)
-    if call is None and found.status is Status.WIRED and registry.platform(channel.platform).report_wired:
-        call = status_fields(Status.SENT, found.key.id)
-    if call is None:
+    record = handing.status(channel, found.status, found.key.id)
+    if record is None:
         return
-    kind, fields = call
-    now = now_ms()
-    record = DeliveryRecord(
-        kind=kind,
-        platform=channel.platform,
-        channel=channel.uuid,
-        fields=fields,
-        subject=found.key.id,
-        first_seen=now,
-    )
     entry = queues.status_entry(record, found.key, found.status)
     # Asked again, told again: not the entry that SQS may have seen within five minutes.
     queues.send(queues.deliver_queue(channel.platform), Entry(entry.body, entry.group, queues.new_id()))

@@ -62,29 +62,25 @@ def count(name: str, subject: str, value: int = 1) -> None:
 
 def gauges(subject: str, values: Mapping[str, tuple[str, float]]) -> None:
     """Several metrics of an aggregator in one line: name -> (CloudWatch's unit, value)."""
+    _together(subject, [(name, unit, value) for name, (unit, value) in values.items()])
+
+
+def accepted(aggregator: str, took: Sequence[int]) -> None:
+    """Of each accepted message, from our taking it to its acceptance (ms): `sent` and `latency` of a run in one line,
+    which costs as much as one of a single number."""
+    latencies = [("latency", "Milliseconds", max(0, ms)) for ms in took]
+    _together(aggregator, [("sent", "Count", len(took)), *latencies])
+
+
+def _together(subject: str, values: Sequence[tuple[str, str, float]]) -> None:
     if os.environ.get("JANGADA_METRICS") == "off" or not values:
         return
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
     metrics = EphemeralMetrics(namespace=os.environ.get("JANGADA_METRICS", "Jangada"))
     metrics.add_dimension(name="name", value=subject or "unknown")
-    for name, (unit, value) in values.items():
+    for name, unit, value in values:
         metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
-    metrics.flush_metrics()
-
-
-def accepted(aggregator: str, took: Sequence[int]) -> None:
-    """Of each accepted message, from our taking it to its acceptance (ms): `sent` and `latency` of a run in one line,
-    which costs as much as one of a single number."""
-    if os.environ.get("JANGADA_METRICS") == "off":
-        return
-    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-
-    metrics = EphemeralMetrics(namespace=os.environ.get("JANGADA_METRICS", "Jangada"))
-    metrics.add_dimension(name="name", value=aggregator or "unknown")
-    for ms in took:
-        metrics.add_metric(name="sent", unit=MetricUnit.Count, value=1)
-        metrics.add_metric(name="latency", unit=MetricUnit.Milliseconds, value=max(0, ms))
     metrics.flush_metrics()
 
 

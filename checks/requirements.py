@@ -48,14 +48,14 @@ def installed(folders: Iterable[Path] | None = None) -> dict[str, metadata.Distr
 
 def closure(names: Iterable[str], known: dict[str, metadata.Distribution]) -> set[str]:
     """The names, and what their distributions want on this machine (extras left out), as far as it is installed."""
-    todo, seen = list(names), set[str]()
-    while todo:
-        name = canonicalize_name(todo.pop())
+    waiting, seen = list(names), set[str]()
+    while waiting:
+        name = canonicalize_name(waiting.pop())
         if name in seen or name not in known:
             continue
         seen.add(name)
         for text in known[name].requires or ():
             wanted = Requirement(text)
             if wanted.marker is None or wanted.marker.evaluate({"extra": ""}):
-                todo.append(wanted.name)
+                waiting.append(wanted.name)
     return seen

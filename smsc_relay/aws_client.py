@@ -7,7 +7,6 @@ CPU.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Final, Self
@@ -17,7 +16,6 @@ from chalicelib.awsapi.calls import Answer, Damaged, Service
 from chalicelib.awsapi.sigv4 import Credentials
 
 AGENT: Final = "jangada-relay"  # what CloudTrail, and who makes AWS fail for tests, knows these calls by
-_BACKOFF: Final = 0.1  # s, doubled with each attempt, of which a random part is waited
 _IDLE: Final = 20.0  # s; services close what is idle for longer
 _KEYS: Final = (
     60.0  # s that credentials are used before they are asked for again: they are renewed long before their end
@@ -136,7 +134,7 @@ class AwsClient:
             except Exception as error:
                 if attempt == self._attempts or not calls.try_again(error):
                     raise
-            await asyncio.sleep(secrets.randbelow(1000) / 1000 * _BACKOFF * 2**attempt)
+            await asyncio.sleep(calls.backoff(attempt))
         raise AssertionError("unreachable")
 
     async def _post(self, operation: str, parameters: dict[str, Any]) -> Answer:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import clock, inbox, queues, recording, registry, trace
+from chalicelib import clock, inbox, queues, receiving, recording, registry, trace
 from chalicelib.messages import Incoming
 from chalicelib.records import LaterRecord, MoEvent, Piece
 from tests.support import CHANNEL, Aws
@@ -140,7 +140,7 @@ def test_what_comes_twice_is_told_once(gateway: Aws, events: list[MoEvent], mess
 @pytest.mark.parametrize("event", [mo(external_id="a"), mo(), over("s"), over("s", "")], ids=["id", "none", "smsc", ""])
 def test_an_event_given_again_is_no_repeat_of_itself(gateway: Aws, event: MoEvent) -> None:
     """λ record may have died before it queued the message: it has to come through, and once."""
-    assert not inbox.is_repeat(recording._with_channel(event))
+    assert not inbox.is_repeat(receiving.with_channel(event))
     for _ in range(2):
         gateway.put_raw(queues.EVENTS, queues.event_entry(event).body)
         assert gateway.run(queues.EVENTS, recording.record) == []

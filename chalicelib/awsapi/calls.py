@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pydantic_core import from_json
 from chalicelib.awsapi.sigv4 import Credentials, signed
 
 _TARGETS: Final = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS", "ssm": "AmazonSSM"}
+_BACKOFF: Final = 0.2  # s
 _TRANSIENT: Final = frozenset((500, 502, 503, 504))
 # What the SDKs of AWS try again ("Retry behavior", AWS SDKs and Tools Reference Guide).
 _TRY_AGAIN: Final = frozenset(
@@ -127,6 +129,11 @@ def try_again(error: Exception) -> bool:
         return False
     status = response["ResponseMetadata"]["HTTPStatusCode"]
     return status in _TRANSIENT or response["Error"]["Code"] in _TRY_AGAIN
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the n-th attempt (from 1): a random part of 0.2 s, doubled each time ("full jitter")."""
+    return secrets.randbelow(1000) / 1000 * _BACKOFF * 2.0 ** (attempt - 1)
 
 
 def _error(operation: str, answer: Answer) -> Exception:

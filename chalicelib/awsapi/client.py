@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import secrets
 import select
 import socket
 import time
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     import ssl
 
 _ATTEMPTS: Final = 3
-_BACKOFF: Final = 0.1  # s, doubled with each attempt, of which a random part is waited
 _KEPT: Final = 16  # idle connections
 _MOST: Final = 65_536  # octets of a read
 _IDLE: Final = 20.0  # s; services and NAT gateways close what is idle for longer, and a frozen Lambda does not notice
@@ -68,7 +66,7 @@ class Client:
             except Exception as error:
                 if attempt == _ATTEMPTS or not calls.try_again(error):
                     raise
-            time.sleep(secrets.randbelow(1000) / 1000 * _BACKOFF * 2**attempt)
+            time.sleep(calls.backoff(attempt))
         raise AssertionError("unreachable")
 
     def _post(self, operation: str, parameters: dict[str, Any]) -> Answer:

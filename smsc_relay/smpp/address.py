@@ -6,7 +6,7 @@ NPI 1, without prefix); other digits are a short code or as dialled; anything el
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from chalicelib import gsm7
 from chalicelib.text import clean
@@ -22,12 +22,32 @@ DIGITS_MAX: Final = 20  # source_addr and destination_addr hold 21 octets with t
 _CODECS: Final = {"latin1": "latin-1", "ascii": "ascii", "windows-1252": "cp1252", "utf-8": "utf-8"}
 
 
+class _Source(TypedDict):
+    source_addr_ton: int
+    source_addr_npi: int
+    source_addr: str
+
+
+class _Destination(TypedDict):
+    dest_addr_ton: int
+    dest_addr_npi: int
+    destination_addr: str
+
+
 class Addr(NamedTuple):
     """An address on the wire: `addr` has one character per octet, as the PDUs do."""
 
     ton: int
     npi: int
     addr: str
+
+    def as_source(self) -> _Source:
+        """The fields of a PDU's source."""
+        return {"source_addr_ton": self.ton, "source_addr_npi": self.npi, "source_addr": self.addr}
+
+    def as_destination(self) -> _Destination:
+        """The fields of a PDU's destination."""
+        return {"dest_addr_ton": self.ton, "dest_addr_npi": self.npi, "destination_addr": self.addr}
 
 
 # --- ours -> the wire -----------------------------------------------------------------------------------------------

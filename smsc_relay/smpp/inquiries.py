@@ -20,27 +20,19 @@ def request(inquiry: Inquiry, config: SmppConfig, registered: int) -> Pdu:
     if inquiry.kind == "query":
         return QuerySm(
             message_id=inquiry.external_id,
-            source_addr_ton=source.ton,
-            source_addr_npi=source.npi,
-            source_addr=source.addr,
+            **source.as_source(),
         )
     if inquiry.kind == "cancel":
         destination = address.recipient(inquiry.destination, config)
         return CancelSm(
             service_type=config.service_type,
             message_id=inquiry.external_id,
-            source_addr_ton=source.ton,
-            source_addr_npi=source.npi,
-            source_addr=source.addr,
-            dest_addr_ton=destination.ton,
-            dest_addr_npi=destination.npi,
-            destination_addr=destination.addr,
+            **source.as_source(),
+            **destination.as_destination(),
         )
     return ReplaceSm(
         message_id=inquiry.external_id,
-        source_addr_ton=source.ton,
-        source_addr_npi=source.npi,
-        source_addr=source.addr,
+        **source.as_source(),
         registered_delivery=registered,
         short_message=_text(inquiry, config),
     )
