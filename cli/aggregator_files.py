@@ -19,12 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from chalicelib.channels import UnknownType
 from chalicelib.phones import contact_key
 from chalicelib.redaction import SECRET_HEADERS, template_secrets
-from cli import canary_entry, egress_entry, kinds
+from cli import canary_entry, egress_entry, kinds, yaml_nodes
 from cli.canary_entry import CanaryEntry
 from cli.egress_entry import Egress
 from cli.kinds import meant
+from cli.yaml_nodes import Path
 
-Path = tuple[str | int, ...]
 Found = tuple[Path, str]  # a problem: where, and what is wrong and what to do
 
 SECRET: Final = "\x00secret\x00"  # noqa: S105  # stands for a value that is in SSM while a file is checked
@@ -155,24 +155,6 @@ _Loader.add_constructor("!secret", lambda loader, node: SECRET)
 _CROWDED: Final = re.compile(r"(?<=:[ \t])!secret(?=[],}])")  # YAML would take `,` or `}` for a part of the tag
 
 
-def _nodes(node: yaml.Node, path: Path = (), above: tuple[yaml.Node, ...] = ()) -> Iterator[tuple[Path, Any, Any]]:
-    """(path, key's node or None, value's node) of everything in the file.
-
-    Raises:
-        yaml.YAMLError: an alias stands for what it is in.
-    """
-    if node in above:
-        raise yaml.MarkedYAMLError(problem="an alias contains itself", problem_mark=node.start_mark)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*path, key.value), key, value
-            yield from _nodes(value, (*path, key.value), (*above, node))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield (*path, index), None, value
-            yield from _nodes(value, (*path, index), (*above, node))
-
-
 def load(text: str, source: str) -> Loaded:
     """Check the text of a file. What the registry has is not looked at.
 
@@ -185,7 +167,7 @@ def load(text: str, source: str) -> Loaded:
     text = _CROWDED.sub("!secret ", text)
     try:
         node = yaml.compose(text, Loader=_Loader)
-        for path, key, value in _nodes(node) if node is not None else ():
+        for path, key, value in yaml_nodes.nodes(node) if node is not None else ():
             line = (key or value).start_mark.line + 1
             if path in lines and key is not None and path[-1] != "<<" and lines[path] != line:
                 problems.append((path, f"is there twice, first in line {lines[path]}"))

@@ -20,11 +20,11 @@ from cli.aggregator_files import (
     ChannelEntry,
     FileError,
     Loaded,
-    Path,
     PlatformEntry,
     config_problems,
     report,
 )
+from cli.yaml_nodes import Path
 
 Action = Literal["new", "changed", "same", "disabled", "left"]
 _Problem = tuple[str, Path, str]  # file:line, key, what is wrong and what to do

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.output import Problem, note
 
 if TYPE_CHECKING:
-    from smsc_relay.check import Step
+    from smsc_relay.check_steps import Step
 
 START: Final = 300.0  # s that a task may take to be placed and to fetch its image
 LOOK: Final = 2.0  # s between two looks at a task
@@ -45,7 +45,8 @@ def check(options: argparse.Namespace) -> int:
     """Run the check; 1 where a step has failed."""
     from chalicelib import phones
     from smsc_relay import check_command
-    from smsc_relay.check import Check, run_steps
+    from smsc_relay.check import Check
+    from smsc_relay.check_steps import run_steps
 
     try:
         wishes = check_command.wishes(options)
@@ -138,7 +139,7 @@ def _in_task(options: argparse.Namespace, tell: Callable[[Step], None]) -> bool:
     Raises:
         Problem: it has not run.
     """
-    from smsc_relay.check import Step
+    from smsc_relay.check_steps import Step
 
     ecs = _client("ecs")
     request = _request(options, _service(options))

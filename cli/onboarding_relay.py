@@ -16,7 +16,7 @@ from cli import asking
 
 if TYPE_CHECKING:
     from smsc_relay.accounts import Account
-    from smsc_relay.check import Run, Step, Wishes
+    from smsc_relay.check_steps import Run, Step, Wishes
     from smsc_relay.orders import Answer, Ask, TrialKind
     from smsc_relay.protocol import Role
     from smsc_relay.status import LinkStatus
@@ -41,13 +41,13 @@ class RelayCheck:
 
     def run(self) -> bool:
         """Take all steps; answers whether none has failed."""
-        from smsc_relay.check import run_steps
+        from smsc_relay.check_steps import run_steps
 
         return asyncio.run(run_steps(self._steps(), self._tell))
 
     def _steps(self) -> Iterator[tuple[str, Run]]:
         from smsc_relay import check_status
-        from smsc_relay.check import KEEPALIVE
+        from smsc_relay.check_steps import KEEPALIVE
 
         yield "configuration", self._configuration
         yield from self._more
@@ -260,6 +260,6 @@ class RelayCheck:
 
     def _waiting(self, name: str, what: str) -> None:
         from chalicelib.clock import iso, now_ms
-        from smsc_relay.check import Step
+        from smsc_relay.check_steps import Step
 
         self._tell(Step(name, "waiting", what, at=iso(now_ms())))

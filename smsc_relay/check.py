@@ -8,13 +8,12 @@ as the relay's do, and are acknowledged only when SQS has them.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from chalicelib import phones, queues, registry
 from chalicelib.clock import iso, now_ms
@@ -24,60 +23,13 @@ from smsc_relay import accounts, check_faults, dialects, trials
 from smsc_relay.accounts import Account
 from smsc_relay.check_faults import AGGREGATOR, US, Skip, Stop
 from smsc_relay.check_session import Session
+from smsc_relay.check_steps import KEEPALIVE, Run, Step, Tell, Wishes, run_steps
 from smsc_relay.config import Address
 from smsc_relay.protocol import Accepted, CannotEncode, Rejected, Role, Verdict
 
-State = Literal["ok", "failed", "skipped", "waiting"]
-KEEPALIVE: Final = "enquire_link, alive or alert"
 _ASKED: Final = 5.0  # s in which the question must have left, once it is due
 _PARKED: Final = 2.0  # s between two looks at receipts that came over somebody else's connection
 _LOGOUT: Final = 2.0  # s more than the SMSC has to answer a logout
-
-
-@dataclass(frozen=True)
-class Step:
-    """What became of one step. No whole phone number, no text, no secret in it.
-
-    `waiting`: not over yet, somebody must do something. `ask`: what to do, or to ask; `whom`: of whom.
-    """
-
-    name: str
-    state: State
-    detail: str
-    ask: str = ""
-    whom: str = ""
-    at: str = ""  # ISO 8601, UTC
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the check is to do beyond logging in; waits in seconds."""
-
-    to: str = ""  # a phone that may get test messages, E.164; "": none is sent
-    sender: str = ""  # of them; "": the first channel's address
-    burst: int = 5  # messages at most that try the window
-    wait_receipt: float = 60.0
-    wait_mo: float = 0.0  # 0: no MO is waited for
-
-
-Tell = Callable[[Step], None]
-Run = Callable[[], str | Awaitable[str]]  # answers a detail, or raises Skip or Stop
-
-
-async def run_steps(steps: Iterable[tuple[str, Run]], tell: Tell) -> bool:
-    """Take steps until one fails; answers whether none has. More may be asked for while they are taken."""
-    for name, step in steps:
-        try:
-            found = step()
-            detail = await found if inspect.isawaitable(found) else found
-        except Skip as skipped:
-            tell(Step(name, "skipped", str(skipped), at=iso(now_ms())))
-        except Stop as stop:
-            tell(Step(name, "failed", stop.detail, stop.ask, stop.whom, iso(now_ms())))
-            return False
-        else:
-            tell(Step(name, "ok", detail, at=iso(now_ms())))
-    return True
 
 
 class Check:

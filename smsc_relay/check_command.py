@@ -15,7 +15,8 @@ from smsc_relay import heartbeat
 from smsc_relay.terms import Terms
 
 if TYPE_CHECKING:
-    from smsc_relay.check import Check, Step, Wishes
+    from smsc_relay.check import Check
+    from smsc_relay.check_steps import Step, Wishes
 
 _SIGNS = {"ok": "ok", "failed": "FAILED", "skipped": "skipped", "waiting": "..."}
 
@@ -36,7 +37,7 @@ def wishes(options: argparse.Namespace) -> Wishes:
     Raises:
         NotAPhoneNumber: `--to` is none.
     """
-    from smsc_relay.check import Wishes
+    from smsc_relay.check_steps import Wishes
 
     to = phones.normalise_sender(options.to, "") if options.to else ""
     return Wishes(to, options.sender, options.burst, options.wait_receipt, options.wait_mo)

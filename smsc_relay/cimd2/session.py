@@ -6,7 +6,7 @@ Octets go in with `receive_data` and come out as events; all octets to write are
 Numbers: requests of the application are odd, those of the SMSC even, a response repeats its request's (CIMD Interface
 Specification). A request like the one before, number and all, is a retransmission: it is answered as before
 and not told again. One with the number of the one before and another content is a new one: to lose a message is worse
-than to have it twice.
+than to have it twice. One class, since every rule reads or moves the one state.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ import pytest
 from chalicelib import aws as clients
 from chalicelib import queues, registry, registry_store
 from chalicelib.settings import settings
-from smsc_relay.check import KEEPALIVE, Check, Step, Wishes
+from smsc_relay.check import Check
+from smsc_relay.check_steps import KEEPALIVE, Step, Wishes
 from smsc_relay.simulator.simulator import Simulator
 from tests.support import CHANNEL, Aws
 
