@@ -2,7 +2,8 @@
 
 FIFO facts that shape this module (AWS SQS developer guide, "Amazon SQS FIFO queues"): group and dedup ids are 1 to
 128 of the ASCII letters, digits and punctuation, without spaces, so ids are digests; dedup covers 5 minutes; while a
-message of a group is in flight the group is locked, so a back-off applies to every record of its group in the batch. One file, so that all rules on names stand side by side.
+message of a group is in flight the group is locked, so a back-off applies to every record of its group in the batch.
+One file, so that all rules on names stand side by side.
 """
 
 from __future__ import annotations

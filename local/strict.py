@@ -47,10 +47,12 @@ class Handles:
         self._clock = clock
         self._visibility: dict[str, float] = {}
         self._until: dict[str, dict[str, float]] = {}
+        self._gone: dict[str, dict[str, float]] = {}
 
     def forget(self) -> None:
         """Everything: the emulator has been emptied."""
         self._until.clear()
+        self._gone.clear()
         self._visibility.clear()
 
     def queue(self, name: str, attributes: dict[str, str]) -> None:
@@ -62,8 +64,9 @@ class Handles:
         """A FIFO queue with as many messages in flight as it may have."""
         now = self._clock()
         known = self._until.setdefault(name, {})
-        for handle in [handle for handle, until in known.items() if until < now - _FORGET]:
-            del known[handle]
+        for handles in (known, self._gone.get(name, {})):
+            for handle in [handle for handle, until in handles.items() if until < now - _FORGET]:
+                del handles[handle]
         return sum(until > now for until in known.values()) >= self.cap
 
     def given(self, name: str, handles: list[str], visibility: float | None) -> None:
@@ -86,7 +89,13 @@ class Handles:
 
     def deleted(self, name: str, handle: str) -> None:
         """The message is gone."""
-        self._until.get(name, {}).pop(handle, None)
+        until = self._until.get(name, {}).pop(handle, None)
+        if until is not None:
+            self._gone.setdefault(name, {})[handle] = until
+
+    def is_gone(self, name: str, handle: str) -> bool:
+        """It has been deleted with this handle: deleting it again is no error (SQS API reference, DeleteMessage)."""
+        return handle in self._gone.get(name, {})
 
 
 class Strict:
@@ -128,6 +137,8 @@ class Strict:
             _within(asked, "WaitTimeSeconds", 0, 20)
             if fifo and self.handles.full(name):
                 return 200, [(b"content-type", b"application/x-amz-json-1.0")], b"{}"
+        elif action == "DeleteMessage" and self.handles.is_gone(name, asked.get("ReceiptHandle", "")):
+            return 200, [(b"content-type", b"application/x-amz-json-1.0")], b"{}"  # the emulator would refuse it
         elif action in ("DeleteMessage", "ChangeMessageVisibility") and fifo:
             self._check_one(action, name, asked)
         elif action.endswith("Batch"):
@@ -157,8 +168,11 @@ class Strict:
         fifo = name.endswith(".fifo")
         entries = asked.get("Entries") or []
         check_batch(entries)
-        good, failed = [], []
+        good, gone, failed = [], [], []
         for entry in entries:
+            if action == "DeleteMessageBatch" and self.handles.is_gone(name, entry.get("ReceiptHandle", "")):
+                gone.append({"Id": entry["Id"]})
+                continue
             try:
                 if action == "SendMessageBatch":
                     check_message(entry, fifo)
@@ -179,6 +193,7 @@ class Strict:
                 self.handles.deleted(name, entry["ReceiptHandle"])
             elif entry["Id"] in done and action == "ChangeMessageVisibilityBatch":
                 self.handles.changed(name, entry["ReceiptHandle"], float(entry["VisibilityTimeout"]))
+        told["Successful"] = [*(told.get("Successful") or []), *gone]
         told["Failed"] = [*(told.get("Failed") or []), *failed]
         return 200, [(b"content-type", b"application/x-amz-json-1.0")], json.dumps(told).encode()
 

@@ -78,6 +78,18 @@ def test_an_expired_handle_is_refused(aws: Aws) -> None:
     assert aws.receive(queues.EVENTS)["Records"] == []
 
 
+def test_deleting_again_is_no_error_and_hiding_what_is_gone_is_one(aws: Aws) -> None:
+    aws.put_raw(queues.EVENTS, "x")
+    (record,) = aws.receive(queues.EVENTS)["Records"]
+    handle = record["receiptHandle"]
+    for _ in range(2):
+        clients.sqs().delete_message(QueueUrl=url(), ReceiptHandle=handle)
+    answer = clients.sqs().delete_message_batch(QueueUrl=url(), Entries=[{"Id": "0", "ReceiptHandle": handle}])
+    assert [one["Id"] for one in answer["Successful"]] == ["0"]
+    with pytest.raises(ClientError):
+        clients.sqs().change_message_visibility(QueueUrl=url(), ReceiptHandle=handle, VisibilityTimeout=9)
+
+
 def test_a_group_in_flight_gives_nothing_more(aws: Aws) -> None:
     for text in ("one", "two"):
         aws.put_raw(queues.EVENTS, text)

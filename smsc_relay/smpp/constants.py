@@ -1,8 +1,8 @@
 """The numbers of SMPP 3.3, 3.4 and 5.0: commands, statuses, TLV tags and one-octet fields.
 
 Source: SMPP 3.4 chapter 5 and SMPP 5.0 chapter 4. Values that a peer sends are plain ``int`` everywhere in this
-package, because deployed SMSCs use numbers that no version defines; the enums here compare equal to them. One long file,
-since it is tables.
+package, because deployed SMSCs use numbers that no version defines; the enums here compare equal to them. One
+long file, since it is tables.
 """
 
 from __future__ import annotations
