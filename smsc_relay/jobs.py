@@ -12,7 +12,7 @@ from chalicelib.attempts import Standing
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, MessageKey
 from smsc_relay.config import LinkConfig
-from smsc_relay.protocol import Segment
+from smsc_relay.protocol import Plan, Segment
 
 if TYPE_CHECKING:
     from smsc_relay.bind import Bind
@@ -109,7 +109,7 @@ class Job:
     """A record of a lane that we hold. Times are of the event loop's clock."""
 
     __slots__ = ("begun", "bind", "bulk", "checked", "config", "halted", "held", "known", "parts",
-                 "received", "record", "settled", "suspect", "total", "until", "weight")  # fmt: skip
+                 "plan", "received", "record", "settled", "suspect", "total", "until", "weight")  # fmt: skip
 
     def __init__(self, received: Received, record: LaneRecord, config: LinkConfig, until: float, *, bulk: bool) -> None:
         self.received, self.record, self.config, self.bulk = received, record, config, bulk
@@ -118,6 +118,7 @@ class Job:
         self.suspect = record.suspect or received.receive_count > 1
         self.checked = not self.suspect
         self.held = True  # not given back, nor deleted
+        self.plan: Plan | None = None  # cut ahead of its turn
         self.parts: tuple[Part, ...] = ()  # once it is begun
         self.total = 0  # segments that the ledger knows of, 0: it does not
         self.begun = False

@@ -170,14 +170,14 @@ class Link:
         traffic = self._traffic
         if self._trials.active:
             happenings = self._trials.sift(bind, happenings)
+        arrived: list[Arrived] = []
         for one in happenings:
             if isinstance(one, Accepted):
                 traffic.accepted(bind, one)
             elif isinstance(one, Rejected):
                 traffic.rejected(bind, one)
             elif isinstance(one, Arrived):
-                if bind.connection is not None:
-                    self._arrivals.arrived(bind.connection, one)
+                arrived.append(one)
             elif isinstance(one, Answered):
                 if not one.context.done():
                     one.context.set_result(one)
@@ -187,7 +187,13 @@ class Link:
                 traffic.pace.congested(one.level, traffic.now())
             elif isinstance(one, Fault):
                 self.fault(one.reason)
-        traffic.pump_soon()
+        try:
+            traffic.pump()  # at once: an open window must not wait for what else there is to do
+        finally:
+            traffic.tell_accepted()
+        if bind.connection is not None:
+            for one in arrived:
+                self._arrivals.arrived(bind.connection, one)
 
     def _changed(self) -> None:
         self._traffic.pump_soon()

@@ -77,13 +77,12 @@ class Settling:
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def tell(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
-        """A segment has ended: have λ record know. It counts as unrecorded on `bind` until SQS has it."""
+        """A segment has ended: have λ record know. It counts as unrecorded on `bind`, where the caller has counted it,
+        until SQS has it."""
         known, record = job.known, job.record
         known.told[index] = told
         known.unrecorded += 1
         self.unrecorded += 1
-        if bind is not None:
-            bind.unrecorded += 1
         outcome = Outcome(
             key=record.key,
             aggregator=record.aggregator,

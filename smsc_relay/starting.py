@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from chalicelib import telemetry
@@ -24,6 +25,13 @@ class Starting:
     def __init__(self, dialect: Dialect, settling: Settling, places: Places, journal: Journal, hold: Hold) -> None:
         self._dialect, self._settling, self._places = dialect, settling, places
         self._journal, self._hold = journal, hold
+
+    def prepare(self, job: Job) -> None:
+        """Cut a message ahead of its turn, so that an open window does not wait for that. That it cannot be cut is for
+        `begin` to tell."""
+        if job.plan is None and job.held:
+            with suppress(Exception):
+                job.plan = self._dialect.plan(job.record.message, job.config, reference(job.record.key))
 
     def begin(self, job: Job, bind: Bind, now: float) -> bool:
         """Cut a message; False where there is nothing of it to submit."""
@@ -57,6 +65,8 @@ class Starting:
 
     def _plan(self, job: Job) -> Plan | None:
         """None: it cannot be cut, which has been dealt with."""
+        if job.plan is not None:
+            return job.plan
         record = job.record
         try:
             return self._dialect.plan(record.message, job.config, reference(record.key))

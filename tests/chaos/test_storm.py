@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from local.gateway import Gateway
 from tests.chaos.weather import Weather, stopwatch
 from tests.e2e.crowd import dead_letters, enqueue, first_of_each, gateway, phone, platform_file, told, twice, until
 from tests.e2e.test_smpp import UNRECORDED, WINDOW, ask, message, smsc_file
-from tests.web import serve
+from tests.web import Site, serve
 
 COUNT = int(os.environ.get("JANGADA_CHAOS", "400"))
 CHUNK = 100  # messages that are given at a time, each way
@@ -22,6 +23,30 @@ ROUNDS = max(2, COUNT // 1000)
 PATIENCE = 300 + COUNT / 10  # seconds
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * PATIENCE)]
+
+
+class Progress:
+    """How many messages are on phones, have been told how they ended, and have come from phones. Each call looks at
+    what is new since the last."""
+
+    def __init__(self, running: Gateway, platform: Site) -> None:
+        self._running, self._platform = running, platform
+        self._seen, self._read = 0, 0
+        self._on_phones, self._ended, self._received = set[str](), set[str](), set[str]()
+
+    def __call__(self) -> tuple[int, int, int]:
+        for one in ask(self._running, f"/messages?after={self._seen}&limit={10 * COUNT}")["messages"]:
+            self._seen = max(self._seen, one["number"])
+            self._on_phones.add(one["text"])
+        fresh = self._platform.asked[self._read :]
+        self._read += len(fresh)
+        for asked in fresh:
+            kind = asked.path.rpartition("/")[2]
+            if kind in ("delivered", "failed"):
+                self._ended.add(asked.form["id"])
+            elif kind == "receive":
+                self._received.add(asked.form["text"])
+        return len(self._on_phones), len(self._ended), len(self._received)
 
 
 def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
@@ -33,11 +58,7 @@ def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
         with gateway(tmp_path, files) as running, Weather(running, rounds=ROUNDS, calm=1.5) as weather:
             ask(running, "/script", throttled)
 
-            def progress() -> tuple[int, int, int]:
-                on_phones = {one["text"] for one in ask(running, f"/messages?limit={10 * COUNT}")["messages"]}
-                ends = {form["id"] for kind in ("delivered", "failed") for form in told(platform, kind)}
-                return len(on_phones), len(ends), len({form["text"] for form in told(platform, "receive")})
-
+            progress = Progress(running, platform)
             for start in range(0, COUNT, CHUNK):
                 chunk = numbers[start : start + CHUNK]
                 enqueue([message(number) for number in chunk])
