@@ -15,8 +15,13 @@ from chalicelib import attempts, queues, waypoints
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord
 from smsc_relay.intake import Intake
+from smsc_relay.jobs import Job
+from smsc_relay.lanes import AHEAD
+from smsc_relay.protocol import Segment
+from smsc_relay.settling import Settling
 from tests.relay.conftest import BULK, LANE, QUICK, World, eventually, relaying
 from tests.relay.smsc import Smsc
+from tests.relay.toy import ToyConversation
 from tests.support import CHANNEL
 
 
@@ -84,12 +89,59 @@ async def test_the_window_is_never_exceeded_and_little_is_received_ahead(world: 
             for answered in (0, 3, 6):
                 await smsc.until(partial(_submitted, smsc, answered + 3))
                 await eventually(partial(_left, world, 40 - answered))
-                assert world.in_lane()[1] <= 3 + 10
+                assert world.in_lane()[1] <= 3 + AHEAD
                 smsc.answer_open()
             smsc.answer = lambda said: {"id": said["id"]}
             smsc.answer_open()
             await world.lane_empty()
     assert smsc.most_open == 3
+
+
+async def test_an_open_window_is_filled_before_outcomes_are_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    tell, submit = Settling.tell, ToyConversation.submit
+
+    def told(self: Settling, job: Job, *rest: Any) -> None:
+        done.append(f"told {job.record.key.id}")
+        tell(self, job, *rest)
+
+    def submitted(self: ToyConversation, segment: Segment, context: Any, now: float) -> None:
+        done.append(f"submitted {context.job.record.key.id}")
+        submit(self, segment, context, now)
+
+    monkeypatch.setattr(Settling, "tell", told)
+    monkeypatch.setattr(ToyConversation, "submit", submitted)
+    async with Smsc() as smsc:
+        world.account(smsc, window=1)
+        world.put_many(2)
+        async with relaying():
+            await world.lane_empty()
+    assert done == ["submitted 1", "submitted 2", "told 1", "told 2"]
+
+
+async def test_what_could_not_be_told_is_in_doubt_and_the_others_are_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell, faults = Settling.tell, ["1"]
+
+    def told(self: Settling, job: Job, *rest: Any) -> None:
+        if job.record.key.id in faults:
+            faults.clear()
+            raise RuntimeError("a fault of ours")
+        tell(self, job, *rest)
+
+    monkeypatch.setattr(Settling, "tell", told)
+    monkeypatch.setattr(attempts, "BACKOFF", (1, 1, 1))
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=2)
+        world.put_many(2)
+        async with relaying():
+            await smsc.until(partial(_submitted, smsc, 2))
+            smsc.answer = lambda said: {"id": said["id"]}
+            smsc.answer_open()
+            await world.lane_empty()
+    assert "in_doubt" in world.hops("1")
+    assert sorted(outcome[0] for outcome in world.outcomes()) == ["1", "2"]
 
 
 def _submitted(smsc: Smsc, count: int) -> bool:
