@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from chalicelib import letters, queues, registry
 from chalicelib.clock import now_ms
 from chalicelib.messages import Status
 from chalicelib.queues import RefusedBySqs
-from chalicelib.records import DeliveryRecord, status_fields
+from chalicelib.records import DeliveryKind, DeliveryRecord, status_fields
 from chalicelib.registry import Channel
 
 
-def delivery(channel: Channel, kind: Any, fields: dict[str, str], subject: str) -> DeliveryRecord:
+def delivery(channel: Channel, kind: DeliveryKind, fields: dict[str, str], subject: str) -> DeliveryRecord:
     """What λ deliver is to tell the platform of `channel`; `subject` names it in the trace."""
     return DeliveryRecord(
         kind=kind,

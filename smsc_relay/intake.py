@@ -61,6 +61,8 @@ class Intake:
             if job.suspect or sender is None:
                 job.checked = False
                 doubtful.append((job, sender is None))
+            elif not cancelled:
+                self._traffic.starting.prepare(job)
             self._returns.keep(job)
             self._traffic.places.enter(job)
             self._traffic.order.add(job)

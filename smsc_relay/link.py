@@ -190,7 +190,7 @@ class Link:
         try:
             traffic.pump()  # at once: an open window must not wait for what else there is to do
         finally:
-            traffic.tell_accepted()
+            traffic.publish_accepted()
         if bind.connection is not None:
             for one in arrived:
                 self._arrivals.arrived(bind.connection, one)

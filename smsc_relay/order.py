@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 from smsc_relay.jobs import Job
 
-PREPARED: Final = 20  # of each kind
 BULK_SHARE: Final = 10  # each that many-th message is a bulk one, where there is one
 
 
@@ -57,11 +55,6 @@ class Order:
                     return job
         self._taken -= 1
         return None
-
-    def ahead(self) -> Iterator[Job]:
-        """Those that may be begun next."""
-        yield from islice(self._replies, PREPARED)
-        yield from islice(self._bulk, PREPARED)
 
     def put_back(self, job: Job) -> None:
         """It has been taken, and could not be begun: it is the first to be taken again."""

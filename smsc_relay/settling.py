@@ -40,9 +40,7 @@ class _Telling:
         if problem is not None:
             return False
         waypoints.reached("relay.outcome_queued")
-        if self._bind is not None:
-            self._bind.unrecorded -= 1
-        self._settling.recorded(self._known)
+        self._settling.recorded(self._known, self._bind)
         return True
 
 
@@ -77,31 +75,49 @@ class Settling:
     # --- outcomes -----------------------------------------------------------------------------------------------------
 
     def tell(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
-        """A segment has ended: have λ record know. It counts as unrecorded on `bind`, where the caller has counted it,
-        until SQS has it."""
-        known, record = job.known, job.record
-        known.told[index] = told
-        known.unrecorded += 1
-        self.unrecorded += 1
-        outcome = Outcome(
-            key=record.key,
-            aggregator=record.aggregator,
-            part=index,
-            total=max(1, len(job.parts) or job.total),
-            accepted=told.accepted,
-            external_id=told.external_id,
-            destination=record.message.to,
-            reason=told.reason,
-            code=told.code,
-            at=now_ms(),
-            recorded=told.recorded,
-        )
-        self._outbox.put(outcome, _Telling(self, known, bind))
+        """A segment has ended: have λ record know. It counts as unrecorded on `bind` until SQS has it."""
+        self.note(job, index, told, bind)
+        self.publish(job, index, told, bind)
 
-    def recorded(self, known: Known) -> None:
+    def note(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
+        """The first half of `tell`: no copy of it is sent from now on. `publish` must follow in the same turn of the
+        loop."""
+        job.known.told[index] = told
+        self._count(1, job.known, bind)
+
+    def publish(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
+        """The other half. What a fault of ours keeps from being told has not been noted either."""
+        known, record = job.known, job.record
+        try:
+            outcome = Outcome(
+                key=record.key,
+                aggregator=record.aggregator,
+                part=index,
+                total=max(1, len(job.parts) or job.total),
+                accepted=told.accepted,
+                external_id=told.external_id,
+                destination=record.message.to,
+                reason=told.reason,
+                code=told.code,
+                at=now_ms(),
+                recorded=told.recorded,
+            )
+            self._outbox.put(outcome, _Telling(self, known, bind))
+        except Exception:
+            if not told.recorded:
+                known.told.pop(index, None)
+            self._count(-1, known, bind)
+            raise
+
+    def _count(self, change: int, known: Known, bind: Bind | None) -> None:
+        self.unrecorded += change
+        known.unrecorded += change
+        if bind is not None:
+            bind.unrecorded += change
+
+    def recorded(self, known: Known, bind: Bind | None) -> None:
         """SQS has an outcome."""
-        self.unrecorded -= 1
-        known.unrecorded -= 1
+        self._count(-1, known, bind)
         if not known.unrecorded:
             leaving, known.leaving = known.leaving, []
             for job in leaving:

@@ -29,9 +29,8 @@ class Starting:
     def prepare(self, job: Job) -> None:
         """Cut a message ahead of its turn, so that an open window does not wait for that. That it cannot be cut is for
         `begin` to tell."""
-        if job.plan is None and job.held:
-            with suppress(Exception):
-                job.plan = self._dialect.plan(job.record.message, job.config, reference(job.record.key))
+        with suppress(Exception):
+            job.plan = self._cut(job)
 
     def begin(self, job: Job, bind: Bind, now: float) -> bool:
         """Cut a message; False where there is nothing of it to submit."""
@@ -65,17 +64,18 @@ class Starting:
 
     def _plan(self, job: Job) -> Plan | None:
         """None: it cannot be cut, which has been dealt with."""
-        if job.plan is not None:
-            return job.plan
-        record = job.record
         try:
-            return self._dialect.plan(record.message, job.config, reference(record.key))
+            return job.plan or self._cut(job)
         except CannotEncode as refusal:
             self._settling.fail(job, str(refusal))
         except Exception as error:
             telemetry.logger().exception("cannot_be_cut", extra=job.keys())
             self._settling.bury(job, f"the relay cannot cut it: {describe(error)}")
         return None
+
+    def _cut(self, job: Job) -> Plan:
+        record = job.record
+        return self._dialect.plan(record.message, job.config, reference(record.key))
 
     def may_go(self, part: Part, now: float) -> bool:
         """A segment is still to be submitted, and may be."""

@@ -48,7 +48,7 @@ class Traffic:
         self.starting: Starting
         self.binds: list[Bind] = []  # that have logged in
         self._deferred = Deferred()
-        self._accepted: list[tuple[Bind, Accepted]] = []  # that nobody has been told of
+        self._accepted: list[tuple[Bind, Accepted, Told]] = []  # noted, not published
         self._alarm = Alarm(self.pump)
         self._due = False
         self._closed = False
@@ -88,8 +88,7 @@ class Traffic:
         return sum(part.flying for job in self.order for part in job.parts)
 
     def capacity(self) -> int:
-        """Places for messages: the windows, and what is ahead of them; few where the account must show that it is well
-        again."""
+        """Places for messages: the windows and ten; few where the account must show that it is well again."""
         if self._returns.undeleted > UNDELETED:
             return 0
         if self.cancelling:
@@ -99,7 +98,7 @@ class Traffic:
         if self._setbacks:
             return PROBES
         window = sum(bind.window for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
-        return window + max(AHEAD, window // 2) if window else 0
+        return window + AHEAD if window else 0
 
     def goes_on(self, job: Job) -> bool:
         """The job may be submitted where it is."""
@@ -177,8 +176,6 @@ class Traffic:
         self._due = False
         self._submit(self._loop.time())
         self.places.look()
-        for job in self.order.ahead():
-            self.starting.prepare(job)
 
     def _submit(self, now: float) -> None:
         for throttled in self._deferred.due(now):
@@ -237,37 +234,38 @@ class Traffic:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def accepted(self, bind: Bind, answer: Accepted) -> None:
-        """A segment has been accepted, perhaps after we had given up waiting. Its place is free from now on;
-        `tell_accepted` must follow, in the same turn of the loop."""
+        """A segment has been accepted, perhaps after we had given up waiting. Its place in the window is free from now
+        on; `publish_accepted` must follow in the same turn of the loop."""
+        part: Part = answer.context
         now = self._loop.time()
         waypoints.reached("relay.answered")
         if not answer.late:
             self.pace.taken(now)
         self._well()
         self.meter.answered(answer.rtt, now)
-        self._ended(answer.context, State.TOLD)
-        bind.unrecorded += 1
-        self._accepted.append((bind, answer))
+        told = Told(accepted=True, external_id=answer.external_id)
+        self._ended(part, State.TOLD)
+        self.settling.note(part.job, part.index, told, bind)
+        self._accepted.append((bind, answer, told))
 
-    def tell_accepted(self) -> None:
-        """Have λ record know what has been accepted. Raises what a fault of ours has raised, after all the others have
-        been told: its segment is in doubt once the connection has been dropped."""
+    def publish_accepted(self) -> None:
+        """Have λ record know what has been accepted. Raises what a fault of ours has raised, after all the others: its
+        segment is in doubt once the connection has been dropped."""
         accepted, self._accepted = self._accepted, []
         fault: Exception | None = None
-        for bind, answer in accepted:
+        for bind, answer, told in accepted:
             part: Part = answer.context
             try:
-                self._tell_accepted(bind, answer)
+                self.settling.publish(part.job, part.index, told, bind)
             except Exception as error:
                 fault = fault or error
-                if part.index not in part.job.known.told:
-                    bind.unrecorded -= 1
-                    part.state = State.FLYING
+                part.state = State.FLYING
+            else:
+                self._conclude(part, bind, answer)
         if fault is not None:
             raise fault
 
-    def _tell_accepted(self, bind: Bind, answer: Accepted) -> None:
-        part: Part = answer.context
+    def _conclude(self, part: Part, bind: Bind, answer: Accepted) -> None:
         job, ms = part.job, round(answer.rtt * 1000)
         self.journal.hop(
             job,
@@ -278,12 +276,10 @@ class Traffic:
             ms=ms,
             bind=bind.name,
         )
-        self.settling.tell(job, part.index, Told(accepted=True, external_id=answer.external_id), bind)
         self.settling.settle(job)
 
     def rejected(self, bind: Bind, answer: Rejected) -> None:
         """A segment has been refused."""
-        self.tell_accepted()
         part: Part = answer.context
         now = self._loop.time()
         job, verdict = part.job, answer.verdict
@@ -305,7 +301,6 @@ class Traffic:
         if verdict is Verdict.PERMANENT:
             self._well()
             self._ended(part, State.TOLD)
-            bind.unrecorded += 1
             self.settling.tell(job, part.index, Told(accepted=False, reason=answer.reason, code=answer.code), bind)
         elif verdict is Verdict.ACCOUNT:
             self._ended(part, State.PAUSED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +15,6 @@ from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
 os.environ.setdefault("JANGADA_METRICS", "off")
-# A logger made in one test writes to what that test had for stdout, which is closed in the next one: no output of ours.
-logging.raiseExceptions = False
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +22,14 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One emulator for the test process."""
     with Emulator(log=tmp_path_factory.mktemp("emulator") / "log") as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> None:
+    """The logger writes to what was stdout when it was made: in another test, and closed since."""
+    for handler in logging.getLogger("jangada").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.stream = sys.stdout
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ class UcpConversation:
         """
         if not self._session.ready:
             raise RuntimeError("not logged in")
-        alert = _alert(self._config)
+        alert = _session(self._config).alert
         if alert is None:
             raise NotOffered("alert_address is empty: the account has nothing to ask with")
         self._session.send(alert, now, _Probe(context))
@@ -365,7 +365,7 @@ class UcpConversation:
 
 def _session(config: UcpConfig) -> SessionConfig:
     return SessionConfig(
-        alert=_alert(config),
+        alert=Alert(config.alert_address, config.keepalive_pid) if config.alert_address else None,
         alert_interval=config.keepalive or None,
         alert_fixed=config.keepalive_fixed,
         alert_misses=config.keepalive_misses,
@@ -396,7 +396,3 @@ def _refused(event: LoginRefused) -> Refused:
     """04 and 06 are what SMSCs say to accounts, addresses and passwords that they do not know."""
     credentials = event.ec in _CREDENTIALS
     return Refused(error_name(event.ec), f"{event.ec:02d}", credentials, busy=event.ec in _BUSY)
-
-
-def _alert(config: UcpConfig) -> Alert | None:
-    return Alert(config.alert_address, config.keepalive_pid) if config.alert_address else None

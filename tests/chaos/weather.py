@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,12 +20,13 @@ KINDS: Final = ("relay killed", "links reset", "SMSC restarted", "SQS slow and f
 
 
 class Weather:
-    """Runs within `with`; `over` once every kind of trouble has come `rounds` times."""
+    """Runs within `with`, until `clear_up`, and until every kind of trouble has come `rounds` times; then it is
+    `over`."""
 
     def __init__(self, running: Gateway, *, rounds: int, calm: float, seed: int = 7) -> None:
-        self._running, self._calm = running, calm
-        chance = random.Random(seed)
-        self._ahead = [kind for _ in range(rounds) for kind in chance.sample(KINDS, len(KINDS))]
+        self._running, self._rounds, self._calm = running, rounds, calm
+        self._chance = random.Random(seed)
+        self._clearing = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weather")
         self._failed: BaseException | None = None
@@ -36,6 +39,10 @@ class Weather:
             raise self._failed
         return not self._thread.is_alive()
 
+    def clear_up(self) -> None:
+        """The round that is under way may be the last."""
+        self._clearing.set()
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
@@ -46,13 +53,19 @@ class Weather:
 
     def _run(self) -> None:
         try:
-            for kind in self._ahead:
+            for kind in self._ahead():
                 if self._stop.wait(self._calm):
                     return
                 self.counts[kind] += 1
                 self._strike(kind)
         except BaseException as error:
             self._failed = error
+
+    def _ahead(self) -> Iterator[str]:
+        for number in itertools.count():
+            if number >= self._rounds and self._clearing.is_set():
+                return
+            yield from self._chance.sample(KINDS, len(KINDS))
 
     def _strike(self, kind: str) -> None:
         running = self._running

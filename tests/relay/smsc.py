@@ -22,8 +22,8 @@ class Session:
     open: dict[int, dict[str, Any]] = field(default_factory=dict)  # submits without an answer
     said_bye: bool = False
 
-    def say(self, **said: Any) -> None:
-        self.writer.write(json.dumps(said).encode() + b"\n")
+    def say(self, *said: dict[str, Any]) -> None:
+        self.writer.write(b"".join(json.dumps(one).encode() + b"\n" for one in said))
 
 
 class Smsc:
@@ -77,18 +77,21 @@ class Smsc:
         """Of the messages submitted, in order."""
         return [said["id"] for said in self.submits]
 
-    def answer_open(self, error: str = "") -> None:
-        """Answer what has been left without an answer."""
+    def answer_open(self, error: str = "", first: str = "") -> None:
+        """Answer what has been left without an answer, in one piece; that of the message `first` before the others."""
         for session in self.sessions:
-            for number, said in list(session.open.items()):
-                del session.open[number]
+            waiting = sorted(session.open.items(), key=lambda one: one[1]["id"] != first)
+            session.open.clear()
+            answers = []
+            for number, said in waiting:
                 told = {"error": error} if error else {"id": f"x{said['id']}-{said['part']}"}
-                session.say(op="answer", n=number, **told)
+                answers.append({"op": "answer", "n": number, **told})
+            session.say(*answers)
 
     def deliver(self, *events: dict[str, Any]) -> int:
         """Send MOs and DLRs in one request; answers its number."""
         self._delivered += 1
-        self.sessions[-1].say(op="arrives", n=self._delivered, events=list(events))
+        self.sessions[-1].say({"op": "arrives", "n": self._delivered, "events": list(events)})
         return self._delivered
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,7 +119,7 @@ class Smsc:
                 session.user = said["user"]
                 answer = self.login(said)
                 if answer:
-                    session.say(**answer)
+                    session.say(answer)
             case "submit":
                 self.submits.append(said)
                 session.open[said["n"]] = said
@@ -124,10 +127,10 @@ class Smsc:
                 told = self.answer(said)
                 if told is not None:
                     del session.open[said["n"]]
-                    session.say(op="answer", n=said["n"], **told)
+                    session.say({"op": "answer", "n": said["n"], **told})
             case "got" | "keep":
                 self.answers.append((said["op"], said["n"]))
             case "bye":
                 self.byes += 1
                 session.said_bye = True
-                session.say(op="bye")
+                session.say({"op": "bye"})

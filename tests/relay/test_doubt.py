@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from chalicelib import attempts, clock, ledger, queues
 from chalicelib.ledger_items import PartState
-from chalicelib.records import MessageKey
+from chalicelib.queues import Received
+from chalicelib.records import LaneRecord, MessageKey
+from smsc_relay.intake import Intake
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.smsc import Smsc
 from tests.support import CHANNEL
@@ -79,6 +82,29 @@ async def test_a_late_refusal_is_an_outcome_too(world: World) -> None:
             await world.lane_empty()
     assert len(smsc.submits) == 1
     assert world.outcomes() == [("1", 0, False, "as told")]
+
+
+async def test_a_late_answer_counts_though_it_comes_when_its_message_is_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window opens, and what would be submitted then is the message that the same octets tell is accepted."""
+    came: list[str] = []
+    take = Intake.take
+
+    def taken(self: Intake, found: Sequence[Received], until: float, bulk: bool) -> None:
+        came.extend(LaneRecord.from_body(one.body).key.id for one in found)
+        take(self, found, until, bulk)
+
+    monkeypatch.setattr(Intake, "take", taken)
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=1, response_timeout=3)
+        world.put_many(2)
+        async with relaying():
+            await eventually(lambda: came.count("1") == 2 and smsc.ids() == ["1", "2"])
+            smsc.answer_open(first="2")
+            await world.lane_empty()
+    assert smsc.ids() == ["1", "2"]
+    assert world.outcomes() == [("1", 0, True, "x1-0"), ("2", 0, True, "x2-0")]
 
 
 def _hop(world: World, message_id: str, name: str) -> bool:

@@ -13,10 +13,10 @@ import pytest
 
 from chalicelib import attempts, queues, waypoints
 from chalicelib.queues import Received
-from chalicelib.records import LaneRecord
+from chalicelib.records import Event, LaneRecord, Outcome
 from smsc_relay.intake import Intake
 from smsc_relay.jobs import Job
-from smsc_relay.lanes import AHEAD
+from smsc_relay.outbox import Outbox, Parcel
 from smsc_relay.protocol import Segment
 from smsc_relay.settling import Settling
 from tests.relay.conftest import BULK, LANE, QUICK, World, eventually, relaying
@@ -89,7 +89,7 @@ async def test_the_window_is_never_exceeded_and_little_is_received_ahead(world: 
             for answered in (0, 3, 6):
                 await smsc.until(partial(_submitted, smsc, answered + 3))
                 await eventually(partial(_left, world, 40 - answered))
-                assert world.in_lane()[1] <= 3 + AHEAD
+                assert world.in_lane()[1] <= 3 + 10
                 smsc.answer_open()
             smsc.answer = lambda said: {"id": said["id"]}
             smsc.answer_open()
@@ -99,17 +99,17 @@ async def test_the_window_is_never_exceeded_and_little_is_received_ahead(world: 
 
 async def test_an_open_window_is_filled_before_outcomes_are_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    tell, submit = Settling.tell, ToyConversation.submit
+    publish, submit = Settling.publish, ToyConversation.submit
 
-    def told(self: Settling, job: Job, *rest: Any) -> None:
+    def published(self: Settling, job: Job, *rest: Any) -> None:
         done.append(f"told {job.record.key.id}")
-        tell(self, job, *rest)
+        publish(self, job, *rest)
 
     def submitted(self: ToyConversation, segment: Segment, context: Any, now: float) -> None:
         done.append(f"submitted {context.job.record.key.id}")
         submit(self, segment, context, now)
 
-    monkeypatch.setattr(Settling, "tell", told)
+    monkeypatch.setattr(Settling, "publish", published)
     monkeypatch.setattr(ToyConversation, "submit", submitted)
     async with Smsc() as smsc:
         world.account(smsc, window=1)
@@ -122,15 +122,15 @@ async def test_an_open_window_is_filled_before_outcomes_are_told(world: World, m
 async def test_what_could_not_be_told_is_in_doubt_and_the_others_are_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell, faults = Settling.tell, ["1"]
+    put, faults = Outbox.put, ["1"]
 
-    def told(self: Settling, job: Job, *rest: Any) -> None:
-        if job.record.key.id in faults:
+    def faulty(self: Outbox, event: Event, parcel: Parcel) -> None:
+        if isinstance(event, Outcome) and event.key.id in faults:
             faults.clear()
             raise RuntimeError("a fault of ours")
-        tell(self, job, *rest)
+        put(self, event, parcel)
 
-    monkeypatch.setattr(Settling, "tell", told)
+    monkeypatch.setattr(Outbox, "put", faulty)
     monkeypatch.setattr(attempts, "BACKOFF", (1, 1, 1))
     async with Smsc(lambda said: None) as smsc:
         world.account(smsc, window=2)

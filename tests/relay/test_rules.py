@@ -238,15 +238,6 @@ def test_bulk_has_each_tenth() -> None:
     assert sum(one.bulk for one in taken if one) == 6
 
 
-def test_what_may_be_begun_next_is_known_before() -> None:
-    order = Order()
-    jobs = [job(1, "a"), job(2, "a"), job(3, "b"), job(4, "c", bulk=True)]
-    for one in jobs:
-        order.add(one)
-    assert numbers(list(order.ahead())) == [1, 3, 4], "2 is behind 1"
-    assert numbers([one for one in (order.take() for _ in range(3)) if one]) == [1, 3, 4]
-
-
 # --- places ---------------------------------------------------------------------------------------------------------
 
 
