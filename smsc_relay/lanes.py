@@ -12,7 +12,7 @@ from smsc_relay.jobs import Job
 from smsc_relay.queue_client import Queues, describe
 from smsc_relay.returns import Hold
 
-AHEAD: Final = 10  # records beyond the free window
+AHEAD: Final = 20  # records beyond the free window: with ten, a window of ten that opens at once is filled to eight
 SHARE: Final = 10  # one place in that many is kept for bulk, whatever the replies
 FEW: Final = 5  # a poll for fewer costs more than waiting for the next answers
 SIDE_BY_SIDE: Final = 4  # polls of one lane, while each finds all that it asks for
@@ -20,7 +20,7 @@ SETBACK: Final = 5.0  # s until SQS is asked again after it failed
 
 
 class Places:
-    """How many messages a link may hold that are not answered: free window + 10, by kind.
+    """How many messages a link may hold that are not answered: free window + 20, by kind.
 
     While replies come, bulk has its tenth of the places and no more; while none do, it leaves what listening for them
     takes.

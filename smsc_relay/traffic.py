@@ -88,7 +88,7 @@ class Traffic:
         return sum(part.flying for job in self.order for part in job.parts)
 
     def capacity(self) -> int:
-        """Places for messages: the windows and ten; few where the account must show that it is well again."""
+        """Places for messages: the windows and twenty; few where the account must show that it is well again."""
         if self._returns.undeleted > UNDELETED:
             return 0
         if self.cancelling:

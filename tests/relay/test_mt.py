@@ -16,6 +16,7 @@ from chalicelib.queues import Received
 from chalicelib.records import Event, LaneRecord, Outcome
 from smsc_relay.intake import Intake
 from smsc_relay.jobs import Job
+from smsc_relay.lanes import AHEAD
 from smsc_relay.outbox import Outbox, Parcel
 from smsc_relay.protocol import Segment
 from smsc_relay.settling import Settling
@@ -89,7 +90,7 @@ async def test_the_window_is_never_exceeded_and_little_is_received_ahead(world: 
             for answered in (0, 3, 6):
                 await smsc.until(partial(_submitted, smsc, answered + 3))
                 await eventually(partial(_left, world, 40 - answered))
-                assert world.in_lane()[1] <= 3 + 10
+                assert world.in_lane()[1] <= 3 + AHEAD
                 smsc.answer_open()
             smsc.answer = lambda said: {"id": said["id"]}
             smsc.answer_open()
