@@ -12,17 +12,18 @@ from typing import Any
 import pytest
 
 from chalicelib import attempts, queues, waypoints
+from chalicelib.messages import Outgoing
 from chalicelib.queues import Received
 from chalicelib.records import Event, LaneRecord, Outcome
 from smsc_relay.intake import Intake
 from smsc_relay.jobs import Job
 from smsc_relay.lanes import AHEAD
 from smsc_relay.outbox import Outbox, Parcel
-from smsc_relay.protocol import Segment
+from smsc_relay.protocol import Plan, Segment
 from smsc_relay.settling import Settling
 from tests.relay.conftest import BULK, LANE, QUICK, World, eventually, relaying
 from tests.relay.smsc import Smsc
-from tests.relay.toy import ToyConversation
+from tests.relay.toy import ToyConfig, ToyConversation, ToyDialect
 from tests.support import CHANNEL
 
 
@@ -118,6 +119,23 @@ async def test_an_open_window_is_filled_before_outcomes_are_told(world: World, m
         async with relaying():
             await world.lane_empty()
     assert done == ["submitted 1", "submitted 2", "told 1", "told 2"]
+
+
+async def test_a_message_is_cut_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[str] = []
+    plan = ToyDialect.plan
+
+    def planned(self: ToyDialect, message: Outgoing, config: ToyConfig, reference: int) -> Plan:
+        cut.append(message.key)
+        return plan(self, message, config, reference)
+
+    monkeypatch.setattr(ToyDialect, "plan", planned)
+    async with Smsc() as smsc:
+        world.account(smsc, window=1)
+        world.put_many(5)
+        async with relaying():
+            await world.lane_empty()
+    assert sorted(cut) == ["1", "2", "3", "4", "5"]
 
 
 async def test_what_could_not_be_told_is_in_doubt_and_the_others_are_told(
