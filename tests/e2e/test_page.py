@@ -30,7 +30,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subpr
     """`python -m local`, afloat."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "local", "--port", str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        # What a shell has put into the background, this suite perhaps, ignores Ctrl-C, and so do its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     said = ""
