@@ -20,7 +20,7 @@ from tests.web import Site, serve
 COUNT = int(os.environ.get("JANGADA_CHAOS", "400"))
 CHUNK = 100  # messages that are given at a time, each way
 ROUNDS = 2  # of each kind of trouble, at least: there is trouble for as long as there are messages to give
-PATIENCE = 300 + COUNT / 10  # seconds
+PATIENCE = 300 + COUNT / 5  # seconds: under trouble some five messages a second pass
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * PATIENCE)]
 
