@@ -83,7 +83,7 @@ def _row(name: str, window: int, told: dict[str, float]) -> None:
 
 
 @contextmanager
-def _child(*command: str) -> Iterator[str]:
+def child(*command: str) -> Iterator[str]:
     """A process of the bench, until the end: its first line."""
     process = subprocess.Popen(
         [sys.executable, "-m", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -105,7 +105,8 @@ def _used(pid: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak / 1024
 
 
-def _ask(url: str, body: Any = None) -> Any:
+def ask(url: str, body: Any = None) -> Any:
+    """What the stand-in answers: a PUT with `body`, a GET without."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method="GET" if body is None else "PUT")
     with urllib.request.urlopen(request, timeout=PATIENCE + 10) as answer:
@@ -123,7 +124,7 @@ def _engines(protocol: str, windows: list[int], count: int, delay: float, port: 
         found: dict[tuple[str, str], list[dict[str, float]]] = {kind: [] for kind in kinds}
         for _ in range(ROUNDS):
             for what, kind in kinds:
-                with _child("bench.sink", protocol, "--delay", str(delay)) as own:
+                with child("bench.sink", protocol, "--delay", str(delay)) as own:
                     numbers = [str(port or own), str(window), str(_fewer(count, window, delay))]
                     command = ["bench.engine", kind, protocol] if what == "engine" else ["bench.peers", kind]
                     done = subprocess.run([sys.executable, "-m", *command, *numbers], capture_output=True, text=True)
@@ -144,28 +145,28 @@ def _relay(
 ) -> None:  # fmt: skip
     """A backlog of `count` messages, or so many at `rate` a second; over as many links, in turn."""
     sink = ["--receipts", "--delay", str(delay), "--throttle", str(throttle)]
-    with _child("bench.sink", protocol, *sink) as port, _child("bench.sqs_stand_in") as aws:
-        _ask(f"{aws}/rows", [row for link in range(links) for row in _registered(protocol, int(port), window, link)])
+    with child("bench.sink", protocol, *sink) as port, child("bench.sqs_stand_in") as aws:
+        ask(f"{aws}/rows", [row for link in range(links) for row in registered(protocol, int(port), window, link)])
         program = ["bench.profiled", profile] if profile else ["smsc_relay"]
         command = [sys.executable, "-m", *program, "--no-leases"]
         given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
         relay = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             for link in range(links):
-                _ask(f"{aws}/fill/lane-bench{link}.fifo", [_record(link, link)])
+                ask(f"{aws}/fill/lane-bench{link}.fifo", [record(link, link)])
             ready = 2 * links
-            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{ready}")["reached"], "the relay does not get ready"
-            records = [_record(number, number % links) for number in range(links, links + count)]
+            assert ask(f"{aws}/wait/{PATIENCE}/events.fifo/{ready}")["reached"], "the relay does not get ready"
+            records = [record(number, number % links) for number in range(links, links + count)]
             (cpu, _), began = _used(relay.pid), time.perf_counter()
             at_once = max(1, rate // 20) if rate else count
             for number in range(0, count, at_once):
                 for link in range(links):
-                    _ask(f"{aws}/fill/lane-bench{link}.fifo", records[number : number + at_once][link::links])
+                    ask(f"{aws}/fill/lane-bench{link}.fifo", records[number : number + at_once][link::links])
                 time.sleep(0.05 if rate else 0)
             all_told = 2 * count + ready
-            assert _ask(f"{aws}/wait/{PATIENCE}/events.fifo/{all_told}")["reached"], _ask(f"{aws}/told")["queues"]
+            assert ask(f"{aws}/wait/{PATIENCE}/events.fifo/{all_told}")["reached"], ask(f"{aws}/told")["queues"]
             took, (used, rss) = time.perf_counter() - began, _used(relay.pid)
-            told = _ask(f"{aws}/told")
+            told = ask(f"{aws}/told")
         finally:
             relay.send_signal(signal.SIGTERM)
             relay.wait(60)
@@ -182,10 +183,10 @@ def _relay(
     print(f"{'':8}calls a message: {calls}")
 
 
-def _registered(protocol: str, port: int, window: int, link: int) -> list[dict[str, Any]]:
-    """The rows of a link's account and channel."""
+def registered(protocol: str, port: int, window: int, link: int, **more: Any) -> list[dict[str, Any]]:
+    """The rows of a link's account and channel. `more`: of the account's config."""
     name, uuid = f"bench{link}", _channel(link)
-    config = {**CONFIGS[protocol], "host": "127.0.0.1", "port": port, "window": window}
+    config = {**CONFIGS[protocol], "host": "127.0.0.1", "port": port, "window": window, **more}
     aggregator = {"name": name, "type": protocol.upper(), "config": config, "lane": "own"}
     channel = {"uuid": uuid, "aggregator": name, "type": protocol.upper(), "address": "8080", "country": "RW",
                "platform": "main", "workspace": "w"}  # fmt: skip
@@ -196,7 +197,8 @@ def _channel(link: int) -> str:
     return f"6f1d2c3b-9a44-4e0b-8c55-{link:012d}"
 
 
-def _record(number: int, link: int) -> tuple[str, str]:
+def record(number: int, link: int) -> tuple[str, str]:
+    """Group and body of a message in its lane, to a recipient of its own."""
     now, uuid, name = now_ms(), _channel(link), f"bench{link}"
     made = LaneRecord(
         key=MessageKey(channel=uuid, id=str(number)),
@@ -210,7 +212,7 @@ def _kannel(window: int, count: int) -> None:
     """HTTP in, receipts to a URL out. The time is from the first request to the last receipt."""
     from bench.kannel import measure
 
-    with _child("bench.sink", "smpp", "--receipts") as port, tempfile.TemporaryDirectory() as work:
+    with child("bench.sink", "smpp", "--receipts") as port, tempfile.TemporaryDirectory() as work:
         told = asyncio.run(measure(Path(work), int(port), window, count, _used))
     _row("Kannel: sendsms, SMSC, dlr-url", window, told)
 

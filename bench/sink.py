@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import struct
 import sys
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 from smsc_relay.cimd2 import codec as cimd2
@@ -35,10 +37,19 @@ class Talk(Protocol):
 class Smpp:
     """SMPP 3.4 without a decoder: an answer is the request's header and a message id."""
 
-    def __init__(self, throttle: int = 0) -> None:
+    def __init__(self, throttle: int = 0, ids: Iterator[int] | None = None) -> None:
         self._buffer = b""
-        self._ids = self._sequence = self._submits = 0
+        self._ids = itertools.count(1) if ids is None else ids
+        self._sequence = self._submits = 0
         self._throttle = throttle  # percent of submits that are refused with ESME_RTHROTTLED
+
+    def refuses(self) -> bool:
+        """Another submit has come: it is throttled."""
+        self._submits += 1
+        return self._submits * self._throttle % 100 < self._throttle
+
+    def heard(self, sequence: int, status: int) -> None:
+        """The receipt of that sequence number has been answered."""
 
     def read(self, data: bytes) -> tuple[bytes, list[Any], int]:
         """As `Talk`."""
@@ -47,19 +58,18 @@ class Smpp:
         due: list[tuple[bytes, bytes]] = []
         answered = 0
         while len(buffer) - at >= 16:
-            length, command, _, sequence = _HEADER.unpack_from(buffer, at)
+            length, command, status, sequence = _HEADER.unpack_from(buffer, at)
             if len(buffer) - at < length:
                 break
-            self._submits += command == 4
-            if command == 4 and self._submits * self._throttle % 100 < self._throttle:
+            if command == 4 and self.refuses():
                 out.append(_HEADER.pack(16, 0x80000004, 0x58, sequence))
             elif command == 4:
-                self._ids += 1
-                name = b"%08x" % self._ids
+                name = b"%08x" % next(self._ids)
                 out.append(_HEADER.pack(25, 0x80000004, 0, sequence) + name + b"\0")
                 due.append((buffer[at : at + length], name))
             elif command == 0x80000005:
                 answered += 1
+                self.heard(sequence, status)
             elif command in (1, 2, 9):
                 out.append(_HEADER.pack(21, command | 0x80000000, 0, sequence) + b"sink\0")
             elif command in (6, 0x15):
@@ -71,14 +81,18 @@ class Smpp:
     def receipt(self, due: tuple[bytes, bytes]) -> bytes:
         """As `Talk`: sender and recipient change places."""
         submit, name = due
-        a = submit.index(0, 16)
-        b = submit.index(0, a + 3)
-        c = submit.index(0, b + 3)
-        source, destination = submit[a + 1 : b + 1], submit[b + 1 : c + 1]
+        source, destination = addresses(submit)
         text = _TEXT % name
         body = b"\0%b%b\4\0\0\0\0\0\0\0\0%b%b" % (destination, source, bytes((len(text),)), text)
         self._sequence += 1
         return _HEADER.pack(16 + len(body), 5, 0, self._sequence) + body
+
+
+def addresses(submit: bytes) -> tuple[bytes, bytes]:
+    """Sender and recipient of a submit_sm: type, numbering plan, and digits with the zero after them."""
+    a = submit.index(0, 16)
+    b = submit.index(0, a + 3)
+    return submit[a + 1 : b + 1], submit[b + 1 : submit.index(0, b + 3) + 1]
 
 
 class Ucp:

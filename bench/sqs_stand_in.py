@@ -2,8 +2,8 @@
 for: `python -m bench.sqs_stand_in` prints its URL, and ends when stdin is closed.
 
 It knows the calls that the relay makes, in the JSON protocol of AWS, and believes every caller. One message of a group
-is in flight at a time, as in SQS; what is not deleted comes back when its visibility ends. Not kept: anything on disk,
-retention, dead letters.
+is in flight at a time, as in SQS; what is not deleted comes back when its visibility ends. Its ledger has the outcomes
+that are in events.fifo. Not kept: anything on disk, retention, dead letters.
 
 `PUT /rows` sets the registry (a list of `{"pk": ..., "data": {...}}`); `PUT /fill/QUEUE` puts `[group, body]` pairs;
 `GET /wait/SECONDS/QUEUE/COUNT` answers when so many have been put into a queue; `GET /told` has each queue's counts
@@ -13,6 +13,7 @@ and, by message id, the milliseconds from a lane to its outcome in events.fifo.
 from __future__ import annotations
 
 import asyncio
+import heapq
 import itertools
 import json
 import re
@@ -21,7 +22,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from chalicelib.ledger_items import PartKind, PartState, part_value
+from chalicelib.messages import Status
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"\r\nx-amz-target: *[A-Za-z0-9_]+\.([A-Za-z]+)", re.IGNORECASE)
@@ -48,6 +52,7 @@ class Fifo:
         self._groups: dict[str, deque[Message]] = {}
         self._ready: deque[str] = deque()
         self._flying: dict[int, Message] = {}
+        self._returns: list[tuple[float, int]] = []  # when one in flight may be visible again, the first first
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._seen: set[str] = set()
         self.counts: Counter[str] = Counter()
@@ -84,8 +89,9 @@ class Fifo:
                 return found
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
+            soonest = self._returns[0][0] - time.monotonic() if self._returns else left
             try:
-                await asyncio.wait_for(waiter, left)
+                await asyncio.wait_for(waiter, max(0.0, min(left, soonest)))
             except TimeoutError:
                 continue
 
@@ -93,21 +99,26 @@ class Fifo:
         found: list[Message] = []
         while self._ready and len(found) < most:
             message = self._groups[self._ready.popleft()][0]
-            message.until = time.monotonic() + visibility
             message.receives += 1
             self._flying[message.number] = message
+            self._keep(message, visibility)
             found.append(message)
         if self._ready:
             self._wake()
         return found
 
+    def _keep(self, message: Message, seconds: float) -> None:
+        message.until = time.monotonic() + seconds
+        heapq.heappush(self._returns, (message.until, message.number))
+
     def _return_late(self) -> None:
-        """What is visible again. In order of receipt, which is nearly that of their times."""
+        """What is visible again."""
         now = time.monotonic()
-        for message in list(itertools.islice(self._flying.values(), 10)):
-            if message.until > now:
-                break
-            self.hide(message.number, 0)
+        while self._returns and self._returns[0][0] <= now:
+            _, number = heapq.heappop(self._returns)
+            message = self._flying.get(number)
+            if message is not None and message.until <= now:
+                self.hide(number, 0)
 
     def delete(self, number: int) -> None:
         """It is done with: the next of its group may go."""
@@ -129,7 +140,7 @@ class Fifo:
         if message is None:
             return
         if seconds:
-            message.until = time.monotonic() + seconds
+            self._keep(message, seconds)
             return
         del self._flying[number]
         self._ready.append(message.group)
@@ -145,6 +156,7 @@ class StandIn:
         self._numbers = itertools.count(1)
         self._put_at: dict[str, float] = {}  # by message id: when it came into a lane
         self._took: dict[str, float] = {}
+        self._ledger: dict[str, dict[str, Any]] = {}  # the outcomes in events.fifo, as λ record writes them down
         self._changed = asyncio.Event()
         self._calls: Counter[str] = Counter()
 
@@ -214,6 +226,7 @@ class StandIn:
                 since = self._put_at.get(event["key"]["id"])
                 if since is not None:
                     self._took[event["key"]["id"]] = round((time.monotonic() - since) * 1000, 3)
+                self._ledger[f"m#{event['key']['channel']}#{event['key']['id']}"] = event
             self._changed.set()
 
     def _on_DeleteMessageBatch(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
@@ -236,6 +249,17 @@ class StandIn:
             if row["pk"].startswith(kind)
         ]
         return {"Items": found, "Count": len(found), "ScannedCount": len(found)}
+
+    def _on_GetItem(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
+        pk = asked["Key"]["pk"]
+        event = self._ledger.get(pk["S"])
+        if event is None:
+            return {}
+        kind, status = ("accepted", Status.WIRED) if event["accepted"] else ("failed", Status.FAILED)
+        rank = status.rank
+        part = part_value(PartState(cast("PartKind", kind), external_id=event.get("external_id", ""), rank=rank))
+        numbers = {"g": event["key"].get("generation", 0), "rk": rank, "tot": 1, "ttl": 1 << 40}
+        return {"Item": {"pk": pk, "p": {"M": {"0": part}}, **{name: {"N": str(n)} for name, n in numbers.items()}}}
 
 
 def _shown(message: Message) -> dict[str, Any]:
