@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import queues, telemetry
-from chalicelib.clock import now_ms
 from smsc_relay.accounts import Account
 from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
@@ -20,6 +19,7 @@ from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Fault, Happening, Ready, Refused, Role, Surroundings
 from smsc_relay.status import BindStatus
+from smsc_relay.steady import now_ms
 
 if TYPE_CHECKING:
     from smsc_relay.jobs import Job, Part

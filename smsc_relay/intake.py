@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from chalicelib import attempts, waypoints
 from chalicelib.attempts import Aside
-from chalicelib.clock import now_ms
 from chalicelib.freezes import Freezes
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, explain
@@ -22,6 +21,7 @@ from smsc_relay.journal import Journal
 from smsc_relay.lookup import Finding
 from smsc_relay.returns import Returns
 from smsc_relay.settling import spread
+from smsc_relay.steady import now_ms
 from smsc_relay.traffic import Traffic
 
 SETBACK: Final = 10_000  # ms until a record is looked at again that could not be looked up

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chalicelib import telemetry
-from chalicelib.clock import now_ms
 from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.arrivals import Arrivals
@@ -43,6 +42,7 @@ from smsc_relay.returns import Hold, Returns
 from smsc_relay.settling import Settling
 from smsc_relay.starting import Starting
 from smsc_relay.status import LinkStatus, State
+from smsc_relay.steady import now_ms
 from smsc_relay.traffic import Traffic
 from smsc_relay.trials import Tell, Trials
 

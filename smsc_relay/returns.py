@@ -14,7 +14,6 @@ from typing import Final
 
 from chalicelib import queues, telemetry, waypoints
 from chalicelib.attempts import Aside
-from chalicelib.clock import now_ms
 from chalicelib.queues import Received
 from chalicelib.records import LaterRecord
 from smsc_relay.alarm import Alarm
@@ -22,6 +21,7 @@ from smsc_relay.batches import Batches
 from smsc_relay.jobs import Job
 from smsc_relay.journal import Journal
 from smsc_relay.queue_client import HandleExpired, Queues, Results, describe
+from smsc_relay.steady import now_ms
 
 UNBURIED: Final = 10  # s until a record is given again that could not be buried
 UNHURRIED: Final = 0.1  # s that a delete waits for others to share its call: nobody waits for it

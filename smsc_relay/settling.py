@@ -10,7 +10,6 @@ from typing import Final
 
 from chalicelib import attempts, telemetry, waypoints
 from chalicelib.attempts import Aside, Wait
-from chalicelib.clock import now_ms
 from chalicelib.records import Outcome
 from smsc_relay import lookup
 from smsc_relay.bind import Bind
@@ -21,6 +20,7 @@ from smsc_relay.order import Order
 from smsc_relay.outbox import Outbox
 from smsc_relay.queue_client import describe
 from smsc_relay.returns import Returns
+from smsc_relay.steady import now_ms
 
 SLOWED: Final = 20_000  # ms for which a message rests that has been throttled for long
 EXPIRED: Final = "expired"

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import Final
 
 from chalicelib import telemetry
-from chalicelib.clock import now_ms
 from smsc_relay.bind import Bind
 from smsc_relay.jobs import Job, Part, State, reference
 from smsc_relay.journal import Journal
@@ -15,6 +14,7 @@ from smsc_relay.protocol import CannotEncode, Dialect, Plan
 from smsc_relay.queue_client import describe
 from smsc_relay.returns import Hold
 from smsc_relay.settling import EXPIRED, Settling
+from smsc_relay.steady import now_ms
 
 CUT_OTHERWISE: Final = "its first segments were sent when this account cut messages in another way"
 

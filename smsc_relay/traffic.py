@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from chalicelib import freezes, telemetry, waypoints
-from chalicelib.clock import now_ms
 from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
@@ -27,6 +26,7 @@ from smsc_relay.protocol import Accepted, Rejected, Unanswered, Verdict
 from smsc_relay.returns import Returns
 from smsc_relay.settling import Settling, spread
 from smsc_relay.starting import Starting
+from smsc_relay.steady import now_ms
 
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
 CANCELLING: Final = 40  # places while what waits is only looked at
