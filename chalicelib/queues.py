@@ -31,6 +31,7 @@ from chalicelib.records import (
     event_body,
 )
 from chalicelib.settings import settings
+from chalicelib.values import value
 
 OUTBOUND: Final = "outbound.fifo"
 OUTBOUND_BULK: Final = "outbound-bulk.fifo"
@@ -75,7 +76,7 @@ def dlq_of(queue: str) -> str:
     return queue.removesuffix(".fifo") + "-dlq" + (".fifo" if queue.endswith(".fifo") else "")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Entry:
     """One message to put into a queue. `group` and `dedup` are for FIFO queues, `delay` (s) for standard ones."""
 
@@ -85,7 +86,7 @@ class Entry:
     delay: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Received:
     """One message out of a queue, as a Lambda event or ReceiveMessage gives it."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from chalicelib import gsm7
+from chalicelib.values import value
 
 # As RapidPro's "smart" encoding replaces them; what is not here forces UCS-2.
 _SUBSTITUTES: Final = str.maketrans(
@@ -136,7 +136,7 @@ _SINGLE: Final = {"gsm7": gsm7.SINGLE, "ucs2": 70}
 _JOINED: Final = {("gsm7", 8): 153, ("gsm7", 16): 152, ("ucs2", 8): 67, ("ucs2", 16): 66}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Segmentation:
     """How a text travels over the air: its encoding, the text of each segment, and the units of all of it."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from chalicelib.messages import Outgoing
 from chalicelib.records import MoEvent, ReceiptEvent
+from chalicelib.values import value
 
 
 class Role(enum.Enum):
@@ -42,7 +42,7 @@ class Verdict(enum.Enum):
 # --- what is submitted ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Segment:
     """One submit. `body` is the protocol's own, ready for `Conversation.submit`."""
 
@@ -51,7 +51,7 @@ class Segment:
     body: Any
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Plan:
     """A message cut for the air. `shape` names encoding and cut: a retry of the same message has the same."""
 
@@ -67,7 +67,7 @@ class CannotEncode(ValueError):  # noqa: N818 - says what it is
 # --- what is asked --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inquiry:
     """What an operator asks about one segment that the SMSC has accepted."""
 
@@ -111,14 +111,14 @@ class Prober(Protocol):
 # --- what happens ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ready:
     """The SMSC has accepted our login. `peer` is what it calls itself."""
 
     peer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """The SMSC has refused our login; `Ended` follows. `credentials`: trying them again at once would be hammering;
     `busy`: it says that the account is bound already, or that it has no room now."""
@@ -129,7 +129,7 @@ class Refused:
     busy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accepted:
     """The segment submitted with `context` has been accepted. `late`: after its `Unanswered`."""
 
@@ -140,7 +140,7 @@ class Accepted:
     written: str = ""  # the id as the SMSC has written it, where `external_id` is not that
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answered:
     """What came of an inquiry. `problem`: why the SMSC has not done it, or has not answered; "": it has."""
 
@@ -149,7 +149,7 @@ class Answered:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejected:
     """The segment submitted with `context` has been refused."""
 
@@ -161,7 +161,7 @@ class Rejected:
     late: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unanswered:
     """No answer within the response time-out: the segment may have been accepted."""
 
@@ -169,7 +169,7 @@ class Unanswered:
     waited: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrived:
     """MOs and DLRs of one request of the SMSC; it waits for `acknowledge(token)` or `decline(token)`.
 
@@ -180,21 +180,21 @@ class Arrived:
     events: tuple[MoEvent | ReceiptEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Congested:
     """The SMSC tells how loaded it is: 0 idle, 90 slow down, 100 stop for a moment (SMPP 5.0 congestion_state)."""
 
     level: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fault:
     """The peer broke a rule; answered where an answer is due. For the log: no values in it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ended:
     """The conversation is over: close the connection. `lost`: contexts of submits that no answer can come for."""
 
@@ -209,7 +209,7 @@ Happening = Ready | Refused | Accepted | Answered | Rejected | Unanswered | Arri
 # --- what a protocol implements -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Surroundings:
     """What a conversation may ask of the world."""
 

@@ -5,10 +5,11 @@ No event prints a context, and PDUs print neither text nor addresses, so an even
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
+from chalicelib.values import value
 from smsc_relay.smpp.codec import Flaw
 from smsc_relay.smpp.constants import StatusClass
 from smsc_relay.smpp.pdus import (
@@ -39,7 +40,7 @@ class CloseReason(Enum):
     FRAMING_ERROR = "framing error"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lost:
     """A request whose answer can no longer come: whether the peer took it is unknown."""
 
@@ -51,7 +52,7 @@ class Lost:
 # --- bind and unbind ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bound:
     """ESME: the bind has been accepted. `peer_version`: 0x33, 0x34, 0x50, ...; None: the SMSC does not say."""
 
@@ -61,7 +62,7 @@ class Bound:
     pdu: BindResp
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindRefused:
     """ESME: the bind has been refused; `Closed` follows."""
 
@@ -70,7 +71,7 @@ class BindRefused:
     pdu: BindResp | GenericNack
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BindRequested:
     """SMSC: call `accept_bind`, which leads to `state`, or `refuse_bind`."""
 
@@ -79,14 +80,14 @@ class BindRequested:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OutbindReceived:
     """ESME: check its system_id and password, then send a bind, or abort."""
 
     pdu: Outbind
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unbinding:
     """The peer unbinds (it has been answered, `Closed` follows), or inactivity has made us unbind."""
 
@@ -94,7 +95,7 @@ class Unbinding:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Closed:
     """The last event of every session, and the only one of its kind: write `data_to_send()`, close the connection."""
 
@@ -105,7 +106,7 @@ class Closed:
 # --- our requests ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Response:
     """The answer to a request of ours. `pdu` may be GenericNack; `status` is then never 0."""
 
@@ -117,7 +118,7 @@ class Response:
     flaws: tuple[Flaw, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LateResponse:
     """The answer to a request for which `ResponseTimeout` has been told before."""
 
@@ -129,7 +130,7 @@ class LateResponse:
     flaws: tuple[Flaw, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResponseTimeout:
     """No answer within the response time-out; a `LateResponse` may still come."""
 
@@ -141,7 +142,7 @@ class ResponseTimeout:
 # --- the peer's requests, and its mistakes --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestReceived:
     """A request of the peer: answer it with `respond`, unless it is an alert_notification, which has no response."""
 
@@ -150,7 +151,7 @@ class RequestReceived:
     flaws: tuple[Flaw, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UnexpectedResponse:
     """A response to nothing we have asked, or of another kind than what we have asked; ignored."""
 
@@ -159,7 +160,7 @@ class UnexpectedResponse:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ProtocolFault:
     """The peer has broken a rule; it has been answered where an answer is due."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.messages import Status
 from chalicelib.records import Piece
+from chalicelib.values import value
 from smsc_relay.air import header_of
 from smsc_relay.smpp.config import IdForm, SmppConfig
 from smsc_relay.smpp.constants import (
@@ -86,7 +86,7 @@ _WORD: Final = re.compile(r"[A-Za-z]{1,16}")
 _MOST_HALVES: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """What a receipt says. `status` None: nothing to tell. `external_id` is as `message_id` makes it, "" if missing."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
+from chalicelib.values import value
 from smsc_relay.air import (
     NO_HEADER,
     Header,
@@ -110,7 +110,7 @@ def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> b
 # --- octets -> text -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Read:
     """The text of a deliver_sm or data_sm."""
 
