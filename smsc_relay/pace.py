@@ -8,7 +8,8 @@ unlimited again when nothing has been throttled for as long as a recovery takes.
 
 Some SMSCs refuse a share of everything, however slow one is. So while few are refused, an epoch is tried at half as
 much again, now and then: if more is taken, the refusals were not for the speed, and their share costs nothing from
-then on.
+then on. The same is tried at once where nothing is refused of more than was taken while something was: what the SMSC
+was short of is there again, and the full rate is seconds away instead of most of a minute.
 
 After an outage the link begins with a quarter of its rate and doubles it step by step: whoever comes back has others
 to serve as well, and a backlog to send. Throttled meanwhile, it goes on from there as always. No I/O, no clock.
@@ -33,6 +34,7 @@ RESTART: Final = 0.25  # of the full rate, after an outage
 PROBE: Final = 1.5  # by which the rate is raised to see whether more is taken
 PROBE_BELOW: Final = 0.35  # share that may be throttled when that is tried
 PROOF: Final = 3  # raises in a row that must have been of use: one or two may be chance
+MORE: Final = 1.05  # times what was taken beside refusals, without any: beyond what epochs differ in by chance
 PATIENCE: Final = (2.0, 60.0)  # s until it is tried again after it was no use: the first time, at most
 _FADE: Final = 0.95  # the best second counts for less with every epoch
 _FORGET: Final = 0.99  # so does a share that speed has nothing to do with
@@ -51,6 +53,7 @@ class Pace:
         self._refused = 0
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
+        self._ceiling = 0.0  # segments/s taken in the last epoch that had refusals
         self._stray = 0.0  # share of submits that is refused at any rate
         self._probe: tuple[float, float, float] | None = None  # rate, taken/s and share before it was raised
         self._probe_at = now  # when it may be raised
@@ -132,14 +135,20 @@ class Pace:
     def _turn(self, now: float) -> None:
         """An epoch is over."""
         lasted = now - self._epoch
-        self._best = max(self._taken / lasted, self._best * _FADE)
+        taken = self._taken / lasted
+        self._best = max(taken, self._best * _FADE)
         if self.rate != inf:
             share = self._refused / (self._taken + self._refused)
-            self._judge(share, self._taken / lasted, now)
+            self._judge(share, taken, now)
             excess = max(0.0, share - self._stray)
-            if not self._raised(share, self._taken / lasted, lasted, now):
-                self.rate = max(LEAST, self.rate * (1 - excess * excess))
-                self.rate += self._full / RECOVERY * min(lasted, RECOVERY)
+            grown = self._full / RECOVERY * min(lasted, RECOVERY)
+            if self._may_raise(share, taken, lasted, now):
+                self._probe = (self.rate, taken, share)
+                self.rate = min(max(self.rate * PROBE, self.rate + grown), self._limit)
+            else:
+                self.rate = max(LEAST, self.rate * (1 - excess * excess)) + grown
+            if share:
+                self._ceiling = taken
             if self.rate >= self._limit or now - self._refused_at >= RECOVERY:
                 self.rate = self._limit
         self._begin(now)
@@ -151,7 +160,7 @@ class Pace:
             return
         (rate, before, share_before), self._probe = self._probe, None
         if taken >= before * (1 + (self.rate / rate - 1) / 2):
-            self._gains += 1
+            self._gains += share_before > 0
             if self._gains >= PROOF:
                 self._stray = max(self._stray, min(share, share_before))
                 self._patience = PATIENCE[0]
@@ -161,14 +170,14 @@ class Pace:
             self._probe_at = now + self._patience
             self._patience = min(2 * self._patience, PATIENCE[1])
 
-    def _raised(self, share: float, taken: float, lasted: float, now: float) -> bool:
-        """Raise the rate for an epoch, where it is what holds the link back and refusals may have another reason."""
+    def _may_raise(self, share: float, taken: float, lasted: float, now: float) -> bool:
+        """The rate is what holds the link back, and more may be taken than it lets through."""
         used = (self._taken + self._refused) / lasted >= 0.8 * self.rate
-        if not (used and 0 < share <= PROBE_BELOW and now >= self._probe_at and self.rate < self._limit):
+        if not used or self.rate >= self._limit:
             return False
-        self._probe = (self.rate, taken, share)
-        self.rate = min(self.rate * PROBE, self._limit)
-        return True
+        if not share:
+            return taken > MORE * self._ceiling
+        return share <= PROBE_BELOW and now >= self._probe_at
 
     def _begin(self, now: float) -> None:
         self._epoch, self._taken, self._refused = now, 0, 0

@@ -118,6 +118,26 @@ def test_what_looked_like_stray_refusals_may_become_a_limit() -> None:
     assert throttled <= 0.5 * taken
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("configured", [400, None])
+def test_when_the_smsc_takes_more_again_the_rate_follows_in_seconds(configured: float | None, phase: float) -> None:
+    pace = Pace(configured, 0.0)
+    run(pace, 30 + phase, limited(100))
+    assert pace.rate < 200
+    run(pace, 5, lambda now: True, start=30 + phase)
+    assert pace.rate >= 400
+
+
+@pytest.mark.parametrize("configured", [400, None])
+def test_a_rate_below_the_limit_is_not_taken_for_the_end_of_it(configured: float | None) -> None:
+    """That nothing is refused of less than is taken says nothing: the rate grows as slowly as ever."""
+    smsc, pace = limited(100), Pace(configured, 0.0)
+    run(pace, 30, smsc)
+    pace.rate = 60.0
+    run(pace, 3.5, smsc, start=30)
+    assert 60 < pace.rate < 100
+
+
 def test_when_all_is_refused_it_asks_seldom_and_recovers() -> None:
     pace = Pace(100, 0.0)
     _, asked = run(pace, 60, lambda now: False)
