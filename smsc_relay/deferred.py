@@ -21,6 +21,9 @@ class Deferred:
         self._waiting: list[tuple[float, int, Part]] = []
         self._number = count()
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     @property
     def next(self) -> float | None:
         """When the first is due."""

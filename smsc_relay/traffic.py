@@ -30,6 +30,7 @@ from smsc_relay.steady import now_ms
 
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
 CANCELLING: Final = 40  # places while what waits is only looked at
+DEFERRED: Final = 200  # places beyond the others: throttled segments that wait leave room for those that need not
 PROBES: Final = 2  # places of an account that was in trouble: one for each lane
 
 
@@ -88,7 +89,8 @@ class Traffic:
         return sum(part.flying for job in self.order for part in job.parts)
 
     def capacity(self) -> int:
-        """Places for messages: the windows and twenty; few where the account must show that it is well again."""
+        """Places for messages: the windows, twenty, and as many as wait because they were throttled; few where the
+        account must show that it is well again."""
         if self._returns.undeleted > UNDELETED:
             return 0
         if self.cancelling:
@@ -98,7 +100,7 @@ class Traffic:
         if self._setbacks:
             return PROBES
         window = sum(bind.window for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
-        return window + AHEAD if window else 0
+        return window + AHEAD + min(len(self._deferred), DEFERRED) if window else 0
 
     def goes_on(self, job: Job) -> bool:
         """The job may be submitted where it is."""

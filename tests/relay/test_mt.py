@@ -251,6 +251,17 @@ async def test_throttled_segments_alone_wait(world: World) -> None:
     assert again - first > 1, "others went meanwhile"
 
 
+async def test_throttled_segments_that_wait_take_no_place_from_others(world: World) -> None:
+    """More is received than the window and what is ahead of it, while the SMSC takes nothing."""
+    async with Smsc(lambda said: {"error": "throttled"}) as smsc:
+        world.account(smsc, window=1)
+        world.put_many(60)
+        async with relaying() as relay:
+            await eventually(lambda: smsc.submits, 20)
+            await eventually(lambda: relay.report()["links"]["fast"]["messages"] > 1 + AHEAD + 5, 20)
+    assert not world.outcomes()
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
