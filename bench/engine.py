@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from bench.figures import TEXT, figures
 from chalicelib.messages import Outgoing
 from smsc_relay import dialects
 from smsc_relay.protocol import Accepted, Conversation, Ready, Role, Surroundings
@@ -23,7 +23,6 @@ from smsc_relay.smpp.events import Bound, Response
 from smsc_relay.smpp.pdus import BindTransceiver, SubmitSm
 from smsc_relay.smpp.session import Session, SessionConfig
 
-TEXT: Final = "Love is patient. Love is kind. It does not envy, it does not boast. " + "x" * 12
 CONFIGS: Final[dict[str, dict[str, Any]]] = {
     "smpp": {"system_id": "bench", "port": 2775},
     "ucp": {"username": "1234", "password": "secret", "country": "RW", "recipient_gap": 0},
@@ -222,7 +221,7 @@ def _message(number: int) -> Outgoing:
 
 
 async def measure(kind: str, protocol: str, port: int, window: int, count: int) -> dict[str, float]:
-    """Rate in messages/s, CPU in s per 100,000, p50 and p99 in ms, RSS in MB."""
+    """One run of one kind: its `figures`."""
     clients: dict[str, Callable[[], Client]] = {
         "floor": lambda: Floor(window, count),
         "session": lambda: Engine(window, count),
@@ -232,18 +231,6 @@ async def measure(kind: str, protocol: str, port: int, window: int, count: int) 
     _, client = await asyncio.get_running_loop().create_connection(clients[kind], "127.0.0.1", port)
     await client.done
     return figures(client.times, time.perf_counter() - client.began, time.process_time() - before)
-
-
-def figures(times: list[float], took: float, cpu: float) -> dict[str, float]:
-    """What is printed, of submits that were answered after so many seconds each."""
-    times, count = sorted(times), len(times)
-    return {
-        "rate": count / took,
-        "cpu": cpu * 100_000 / count,
-        "p50": times[count // 2] * 1000,
-        "p99": times[count * 99 // 100] * 1000,
-        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """`python -m bench.relay`: what the relay does in a second and what that costs, against an SMSC that says yes at once.
 
-Three tables: one connection without queues (`bench.engine`); the whole relay, from a lane to outcome and receipt in
-events.fifo, with `bench.sqs_stand_in` as its AWS; Kannel on the same sink, where it can be had. Each thing measured is
-a process of its own, and its CPU alone is counted. `--profile FILE` writes cProfile's account of the relay's
-main thread.
+Three tables: one connection without queues (`bench.engine`, beside the clients of `bench.peers`); the whole relay,
+from a lane to outcome and receipt in events.fifo, with `bench.sqs_stand_in` as its AWS; Kannel on the same sink, where
+it can be had. Each thing measured is a process of its own, and its CPU alone is counted. `--profile FILE` writes
+cProfile's account of the relay's main thread.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.engine import CONFIGS, LARGEST_WINDOW, TEXT
-from bench.peers import KINDS as PEERS
+from bench.engine import CONFIGS, LARGEST_WINDOW
+from bench.figures import TEXT, compared, peak_rss
+from bench.peers import PEERS
+from bench.peers import run as run_peer
 from bench.sink import TALKS
 from chalicelib import queues
 from chalicelib.clock import now_ms
@@ -34,6 +37,7 @@ from local.emulator import environment
 DAY = 86_400_000
 PATIENCE = 120  # s for one run
 ROUNDS = 3  # of the engines
+COUNT, ENGINE_COUNT = 5_000, 20_000  # messages of a run: what is measured should take a second or so
 HEAD = f"{'':34}{'window':>7}{'msg/s':>9}{'CPU s/100k':>12}{'p50 ms':>9}{'p99 ms':>9}{'RSS MB':>8}"
 
 
@@ -42,7 +46,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--protocol", choices=sorted(TALKS), default="smpp")
     parser.add_argument("--windows", type=int, nargs="+", default=[1, 10, 100])
-    parser.add_argument("--count", type=int, default=5_000, help="messages of a run (window 1: a fifth)")
+    said = f"messages of a run (window 1: a fifth; default {COUNT:,}, of one connection {ENGINE_COUNT:,})"
+    parser.add_argument("--count", type=int, help=said)
     parser.add_argument("--rate", type=int, default=100, help="messages/s of the run that measures latency")
     parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the SMSC answers (default 0)")
     parser.add_argument("--links", type=int, default=1, metavar="N", help="accounts that the relay serves at once")
@@ -54,17 +59,18 @@ def main() -> int:
     wanted = options.only or ["engine", "relay", "kannel"]
     windows = sorted({min(window, LARGEST_WINDOW[options.protocol]) for window in options.windows})
     print(f"{options.protocol}, {len(TEXT)} characters a message, load {os.getloadavg()[0]:.1f} at the start\n{HEAD}")
+    whole = options.count or COUNT
     if "engine" in wanted:
-        _engines(options.protocol, windows, options.count, options.delay, options.sink_port)
+        _engines(options.protocol, windows, options.count or ENGINE_COUNT, options.delay, options.sink_port)
     if "relay" in wanted:
         given = {"delay": options.delay, "throttle": options.throttle, "links": options.links}
         for window in windows:
-            count = _fewer(options.count, window, options.delay)
+            count = _fewer(whole, window, options.delay)
             _relay(options.protocol, window, count, profile=options.profile or "", **given)
         _relay(options.protocol, 10, options.rate * 5, rate=options.rate, **given)
     if "kannel" in wanted and options.protocol == "smpp":
         for window in windows:
-            _kannel(window, _fewer(options.count, window))
+            _kannel(window, _fewer(whole, window))
     return 0
 
 
@@ -100,9 +106,7 @@ def child(*command: str) -> Iterator[str]:
 def _used(pid: int) -> tuple[float, float]:
     """CPU in s and greatest RSS in MB of a running process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak / 1024
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), peak_rss(pid)
 
 
 def ask(url: str, body: Any = None) -> Any:
@@ -118,25 +122,41 @@ def ask(url: str, body: Any = None) -> Any:
 
 def _engines(protocol: str, windows: list[int], count: int, delay: float, port: int | None) -> None:
     """In turn, several times; of each the run of the median rate."""
-    kinds = [("engine", kind) for kind in (("floor", "session", "dialect") if protocol == "smpp" else ("dialect",))]
-    kinds += [("peer", kind) for kind in PEERS] if protocol == "smpp" else []
+    kinds = ["floor", "session", "dialect", *PEERS] if protocol == "smpp" else ["dialect"]
     for window in windows:
-        found: dict[tuple[str, str], list[dict[str, float]]] = {kind: [] for kind in kinds}
+        found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         for _ in range(ROUNDS):
-            for what, kind in kinds:
+            for kind, runs in found.items():
                 with child("bench.sink", protocol, "--delay", str(delay)) as own:
-                    numbers = [str(port or own), str(window), str(_fewer(count, window, delay))]
-                    command = ["bench.engine", kind, protocol] if what == "engine" else ["bench.peers", kind]
-                    done = subprocess.run([sys.executable, "-m", *command, *numbers], capture_output=True, text=True)
-                if done.returncode and what == "engine":
-                    raise RuntimeError(done.stderr)
-                if not done.returncode:  # a peer may abort: of its other runs there is a figure all the same
-                    found[what, kind].append(json.loads(done.stdout))
-        for (what, kind), told in found.items():
+                    most = min(PEERS.get(kind) or count, count)
+                    numbers = int(port or own), window, _fewer(most, window, delay)
+                    runs.append(run_peer(kind, *numbers) if kind in PEERS else _engine(kind, protocol, *numbers))
+        medians: dict[str, dict[str, float]] = {}
+        for kind, runs in found.items():
+            name = f"{'peer' if kind in PEERS else 'engine'}: {kind}"
+            told = sorted((one for one in runs if "rate" in one), key=lambda one: one["rate"])
             if told:
-                _row(f"{what}: {kind}", window, sorted(told, key=lambda one: one["rate"])[len(told) // 2])
-            else:
-                print(f"{what}: {kind:28}{window:7}  aborted each time")
+                medians[kind] = told[len(told) // 2]
+                _row(name, window, medians[kind])
+            for why, number in Counter(_why(one) for one in runs if "rate" not in one).items():
+                print(f"{name:34}{window:7}  {number} of {len(runs)} runs: {why}", flush=True)
+        if said := compared(medians, window, delay):
+            print(f"{'':8}session: {', '.join(said)}", flush=True)
+
+
+def _engine(kind: str, protocol: str, *numbers: int) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.engine", kind, protocol, *map(str, numbers)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def _why(told: dict[str, str]) -> str:
+    """Why a peer has no figures."""
+    [(what, more)] = told.items()
+    return f"not installed: {more}" if what == "absent" else f"{what}: {more}"
 
 
 def _relay(

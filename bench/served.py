@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol, Self
 
 import aiohttp
 
-from bench.engine import TEXT
+from bench.figures import TEXT
 from bench.relay import ask, child, record, registered
 from local.emulator import environment, free_port
 from tests.peers.kannel import Group, Kannel
