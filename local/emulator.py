@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from local import faults
+from local import faults, lifeline
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ACCOUNT: Final = "000000000000"
@@ -74,9 +74,12 @@ class Emulator:
         environment.pop("AWS_ENDPOINT_URL", None)
         output = self._log.open("ab") if self._log else subprocess.DEVNULL
         environment["PYTHONPATH"] = str(ROOT)
-        layers = "from local.faults import Faults; from local.strict import Strict"
-        code = f"from ministack import app; {layers}; app.app = Faults(Strict(app.app)); app.main()"
-        self._process = subprocess.Popen([emulator_python(), "-c", code], env=environment, stdout=output, stderr=output)
+        held, descriptors = lifeline.given()
+        layers = "from local import lifeline; from local.faults import Faults; from local.strict import Strict"
+        code = f"from ministack import app; {layers}; lifeline.hold(); app.app = Faults(Strict(app.app)); app.main()"
+        self._process = subprocess.Popen(
+            [emulator_python(), "-c", code], env=environment | held, stdout=output, stderr=output, pass_fds=descriptors
+        )
         deadline = time.monotonic() + _START
         while time.monotonic() < deadline:
             if self._process.poll() is not None:

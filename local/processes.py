@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from local import lifeline
 from local.emulator import ROOT
 
 READY: Final = 30.0  # seconds a process may take to say so
@@ -43,8 +44,11 @@ class Child:
         """
         with self.log.open("ab") as output:
             begin = output.tell()
-            command = [sys.executable, "-m", *self._arguments, *more]
-            self._process = subprocess.Popen(command, env=self._environment, cwd=ROOT, stdout=output, stderr=output)
+            command = [sys.executable, "-m", "local.lifeline", *self._arguments, *more]
+            held, descriptors = lifeline.given()
+            self._process = subprocess.Popen(
+                command, env=self._environment | held, cwd=ROOT, stdout=output, stderr=output, pass_fds=descriptors
+            )
         deadline = time.monotonic() + READY
         while time.monotonic() < deadline:
             if self._is_ready(begin):

@@ -103,10 +103,36 @@ def test_ctrl_c_stops_everything(local: tuple[int, subprocess.Popen[str]]) -> No
     assert process.wait(60) == 0
     assert process.stdout
     assert "stopped" in process.stdout.read()
+    assert _left(children) == []
+
+
+def test_a_kill_leaves_nothing_behind() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "--port", str(free_port())], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert any("JANGADA_LOCAL" in line for line in process.stdout)
+    children = _children(process.pid)
+    assert len(children) == 4  # AWS, λ functions, SMSC, relay
+    process.kill()
+    process.wait()
+    assert _left(children) == []
+
+
+def _left(pids: list[int]) -> list[int]:
+    """Those that are still there after a while."""
     deadline = time.monotonic() + 10
-    while (left := [pid for pid in children if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+    while (left := [pid for pid in pids if _runs(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert left == []
+    return left
+
+
+def _runs(pid: int) -> bool:
+    """It has not ended; what nobody has waited for yet may still have an entry."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _children(pid: int) -> list[int]:
