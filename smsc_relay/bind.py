@@ -8,6 +8,7 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing, suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import queues, telemetry
@@ -29,6 +30,7 @@ STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMS
 GIVE_UP: Final = 30.0  # s that both sides have to answer what is open before a bind is given to another task
 CALL_WAITS: Final = 5.0  # s that an SMSC's call may wait for the bind's lease; then the SMSC is to call again
 REFUSED_STEPS: Final = (1, 5, 15)  # times `refused_delay`, from refusal to refusal: hammering locks accounts
+MISSED: Final = 0.1  # of an outage, by which it may be prolonged
 
 
 class Owner(Protocol):
@@ -175,7 +177,7 @@ class Bind:
             if self._must_go.is_set():
                 return 0.0
             self._failures += 1
-            return self._wait(f"no connection: {type(error).__name__}")
+            return self._wait(f"no connection: {type(error).__name__}", nobody=True)
         finally:
             self._connecting = None
         self._up_at = 0.0
@@ -253,13 +255,15 @@ class Bind:
         self._blamed = False
         return made
 
-    def _wait(self, reason: str) -> float:
-        """How long to wait after an end."""
+    def _wait(self, reason: str, *, nobody: bool = False) -> float:
+        """How long to wait after an end. `nobody`: there was no connection."""
+        now = asyncio.get_running_loop().time()
         if self.trouble_since is None:
-            self.trouble_since = asyncio.get_running_loop().time()
+            self.trouble_since = now
         refused = self._refused
+        lasted = now - self.trouble_since if nobody else inf
         chance = random.random()  # noqa: S311 - spreads load, no secret
-        delay = wait_after(self._account.config, self._failures, self._refusals, refused, chance)
+        delay = wait_after(self._account.config, self._failures, self._refusals, refused, lasted, chance)
         state = "waiting"
         if self._gate is not None and refused is None:
             delay = 0.0  # it is for the SMSC to try again
@@ -383,14 +387,21 @@ class Bind:
         self.trouble_since = None
 
 
-def wait_after(config: LinkConfig, failures: int, refusals: int, refused: Refused | None, spread: float) -> float:
+def wait_after(
+    config: LinkConfig, failures: int, refusals: int, refused: Refused | None, lasted: float, spread: float
+) -> float:
     """Seconds until the next attempt to connect.
 
-    `failures` in a row, this one included; `refusals` of credentials before this one; `spread` in [0, 1): links that
-    went down together must not come back together.
+    `failures` in a row, this one included; `refusals` of credentials before this one; `lasted`: seconds for which
+    nobody has answered, infinite where somebody does, and hangs up; `spread` in [0, 1): links that went down together
+    must not come back together.
+
+    An SMSC that restarts is missed for a second, or for a tenth of the time that it was away: asking where nobody
+    listens costs nobody anything. One that takes the connection and drops it is given longer and longer rests.
     """
     if refused is not None and not refused.busy:
         step = REFUSED_STEPS[min(refusals, len(REFUSED_STEPS) - 1)] if refused.credentials else 1
         return config.refused_delay * step
     doubled = config.reconnect_min * 2.0 ** max(0, min(failures - 1, 30))
-    return min(config.reconnect_max, doubled) * (0.5 + spread / 2)
+    missed = max(config.reconnect_min, lasted * MISSED)
+    return min(config.reconnect_max, doubled, missed) * (0.5 + spread / 2)

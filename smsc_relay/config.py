@@ -81,7 +81,7 @@ class LinkConfig(Settings):
     )
     logout_timeout: Seconds = Field(10, description="seconds for a logout to be answered")
     reconnect_min: Seconds = Field(1, description="seconds until the first new attempt after a lost connection")
-    reconnect_max: Seconds = Field(60, description="longest wait between two attempts; waits double, with jitter")
+    reconnect_max: Seconds = Field(60, description="longest wait between two attempts; waits grow, with jitter")
     restart_after: Seconds = Field(
         30,
         description="seconds without any bind that make an outage: after it the rate starts at a quarter of max_tps "

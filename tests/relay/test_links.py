@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import subprocess
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,21 @@ async def test_refused_credentials_wait_until_they_are_changed(world: World) -> 
 
 
 @pytest.mark.parametrize(
+    ("lasted", "spread", "seconds"),
+    [
+        pytest.param(0, 0.0, 1, id="at once, at the least"),
+        pytest.param(0, 1.0, 2, id="at once, at the most"),
+        pytest.param(15, 1.0, 2, id="a restart: no longer than at first"),
+        pytest.param(100, 1.0, 10, id="a tenth of the outage"),
+        pytest.param(100, 0.0, 5, id="jitter there too"),
+        pytest.param(86_400, 1.0, 60, id="no longer than reconnect_max"),
+    ],
+)
+def test_waits_while_nobody_answers(lasted: float, spread: float, seconds: float) -> None:
+    assert wait_after(CONFIG, 40, 0, None, lasted, spread) == seconds
+
+
+@pytest.mark.parametrize(
     ("failures", "refusals", "refused", "spread", "seconds"),
     [
         pytest.param(1, 0, None, 0.0, 1, id="first, at the least"),
@@ -154,7 +170,7 @@ async def test_refused_credentials_wait_until_they_are_changed(world: World) -> 
     ],
 )
 def test_waits(failures: int, refusals: int, refused: Refused | None, spread: float, seconds: float) -> None:
-    assert wait_after(CONFIG, failures, refusals, refused, spread) == seconds
+    assert wait_after(CONFIG, failures, refusals, refused, inf, spread) == seconds
 
 
 async def test_another_host_is_tried(world: World) -> None:
