@@ -68,7 +68,7 @@ run: setup ## Run the whole gateway on this machine: http://localhost:8080 (PORT
 smoke: setup ## Run it on free ports, send messages both ways, print what arrived
 	@$(VENV)/bin/python -m local --smoke
 
-chaos: setup ## 20,000 messages each way while everything fails in turn (COUNT= for fewer): over an hour
+chaos: setup ## 20,000 messages each way while everything fails in turn (COUNT= for fewer): about an hour
 	@JANGADA_CHAOS=$(or $(COUNT),20000) $(VENV)/bin/python -m pytest -q -s -n 0 tests/chaos
 
 lint: setup ## ruff, mypy --strict, import rules

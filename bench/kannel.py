@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.figures import TEXT
-from tests.peers.kannel import Kannel
+from tests.peers.kannel import Group, Kannel
 
-_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _CALLERS = 20  # requests at a time
 
 
@@ -26,12 +26,20 @@ class _Receipts:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_OK)
+                writer.write(OK)
                 self._left -= b"state=1 " in head
                 if not self._left and not self.done.done():
                     self.done.set_result(None)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             writer.close()
+
+
+def connection(port: int, window: int) -> Group:
+    """Its group `smsc`: one connection to an SMSC of the bench."""
+    return {
+        "smsc": "smpp", "port": port, "smsc-username": "bench", "smsc-password": "bench", "system-type": "VMA",
+        "transceiver-mode": "true", "max-pending-submits": window, "msg-id-type": 0,
+    }  # fmt: skip
 
 
 async def measure(
@@ -41,11 +49,7 @@ async def measure(
     receipts = _Receipts(count)
     server = await asyncio.start_server(receipts.talk, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    smsc = {
-        "smsc": "smpp", "port": port, "smsc-username": "bench", "smsc-password": "bench", "system-type": "VMA",
-        "transceiver-mode": "true", "max-pending-submits": window, "msg-id-type": 0,
-    }  # fmt: skip
-    async with Kannel(work, smsc, url, log_level=3) as kannel:
+    async with Kannel(work, connection(port, window), url, log_level=3) as kannel:
         before, began = [used(pid) for pid in kannel.pids], time.perf_counter()
         numbers = iter(range(count))
 

@@ -167,10 +167,7 @@ def _relay(
     sink = ["--receipts", "--delay", str(delay), "--throttle", str(throttle)]
     with child("bench.sink", protocol, *sink) as port, child("bench.sqs_stand_in") as aws:
         ask(f"{aws}/rows", [row for link in range(links) for row in registered(protocol, int(port), window, link)])
-        program = ["bench.profiled", profile] if profile else ["smsc_relay"]
-        command = [sys.executable, "-m", *program, "--no-leases"]
-        given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
-        relay = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        relay = started(aws, *(["bench.profiled", profile] if profile else []))
         try:
             for link in range(links):
                 ask(f"{aws}/fill/lane-bench{link}.fifo", [record(link, link)])
@@ -201,6 +198,13 @@ def _relay(
         f"{name} {times / count:.2f}" for name, times in sorted(told["calls"].items()) if times > count / 50
     )
     print(f"{'':8}calls a message: {calls}")
+
+
+def started(aws: str, *program: str) -> subprocess.Popen[bytes]:
+    """The relay as a process, with that as its AWS. `program`: what runs it, smsc_relay unless told."""
+    command = [sys.executable, "-m", *(program or ("smsc_relay",)), "--no-leases"]
+    given = {**os.environ, **environment(aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
+    return subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def registered(protocol: str, port: int, window: int, link: int, **more: Any) -> list[dict[str, Any]]:

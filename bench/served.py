@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence, Set
@@ -25,13 +23,13 @@ from typing import Any, Final, Protocol, Self
 import aiohttp
 
 from bench.figures import TEXT
-from bench.relay import ask, child, record, registered
-from local.emulator import environment, free_port
+from bench.kannel import OK, connection
+from bench.relay import ask, child, record, registered, started
+from local.emulator import free_port
 from tests.peers.kannel import Group, Kannel
 
 LANE: Final = "lane-bench0.fifo"
 CALLERS: Final = 50  # requests at a time
-_OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,7 @@ class Relay:
         self._stack.close()
 
     def _start(self) -> None:
-        given = {**os.environ, **environment(self._aws), "JANGADA_METRICS": "off", "POWERTOOLS_LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-m", "smsc_relay", "--no-leases"]
-        self._process = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self._process = started(self._aws)
 
     async def offer(self, numbers: Sequence[int]) -> None:
         """As `Served`."""
@@ -159,12 +155,8 @@ class KannelServed(Kannel):
         self._receipts, self._failed = set[str](), set[str]()
         self._callers = asyncio.Semaphore(CALLERS)
         self._server: asyncio.Server
-        smsc = {
-            "smsc": "smpp", "port": port, "smsc-username": "bench", "smsc-password": "bench", "system-type": "VMA",
-            "transceiver-mode": "true", "max-pending-submits": window, "msg-id-type": 0,
-        }  # fmt: skip
         self._port = free_port()
-        super().__init__(work, smsc, f"http://127.0.0.1:{self._port}", log_level=3)
+        super().__init__(work, connection(port, window), f"http://127.0.0.1:{self._port}", log_level=3)
 
     def _groups(self, smsc: Group) -> list[str]:
         core, *others = super()._groups(smsc)
@@ -189,7 +181,7 @@ class KannelServed(Kannel):
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(head.split(" ")[1]).query)
                 kept = self._receipts if query["state"] == ["1"] else self._failed
                 kept.add(query["number"][0])
-                writer.write(_OK)
+                writer.write(OK)
         writer.close()
 
     async def offer(self, numbers: Sequence[int]) -> None:

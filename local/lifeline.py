@@ -19,8 +19,8 @@ _NAME: Final = "JANGADA_LIFELINE"  # the descriptor of a child's end
 @cache
 def _end() -> int:
     """The children's end; ours stays open, in nobody's hands, until this process ends."""
-    ours_to_give, _ = os.pipe()
-    return ours_to_give
+    theirs, _ours = os.pipe()
+    return theirs
 
 
 def given() -> tuple[dict[str, str], tuple[int, ...]]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib import queues, telemetry
 from smsc_relay.accounts import Account
-from smsc_relay.config import LinkConfig
 from smsc_relay.connection import Connection
 from smsc_relay.gate import Gate
 from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Fault, Happening, Ready, Refused, Role, Surroundings
+from smsc_relay.retry import wait_after
 from smsc_relay.status import BindStatus
 from smsc_relay.steady import now_ms
 
@@ -29,8 +29,6 @@ UNRECORDED: Final = 50  # outcomes on their way to SQS that a bind with a small 
 STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMSCs log in and drop
 GIVE_UP: Final = 30.0  # s that both sides have to answer what is open before a bind is given to another task
 CALL_WAITS: Final = 5.0  # s that an SMSC's call may wait for the bind's lease; then the SMSC is to call again
-REFUSED_STEPS: Final = (1, 5, 15)  # times `refused_delay`, from refusal to refusal: hammering locks accounts
-MISSED: Final = 0.1  # of an outage, by which it may be prolonged
 
 
 class Owner(Protocol):
@@ -385,23 +383,3 @@ class Bind:
         telemetry.logger().info("bind_up", extra={"aggregator": self._account.name, "bind": self.name})
         self._owner.up(self)
         self.trouble_since = None
-
-
-def wait_after(
-    config: LinkConfig, failures: int, refusals: int, refused: Refused | None, lasted: float, spread: float
-) -> float:
-    """Seconds until the next attempt to connect.
-
-    `failures` in a row, this one included; `refusals` of credentials before this one; `lasted`: seconds for which
-    nobody has answered, infinite where somebody does, and hangs up; `spread` in [0, 1): links that went down together
-    must not come back together.
-
-    An SMSC that restarts is missed for a second, or for a tenth of the time that it was away: asking where nobody
-    listens costs nobody anything. One that takes the connection and drops it is given longer and longer rests.
-    """
-    if refused is not None and not refused.busy:
-        step = REFUSED_STEPS[min(refusals, len(REFUSED_STEPS) - 1)] if refused.credentials else 1
-        return config.refused_delay * step
-    doubled = config.reconnect_min * 2.0 ** max(0, min(failures - 1, 30))
-    missed = max(config.reconnect_min, lasted * MISSED)
-    return min(config.reconnect_max, doubled, missed) * (0.5 + spread / 2)

@@ -14,7 +14,7 @@ from chalicelib import freezes, telemetry, waypoints
 from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
-from smsc_relay.bind import REFUSED_STEPS, Bind
+from smsc_relay.bind import Bind
 from smsc_relay.deferred import Deferred
 from smsc_relay.jobs import Job, Part, State, Told
 from smsc_relay.journal import Journal
@@ -23,6 +23,7 @@ from smsc_relay.meter import Meter
 from smsc_relay.order import Order
 from smsc_relay.pace import Pace
 from smsc_relay.protocol import Accepted, Rejected, Unanswered, Verdict
+from smsc_relay.retry import REFUSED_STEPS
 from smsc_relay.returns import Returns
 from smsc_relay.settling import Settling, spread
 from smsc_relay.starting import Starting

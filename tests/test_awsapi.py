@@ -171,6 +171,21 @@ def told(call: Any, **request: Any) -> Any:
     return answer
 
 
+@pytest.mark.parametrize("text", ["Muraho", "\u0635\u0628\u0627\u062d", '"\\\n\x00\x7f', "lone \ud83d surrogate"])
+@pytest.mark.parametrize("name", ["sqs", "dynamodb"])
+def test_any_text_is_what_the_service_reads(name: str, text: str) -> None:
+    to = Service(name, "eu-west-1", "https", "aws.example.org", 0)
+    _, body = calls.request(to, "send_message", {"MessageBody": text}, Credentials("id", "secret"), 0)
+    assert json.loads(body) == {"MessageBody": text}
+
+
+def test_octets_are_base64() -> None:
+    """As AWS has it: of DynamoDB alone, whose octets may well be text."""
+    to = Service("dynamodb", "eu-west-1", "https", "aws.example.org", 0)
+    _, body = calls.request(to, "put_item", {"B": b"text\xfb\xff"}, Credentials("id", "secret"), 0)
+    assert json.loads(body) == {"B": "dGV4dPv/"}
+
+
 @pytest.mark.usefixtures("gateway")
 def test_dynamodb_answers_alike() -> None:
     table = settings().table("trace")

@@ -9,20 +9,14 @@ One long file, since it is one table: a class is a row, written out so that it r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import ClassVar, TypeVar, dataclass_transform
+from dataclasses import fields
+from typing import ClassVar
 
+from chalicelib.values import value
 from smsc_relay.smpp.constants import RESPONSE_BIT, TLVS, CommandId, TlvKind
 from smsc_relay.smpp.errors import SmppEncodeError
 
 Tlv = tuple[int, bytes]
-P = TypeVar("P")
-
-
-@dataclass_transform(frozen_default=True)
-def _pdu(kind: type[P]) -> type[P]:
-    # Frozen for the type checker alone: to be so at run time too costs 5 us for each submit_sm and deliver_sm.
-    return dataclass(unsafe_hash=True, slots=True, repr=False)(kind)
 
 
 class Pdu:
@@ -35,9 +29,9 @@ class Pdu:
 
     def tlv(self, tag: int) -> bytes | None:
         """Value of the first TLV with this tag, None where there is none."""
-        for known, value in self.tlvs:
+        for known, octets in self.tlvs:
             if known == tag:
-                return value
+                return octets
         return None
 
     def tlvs_all(self, tag: int) -> list[bytes]:
@@ -127,34 +121,34 @@ def octets_tlv(tag: int, value: bytes) -> Tlv:
 # --- sessions -------------------------------------------------------------------------------------------------------
 
 
-@_pdu
+@value(own_repr=True)
 class GenericNack(Pdu):
     command_id: ClassVar[int] = CommandId.GENERIC_NACK
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class BindReceiverResp(BindResp):
     command_id: ClassVar[int] = CommandId.BIND_RECEIVER | RESPONSE_BIT
     system_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class BindTransmitterResp(BindResp):
     command_id: ClassVar[int] = CommandId.BIND_TRANSMITTER | RESPONSE_BIT
     system_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class BindTransceiverResp(BindResp):
     command_id: ClassVar[int] = CommandId.BIND_TRANSCEIVER | RESPONSE_BIT
     system_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class _Bind(Pdu):
     system_id: str = ""
     password: str = ""
@@ -166,25 +160,25 @@ class _Bind(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class BindReceiver(_Bind):
     command_id: ClassVar[int] = CommandId.BIND_RECEIVER
     response: ClassVar[type[Pdu] | None] = BindReceiverResp
 
 
-@_pdu
+@value(own_repr=True)
 class BindTransmitter(_Bind):
     command_id: ClassVar[int] = CommandId.BIND_TRANSMITTER
     response: ClassVar[type[Pdu] | None] = BindTransmitterResp
 
 
-@_pdu
+@value(own_repr=True)
 class BindTransceiver(_Bind):
     command_id: ClassVar[int] = CommandId.BIND_TRANSCEIVER
     response: ClassVar[type[Pdu] | None] = BindTransceiverResp
 
 
-@_pdu
+@value(own_repr=True)
 class Outbind(Pdu):
     command_id: ClassVar[int] = CommandId.OUTBIND
     system_id: str = ""
@@ -192,33 +186,33 @@ class Outbind(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class UnbindResp(Pdu):
     command_id: ClassVar[int] = CommandId.UNBIND | RESPONSE_BIT
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class Unbind(Pdu):
     command_id: ClassVar[int] = CommandId.UNBIND
     response: ClassVar[type[Pdu] | None] = UnbindResp
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class EnquireLinkResp(Pdu):
     command_id: ClassVar[int] = CommandId.ENQUIRE_LINK | RESPONSE_BIT
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class EnquireLink(Pdu):
     command_id: ClassVar[int] = CommandId.ENQUIRE_LINK
     response: ClassVar[type[Pdu] | None] = EnquireLinkResp
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class AlertNotification(Pdu):
     command_id: ClassVar[int] = CommandId.ALERT_NOTIFICATION
     source_addr_ton: int = 0
@@ -233,7 +227,7 @@ class AlertNotification(Pdu):
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
-@_pdu
+@value(own_repr=True)
 class ShortMessage(Pdu):
     """The body that submit_sm and deliver_sm share."""
 
@@ -257,33 +251,33 @@ class ShortMessage(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class SubmitSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.SUBMIT_SM | RESPONSE_BIT
     message_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class SubmitSm(ShortMessage):
     command_id: ClassVar[int] = CommandId.SUBMIT_SM
     response: ClassVar[type[Pdu] | None] = SubmitSmResp
 
 
-@_pdu
+@value(own_repr=True)
 class DeliverSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.DELIVER_SM | RESPONSE_BIT
     message_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class DeliverSm(ShortMessage):
     command_id: ClassVar[int] = CommandId.DELIVER_SM
     response: ClassVar[type[Pdu] | None] = DeliverSmResp
 
 
-@dataclass(frozen=True, slots=True)
+@value(own_repr=True)
 class SmeAddress:
     """A destination of submit_multi: an address."""
 
@@ -295,7 +289,7 @@ class SmeAddress:
         return f"SmeAddress(ton={self.dest_addr_ton}, npi={self.dest_addr_npi}, addr:{len(self.destination_addr)})"
 
 
-@dataclass(frozen=True, slots=True)
+@value(own_repr=True)
 class DistributionList:
     """A destination of submit_multi: a list kept by the SMSC."""
 
@@ -305,7 +299,7 @@ class DistributionList:
         return f"DistributionList(dl_name:{len(self.dl_name)})"
 
 
-@dataclass(frozen=True, slots=True)
+@value(own_repr=True)
 class UnsuccessSme:
     """A destination that submit_multi did not reach, and why."""
 
@@ -318,7 +312,7 @@ class UnsuccessSme:
         return f"UnsuccessSme(addr:{len(self.destination_addr)}, error_status_code={self.error_status_code})"
 
 
-@_pdu
+@value(own_repr=True)
 class SubmitMultiResp(Pdu):
     command_id: ClassVar[int] = CommandId.SUBMIT_MULTI | RESPONSE_BIT
     message_id: str | None = ""
@@ -326,7 +320,7 @@ class SubmitMultiResp(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class SubmitMulti(Pdu):
     command_id: ClassVar[int] = CommandId.SUBMIT_MULTI
     response: ClassVar[type[Pdu] | None] = SubmitMultiResp
@@ -348,14 +342,14 @@ class SubmitMulti(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class DataSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.DATA_SM | RESPONSE_BIT
     message_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class DataSm(Pdu):
     command_id: ClassVar[int] = CommandId.DATA_SM
     response: ClassVar[type[Pdu] | None] = DataSmResp
@@ -375,7 +369,7 @@ class DataSm(Pdu):
 # --- what has been submitted ----------------------------------------------------------------------------------------
 
 
-@_pdu
+@value(own_repr=True)
 class QuerySmResp(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_SM | RESPONSE_BIT
     message_id: str | None = ""
@@ -385,7 +379,7 @@ class QuerySmResp(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QuerySm(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_SM
     response: ClassVar[type[Pdu] | None] = QuerySmResp
@@ -396,13 +390,13 @@ class QuerySm(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class CancelSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.CANCEL_SM | RESPONSE_BIT
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class CancelSm(Pdu):
     command_id: ClassVar[int] = CommandId.CANCEL_SM
     response: ClassVar[type[Pdu] | None] = CancelSmResp
@@ -417,13 +411,13 @@ class CancelSm(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class ReplaceSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.REPLACE_SM | RESPONSE_BIT
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class ReplaceSm(Pdu):
     command_id: ClassVar[int] = CommandId.REPLACE_SM
     response: ClassVar[type[Pdu] | None] = ReplaceSmResp
@@ -442,14 +436,14 @@ class ReplaceSm(Pdu):
 # --- cell broadcast (5.0) and the operations of 3.3 -----------------------------------------------------------------
 
 
-@_pdu
+@value(own_repr=True)
 class BroadcastSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.BROADCAST_SM | RESPONSE_BIT
     message_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class BroadcastSm(Pdu):
     command_id: ClassVar[int] = CommandId.BROADCAST_SM
     response: ClassVar[type[Pdu] | None] = BroadcastSmResp
@@ -467,14 +461,14 @@ class BroadcastSm(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryBroadcastSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_BROADCAST_SM | RESPONSE_BIT
     message_id: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryBroadcastSm(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_BROADCAST_SM
     response: ClassVar[type[Pdu] | None] = QueryBroadcastSmResp
@@ -485,13 +479,13 @@ class QueryBroadcastSm(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class CancelBroadcastSmResp(Pdu):
     command_id: ClassVar[int] = CommandId.CANCEL_BROADCAST_SM | RESPONSE_BIT
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class CancelBroadcastSm(Pdu):
     command_id: ClassVar[int] = CommandId.CANCEL_BROADCAST_SM
     response: ClassVar[type[Pdu] | None] = CancelBroadcastSmResp
@@ -503,14 +497,14 @@ class CancelBroadcastSm(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class ParamRetrieveResp(Pdu):
     command_id: ClassVar[int] = CommandId.PARAM_RETRIEVE | RESPONSE_BIT
     param_value: str | None = ""
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class ParamRetrieve(Pdu):
     command_id: ClassVar[int] = CommandId.PARAM_RETRIEVE
     response: ClassVar[type[Pdu] | None] = ParamRetrieveResp
@@ -518,14 +512,14 @@ class ParamRetrieve(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryLastMsgsResp(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_LAST_MSGS | RESPONSE_BIT
     message_id: tuple[str, ...] | None = ()
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryLastMsgs(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_LAST_MSGS
     response: ClassVar[type[Pdu] | None] = QueryLastMsgsResp
@@ -536,7 +530,7 @@ class QueryLastMsgs(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryMsgDetailsResp(Pdu):
     command_id: ClassVar[int] = CommandId.QUERY_MSG_DETAILS | RESPONSE_BIT
     service_type: str | None = ""
@@ -558,7 +552,7 @@ class QueryMsgDetailsResp(Pdu):
     tlvs: tuple[Tlv, ...] = ()
 
 
-@_pdu
+@value(own_repr=True)
 class QueryMsgDetails(Pdu):
     """``sm_length`` is how much of the text to answer, in octets."""
 

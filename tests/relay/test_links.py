@@ -15,10 +15,10 @@ import pytest
 
 from chalicelib import aws, queues, registry
 from chalicelib.settings import settings
-from smsc_relay import health
-from smsc_relay.bind import wait_after
+from smsc_relay import bind, health
 from smsc_relay.protocol import Refused
 from smsc_relay.relay import Relay
+from smsc_relay.retry import wait_after
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.smsc import Smsc
 from tests.relay.test_giving_up import Hand
@@ -151,6 +151,25 @@ async def test_refused_credentials_wait_until_they_are_changed(world: World) -> 
 )
 def test_waits_while_nobody_answers(lasted: float, spread: float, seconds: float) -> None:
     assert wait_after(CONFIG, 40, 0, None, lasted, spread) == seconds
+
+
+async def test_an_smsc_that_is_away_is_asked_often(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifteen times: with waits that double from a hundredth of a second it would be minutes."""
+    tried = list[float]()
+
+    def wait(*given: Any) -> float:
+        tried.append(given[1])
+        return wait_after(*given)
+
+    monkeypatch.setattr(bind, "wait_after", wait)
+    async with Smsc() as smsc:
+        world.account(smsc, reconnect_min=0.01)
+        async with relaying():
+            await smsc.until(lambda: smsc.logins)
+            await smsc.stop()
+            await eventually(lambda: len(tried) >= 15)
+            await smsc.start()
+            await smsc.until(lambda: len(smsc.logins) == 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -137,3 +138,23 @@ async def test_an_event_that_sqs_calls_invalid_is_kept_for_a_human_and_acknowled
     assert '"bad"' in dead.body
     assert dead.reason.startswith("SQS refuses") or "did not take" in dead.reason
     assert [body["event"]["message"]["text"] for body in world.aws.bodies(queues.EVENTS)] == ["good"]
+
+
+async def test_a_clock_that_jumps_does_not_move_what_arrives(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next session is known to have begun after what came in the one before."""
+    real = time.time_ns
+    async with Smsc() as smsc:
+        world.account(smsc)
+        async with relaying():
+            await smsc.until(lambda: smsc.logins)
+            monkeypatch.setattr(time, "time_ns", lambda: real() + 3_600_000_000_000)
+            smsc.deliver(mo("before"))
+            await smsc.until(lambda: smsc.answers)
+            monkeypatch.setattr(time, "time_ns", real)
+            smsc.drop()
+            await smsc.until(lambda: len(smsc.logins) == 2)
+            smsc.deliver(mo("after"))
+            await smsc.until(lambda: len(smsc.answers) == 2)
+    events = {body["event"]["message"]["text"]: body["event"] for body in world.aws.bodies(queues.EVENTS)}
+    assert events["after"]["session"] != events["before"]["session"]
+    assert events["before"]["at"] <= events["after"]["session_since"]
