@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -28,17 +29,32 @@ _FORTNIGHT: Final = 14 * 86_400
 VISIBILITY: Final = 180  # seconds
 RECEIVES: Final = 100  # of a lane's record: catches crash loops only
 RECEIVES_DELIVER: Final = 1_000  # of a platform's record, which is held through outages of days
+_CHANCE: Final = random.SystemRandom()  # processes that start together must not choose alike
 
 
 class EmulatorError(RuntimeError):
     """The emulator cannot be started; the text says what to do."""
 
 
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on just now."""
+def free_port(count: int = 1) -> int:
+    """The first of `count` adjacent TCP ports of loopback that nobody listens on just now.
+
+    They are below those that systems give to outgoing connections (from 32768 on Linux, from 49152 elsewhere), so that
+    none of these takes one before its user does.
+    """
+    while True:
+        first = _CHANCE.randrange(10_000, 32_000)
+        if all(map(_is_free, range(first, first + count))):
+            return first
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def emulator_python() -> str:

@@ -28,6 +28,7 @@ from chalicelib.awsapi.calls import Answer, Damaged, Service
 from chalicelib.awsapi.client import Client, tls
 from chalicelib.awsapi.sigv4 import Credentials
 from chalicelib.settings import settings
+from local.emulator import free_port
 from smsc_relay.aws_client import AwsClient
 from tests.tools import openssl
 
@@ -352,9 +353,7 @@ def test_what_will_not_pass_is_told_at_once(code: str) -> None:
 
 
 def test_nobody_there_is_told_without_the_request() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with pytest.raises(
         HTTPClientError, match=f"put_item at http://127.0.0.1:{port}/: ConnectionRefusedError"
     ) as caught:

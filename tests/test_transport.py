@@ -20,6 +20,7 @@ import pytest
 from chalicelib import guard, transport
 from chalicelib.outcomes import ChannelDown, InDoubt, NotAccepted, Permanent, Temporary, Throttled
 from chalicelib.transport import MAX_RESPONSE, USER_AGENT, Http, Response
+from local.emulator import free_port
 
 Talk = Callable[[socket.socket, bytes], None]
 
@@ -197,11 +198,6 @@ def test_what_is_over_the_limit_stays_so() -> None:
         http().get(server.url, harmless=True, limit=5)
 
 
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -217,7 +213,7 @@ def closed_port() -> int:
 def test_nothing_sent_is_temporary(url: str) -> None:
     one = http()
     with pytest.raises(Temporary) as caught:
-        one.get(url.format(port=closed_port()))
+        one.get(url.format(port=free_port()))
     assert type(caught.value) is Temporary
     assert one.exchanges[0]["status"] == 0
     assert one.exchanges[0]["error"]
@@ -401,7 +397,7 @@ def test_cookies_are_not_kept() -> None:
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     with serve(answering(ok())) as server:
         assert http().get(server.url).ok
 
@@ -458,7 +454,7 @@ def test_a_redirect_to_nowhere_is_the_answer(location: str) -> None:
 
 def test_a_redirect_that_cannot_be_followed_leaves_no_doubt() -> None:
     """The first host has answered, the second got nothing."""
-    with serve(answering(found(f"http://127.0.0.1:{closed_port()}/"))) as server, pytest.raises(Temporary):
+    with serve(answering(found(f"http://127.0.0.1:{free_port()}/"))) as server, pytest.raises(Temporary):
         http().post(server.url)
 
 
@@ -585,7 +581,7 @@ def test_exchanges_are_masked_and_cut() -> None:
 def test_errors_name_no_secret() -> None:
     one = http(secrets=["pass word"])
     with pytest.raises(Temporary) as caught:
-        one.get(f"http://127.0.0.1:{closed_port()}/", params={"p": "pass word"})
+        one.get(f"http://127.0.0.1:{free_port()}/", params={"p": "pass word"})
     assert "pass" not in str(caught.value)
     assert "pass" not in one.exchanges[0]["error"]
     assert "**********" in one.exchanges[0]["url"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """`python -m local`, afloat."""
-    port = free_port()
+    port = free_port(2)
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "--port", str(port)],
         cwd=ROOT,
@@ -108,7 +109,7 @@ def test_ctrl_c_stops_everything(local: tuple[int, subprocess.Popen[str]]) -> No
 
 def test_a_kill_leaves_nothing_behind() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "local", "--port", str(free_port())], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "local", "--port", str(free_port(2))], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout
     assert any("JANGADA_LOCAL" in line for line in process.stdout)
@@ -136,5 +137,10 @@ def _runs(pid: int) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in found]
+    """The processes whose parent it is, whichever of its threads has started them."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(entry.name))
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from chalicelib import registry
+from local.emulator import free_port
 from smsc_relay import bind
 from smsc_relay.accounts import kind_of
 from smsc_relay.journal import Journal
@@ -29,8 +29,7 @@ ACCOUNT: Final = "1234"
 @pytest.fixture
 def port() -> int:
     """One that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
