@@ -60,10 +60,24 @@ from smsc_relay.smpp.pdus import (
     int_tlv,
 )
 from smsc_relay.smpp.session_config import SessionConfig
-from smsc_relay.smpp.state import BIND_STATE, BOUND_STATES, MAY_SEND, OPERATIONS, WITHOUT_RESPONSE, Role, State
+from smsc_relay.smpp.state import (
+    BIND_STATE,
+    BOUND_STATES,
+    MAY_SEND,
+    OPERATIONS,
+    SESSION_REQUESTS,
+    WITHOUT_RESPONSE,
+    Role,
+    State,
+)
 from smsc_relay.smpp.window import Owed, Sent, Window
 
 __all__ = ["Role", "Session", "SessionConfig", "State"]
+
+# For what happens with every message: before Python 3.12, to get at a member of an enum costs as much as a call.
+_ROK: Final = int(Status.ESME_ROK)
+_ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
+_CLOSED: Final = State.CLOSED
 
 _BIND_RESPONSES: Final[dict[int, type[BindTransmitterResp | BindReceiverResp | BindTransceiverResp]]] = {
     CommandId.BIND_TRANSMITTER: BindTransmitterResp,
@@ -151,22 +165,27 @@ class Session:
                 f"{type(request).__name__} cannot be sent by the {self._config.role.name} in state {self._state.name}"
             )
         sequence = self._next_sequence()
-        data = encode(request, sequence, Status.ESME_ROK, self._limits)
+        data = encode(request, sequence, _ROK, self._limits)
         self._last_sequence = sequence
         response = request.response
-        if response is None:
-            if command_id == CommandId.OUTBIND:
-                self._enter(State.OUTBOUND, now)
-        elif command_id == CommandId.UNBIND:
-            self._control = Sent(sequence, context, now, response)
-            self._enter(State.UNBINDING, now)
-        elif command_id in BIND_STATE:
-            self._control = Sent(sequence, context, now, response)
-            self._binding_to = BIND_STATE[command_id]
-            self._enter(State.BINDING, now)
-        else:
-            self._window.add(Sent(sequence, context, now, response))
+        if response is not None:
+            sent = Sent(sequence, context, now, response)
+            if command_id in SESSION_REQUESTS:
+                self._ask_for(sent, command_id)
+            else:
+                self._window.add(sent)
+        elif command_id == CommandId.OUTBIND:
+            self._enter(State.OUTBOUND, now)
         return sequence, data
+
+    def _ask_for(self, sent: Sent, command_id: int) -> None:
+        """Our bind or unbind is on its way."""
+        self._control = sent
+        if command_id == CommandId.UNBIND:
+            self._enter(State.UNBINDING, sent.at)
+        else:
+            self._binding_to = BIND_STATE[command_id]
+            self._enter(State.BINDING, sent.at)
 
     def respond(self, sequence: int, response: Pdu, status: int = Status.ESME_ROK) -> bytes:
         """The answer to a `RequestReceived`: the octets to write. A GenericNack, with a status, answers anything.
@@ -175,7 +194,7 @@ class Session:
             LocalProtocolError: nothing with this sequence waits for this kind of answer, or the session is closed.
             SmppEncodeError: a field does not fit; the request still waits.
         """
-        if isinstance(response, GenericNack) and status == Status.ESME_ROK:
+        if isinstance(response, GenericNack) and status == _ROK:
             raise LocalProtocolError("a GenericNack needs a status")
         command_id = self._owed.matching(sequence, response)
         data = encode(response, sequence, status, self._limits)
@@ -214,7 +233,7 @@ class Session:
             LocalProtocolError: no bind waits, or the status is ESME_ROK.
         """
         sequence, request = self._waiting_bind()
-        if status == Status.ESME_ROK:
+        if status == _ROK:
             raise LocalProtocolError("a refused bind needs a status")
         self._farewell = self._close(CloseReason.BIND_REFUSED, now)
         self._stage_deadline = now
@@ -286,12 +305,13 @@ class Session:
 
     def receive_data(self, data: bytes, now: float) -> list[Event]:
         """Octets from the peer, cut anywhere. Never raises for what they are."""
-        if self._state is State.CLOSED:
+        if self.closed:
             return self._last_words()
         events: list[Event] = []
         reader = self._reader
         reader.feed(data)
-        while not self.closed:
+        heard = False
+        while self._state is not _CLOSED:
             try:
                 frame = reader.next_frame()
             except SmppFramingError as error:
@@ -302,27 +322,29 @@ class Session:
                 break
             if frame is None:
                 break
-            self._keepalive.heard(now)
+            if not heard:
+                heard = True
+                self._keepalive.heard(now)
             try:
-                decoded = decode(frame)
+                pdu, sequence, status, flaws = decode(frame)
             except SmppDecodeError as error:
                 self._on_unreadable(error, now, events)
                 continue
-            pdu = decoded.pdu
             if pdu.command_id & RESPONSE_BIT:
-                self._on_response(pdu, decoded.sequence, decoded.status, decoded.flaws, now, events)
+                self._on_response(pdu, sequence, status, flaws, now, events)
             else:
-                self._on_request(pdu, decoded.sequence, decoded.flaws, now, events)
+                self._on_request(pdu, sequence, flaws, now, events)
         return events
 
     def _on_response(
         self, pdu: Pdu, sequence: int, status: int, flaws: tuple[Flaw, ...], now: float, events: list[Event]
     ) -> None:
-        sent = self._find(sequence, now)
-        if sent is None or not sent.answered_by(pdu):
+        sent = self._window.find(sequence, now) if self._control is None else self._find(sequence, now)
+        kind = type(pdu)
+        if sent is None or (kind is not sent.response and kind is not GenericNack):
             events.append(UnexpectedResponse(sequence, pdu, status))
             return
-        if status == Status.ESME_ROK and isinstance(pdu, GenericNack):
+        if kind is GenericNack and status == _ROK:
             status = Status.ESME_RUNKNOWNERR
         if sent is self._control:
             self._on_control_response(pdu, status, now, events)
@@ -331,14 +353,14 @@ class Session:
         if sent.automatic:
             return
         self._active_at = now
-        kind = Response if sent.timed_out_at is None else LateResponse
-        events.append(kind(sequence, sent.context, pdu, status, now - sent.at, flaws))
+        answered = Response if sent.timed_out_at is None else LateResponse
+        events.append(answered(sequence, sent.context, pdu, status, now - sent.at, flaws))
 
     def _on_control_response(self, pdu: Pdu, status: int, now: float, events: list[Event]) -> None:
         self._control = None
         if self._state is State.UNBINDING:
             events.append(self._close(CloseReason.UNBOUND, now))
-        elif status == Status.ESME_ROK and isinstance(pdu, BindResp):
+        elif status == _ROK and isinstance(pdu, BindResp):
             reported = pdu.tlv_int(Tag.SC_INTERFACE_VERSION)
             self.peer_version = max(reported, VERSION_33) if reported else None  # 0 is met, and says nothing
             self._enter(self._binding_to, now)
@@ -350,7 +372,7 @@ class Session:
     def _on_request(self, pdu: Pdu, sequence: int, flaws: tuple[Flaw, ...], now: float, events: list[Event]) -> None:
         self._active_at = now
         command_id = pdu.command_id
-        if command_id == CommandId.ENQUIRE_LINK:  # answered in every state, before anything else
+        if command_id == _ENQUIRE_LINK:  # answered in every state, before anything else
             self._out.append(header_only(command_id | RESPONSE_BIT, sequence))
         elif command_id not in self._peer_may:
             rebind = command_id in BIND_STATE and self._config.role is Role.SMSC

@@ -59,6 +59,8 @@ WITHOUT_RESPONSE: Final[frozenset[int]] = frozenset({CommandId.OUTBIND, CommandI
 WITH_RESPONSE: Final[frozenset[int]] = frozenset(CommandId) - WITHOUT_RESPONSE - {CommandId.GENERIC_NACK}
 
 _BINDS: Final[frozenset[int]] = frozenset(BIND_STATE)
+# Requests whose answers change the state: at most one of them waits.
+SESSION_REQUESTS: Final[frozenset[int]] = _BINDS | {CommandId.UNBIND}
 _TO_SMSC: Final[frozenset[int]] = frozenset(
     {
         CommandId.SUBMIT_SM,

@@ -29,11 +29,6 @@ class Sent:
     automatic: bool = False
     timed_out_at: float | None = None
 
-    def answered_by(self, pdu: Pdu) -> bool:
-        """The kind of PDU is right (the sequence number has been compared)."""
-        kind = type(pdu)
-        return kind is self.response or kind is GenericNack
-
 
 class Window:
     """Requests in flight, for `timeout` seconds, and after that remembered for late answers: for `late_memory` seconds
