@@ -17,6 +17,7 @@ from typing import Any, Final
 from bench.figures import TEXT, figures
 from chalicelib.messages import Outgoing
 from smsc_relay import dialects
+from smsc_relay.connection import pieces
 from smsc_relay.protocol import Accepted, Conversation, Ready, Role, Surroundings
 from smsc_relay.smpp.codec import encode
 from smsc_relay.smpp.events import Bound, Response
@@ -149,6 +150,10 @@ class Engine(Client):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
+        for piece in pieces(data):
+            self._heard(piece)
+
+    def _heard(self, data: bytes) -> None:
         times = []
         for event in self._session.receive_data(data, self._loop.time()):
             if isinstance(event, Response):
@@ -195,6 +200,10 @@ class Whole(Client):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
+        for piece in pieces(data):
+            self._heard(piece)
+
+    def _heard(self, data: bytes) -> None:
         times = []
         for happening in self._talk.receive_data(data, self._loop.time()):
             if isinstance(happening, Accepted):

@@ -17,6 +17,21 @@ LINGER: Final = 2.0  # s that what is written last may take to leave
 Listener = Callable[[Sequence[Happening]], None]
 
 
+_PIECES: Final = 8
+_LEAST: Final = 256  # octets of one
+
+
+def pieces(data: bytes) -> list[bytes]:
+    """What one read has brought, to be dealt with one after the other.
+
+    Answers that come together free places of the window together. Were all read before the first place is taken again,
+    all submits would leave together too, and so would their answers come: what is done between the two would be lost
+    of every round trip. So the first places are taken again while the last answers are still to be read.
+    """
+    size = max(_LEAST, -(-len(data) // _PIECES))
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
 class Connection(asyncio.Protocol):
     """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once; `gone` is set
     when the socket is closed."""
@@ -55,8 +70,9 @@ class Connection(asyncio.Protocol):
         """From the SMSC."""
         if self.log is not None:
             self._guarded(self.log.heard, data)
-        if self.open:
-            self._tell(self.conversation.receive_data(data, self._loop.time()))
+        for piece in pieces(data):
+            if self.open:
+                self._tell(self.conversation.receive_data(piece, self._loop.time()))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""

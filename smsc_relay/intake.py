@@ -42,12 +42,13 @@ class Intake:
         """Records have come, and are ours until then."""
         waypoints.reached("relay.received")
         doubtful: list[tuple[Job, bool]] = []
+        now = now_ms()
         for received in found:
             job = self._read(received, until, bulk=bulk)
             if job is None:
                 continue
             if received.receive_count == 1:
-                self._traffic.meter.received(now_ms() - received.sent_at)
+                self._traffic.meter.received(now - received.sent_at)
             sender = self._account().channels.get(job.record.key.channel)
             cancelled = self._cancelled(job, sender)
             if sender is not None and sender.enabled and sender.config is not None:

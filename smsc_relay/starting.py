@@ -25,6 +25,7 @@ class Starting:
     def __init__(self, dialect: Dialect, settling: Settling, places: Places, journal: Journal, hold: Hold) -> None:
         self._dialect, self._settling, self._places = dialect, settling, places
         self._journal, self._hold = journal, hold
+        self._turn, self._today = 0.0, 0  # the loop's time, and the time of day that it was then
 
     def prepare(self, job: Job) -> None:
         """Cut a message ahead of its turn, so that an open window does not wait for that. That it cannot be cut is for
@@ -50,7 +51,7 @@ class Starting:
             self._settling.tell_again(job)
         elif known.told and job.total not in (0, len(job.parts)):
             self._settling.fail(job, CUT_OTHERWISE)
-        elif now_ms() >= job.record.expires_at:
+        elif self._expired(job, now):
             self._settling.fail(job, EXPIRED)
         elif job.until - now < self._hold.needed:
             self._out_of_time(job, now)
@@ -87,13 +88,19 @@ class Starting:
             self._places.weigh(job, max(0, job.weight - 1))
             self._settling.settle(job)
             return False
-        if now_ms() >= job.record.expires_at:
+        if self._expired(job, now):
             self._settling.fail(job, EXPIRED)
             return False
         if job.until - now < self._hold.needed:
             self._out_of_time(job, now)
             return False
         return True
+
+    def _expired(self, job: Job, now: float) -> bool:
+        """The time of day is asked for once a turn of the loop."""
+        if now != self._turn:
+            self._turn, self._today = now, now_ms()
+        return self._today >= job.record.expires_at
 
     def _out_of_time(self, job: Job, now: float) -> None:
         """SQS has not let us keep the record: it might be given to somebody else before the answer is here."""

@@ -19,6 +19,8 @@ from smsc_relay.smpp.constants import Npi, Ton
 __all__ = ["Addr", "is_phone", "named", "own", "phone", "recipient", "sender", "written"]
 
 DIGITS_MAX: Final = 20  # source_addr and destination_addr hold 21 octets with the NUL
+_INTERNATIONAL: Final = int(Ton.INTERNATIONAL)  # before Python 3.12, a member of an enum costs as much as a call
+_E164: Final = int(Npi.E164)
 _CODECS: Final = {"latin1": "latin-1", "ascii": "ascii", "windows-1252": "cp1252", "utf-8": "utf-8"}
 
 
@@ -77,7 +79,7 @@ def _number(text: str, config: SmppConfig) -> Addr | None:
     if found is None:
         return None
     if found.international:
-        return Addr(Ton.INTERNATIONAL, Npi.E164, found.digits)
+        return Addr(_INTERNATIONAL, _E164, found.digits)
     return Addr(config.short_ton, config.short_npi, found.digits)
 
 

@@ -74,6 +74,7 @@ _VERDICTS: Final = {
     StatusClass.CONFIGURATION: Verdict.ACCOUNT,
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
+_ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 _CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
 _BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 
@@ -233,15 +234,15 @@ class SmppConversation:
         found: list[Happening] = []
         for event in events:
             match event:
+                case RequestReceived():
+                    self._on_request(event.sequence, event.pdu, found)
                 case Response(context=_Inquiry()):
-                    problem = "" if event.status == Status.ESME_ROK else status_name(event.status)
+                    problem = "" if event.status == _ROK else status_name(event.status)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
                 case LateResponse(context=_Inquiry()):
                     pass  # nobody waits for it any more
                 case Response() | LateResponse():
                     self._on_response(event, now, found)
-                case RequestReceived():
-                    self._on_request(event.sequence, event.pdu, found)
                 case ResponseTimeout(context=_Inquiry()):
                     found.append(Answered(event.context.of, problem=f"no answer for {event.waited:.0f} s"))
                 case ResponseTimeout():
@@ -287,7 +288,7 @@ class SmppConversation:
     def _on_response(self, event: Response | LateResponse, now: float, found: list[Happening]) -> None:
         late = isinstance(event, LateResponse)
         status, pdu = event.status, event.pdu
-        if status == Status.ESME_ROK:
+        if status == _ROK:
             written = pdu.message_id if isinstance(pdu, SubmitSmResp) else None
             external_id = receipts.response_id(written, self._config)
             other = written if written and written != external_id else ""

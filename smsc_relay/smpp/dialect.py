@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import Final
 
 from chalicelib.messages import Outgoing
@@ -39,7 +39,7 @@ _ROLES: Final = {
     "receiver": (Role.RECEIVER,),
     "pair": (Role.TRANSMITTER, Role.RECEIVER),
 }
-Template = partial[SubmitSm]
+Template = Callable[[int, int, bytes, tuple[Tlv, ...]], SubmitSm]
 _PAYLOAD_MAX: Final = 65_535  # octets a TLV holds
 
 
@@ -67,11 +67,11 @@ class SmppDialect:
             bodies = [_whole(template, config, found)]
         else:
             bodies = [_part(template, config, found, reference, index) for index in range(total)]
-        longest = max(len(body.short_message) for body in bodies)
+        longest = max([len(body.short_message) for body in bodies])
         if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
-        segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
-        return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
+        segments = [Segment(index, total, body) for index, body in enumerate(bodies)]
+        return Plan(tuple(segments), found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
 
     @property
     def inquires(self) -> bool:
@@ -100,20 +100,19 @@ class SmppDialect:
 
 
 def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Template:
-    """What all segments of a message have; calling it adds the rest."""
+    """What all segments of a message have; called with the rest it makes the PDU."""
     source = address.sender(message.from_, config)
     destination = address.recipient(message.to, config)
-    return partial(
-        SubmitSm,
-        service_type=config.service_type,
-        **source.as_source(),
-        **destination.as_destination(),
-        protocol_id=config.protocol_id,
-        priority_flag=config.priority_flag,
-        validity_period=times.relative(config.validity) if config.validity else "",
-        replace_if_present_flag=int(config.replace_if_present),
-        data_coding=data_coding,
-    )
+    validity = times.relative(config.validity) if config.validity else ""
+
+    def pdu(esm_class: int, registered: int, octets: bytes, tlvs: tuple[Tlv, ...]) -> SubmitSm:
+        # In the order of the wire: to match eighteen names takes three times as long as all the rest.
+        return SubmitSm(
+            config.service_type, *source, *destination, esm_class, config.protocol_id, config.priority_flag, "",
+            validity, registered, int(config.replace_if_present), data_coding, 0, octets, tlvs,
+        )  # fmt: skip
+
+    return pdu
 
 
 def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm:
@@ -126,7 +125,7 @@ def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm
             raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
         tlvs, octets = (*tlvs, (int(Tag.MESSAGE_PAYLOAD), octets)), b""
     registered = _registered(config, last=True)
-    return template(esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+    return template(esm_class, registered, octets, tlvs)
 
 
 def _part(template: Template, config: SmppConfig, found: texts.Cut, reference: int, index: int) -> SubmitSm:
@@ -145,7 +144,7 @@ def _part(template: Template, config: SmppConfig, found: texts.Cut, reference: i
     if config.more_messages:
         tlvs += (int_tlv(Tag.MORE_MESSAGES_TO_SEND, int(not last)),)
     registered = _registered(config, last=last)
-    return template(esm_class=esm_class, registered_delivery=registered, short_message=octets, tlvs=tlvs)
+    return template(esm_class, registered, octets, tlvs)
 
 
 def _own_tlvs(config: SmppConfig) -> tuple[Tlv, ...]:

@@ -66,6 +66,7 @@ from smsc_relay.smpp.state import (
     MAY_SEND,
     OPERATIONS,
     SESSION_REQUESTS,
+    SUBMITTING_STATES,
     WITHOUT_RESPONSE,
     Role,
     State,
@@ -77,7 +78,6 @@ __all__ = ["Role", "Session", "SessionConfig", "State"]
 # For what happens with every message: before Python 3.12, to get at a member of an enum costs as much as a call.
 _ROK: Final = int(Status.ESME_ROK)
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
-_CLOSED: Final = State.CLOSED
 
 _BIND_RESPONSES: Final[dict[int, type[BindTransmitterResp | BindReceiverResp | BindTransceiverResp]]] = {
     CommandId.BIND_TRANSMITTER: BindTransmitterResp,
@@ -112,6 +112,10 @@ class Session:
             now,
         )
         self._active_at = now  # the peer did something of its own accord
+        # What the state means, kept since it is asked with every message:
+        self.is_bound = False
+        self.can_submit = False  # the bind is one for messages from the ESME to the SMSC
+        self.closed = False
         self._enter(State.OPEN, now)
 
     # --- what it is like now ------------------------------------------------------------------------------------------
@@ -119,19 +123,6 @@ class Session:
     @property
     def state(self) -> State:
         return self._state
-
-    @property
-    def is_bound(self) -> bool:
-        return self._state in BOUND_STATES
-
-    @property
-    def can_submit(self) -> bool:
-        """The bind is one for messages from the ESME to the SMSC."""
-        return self._state is State.BOUND_TX or self._state is State.BOUND_TRX
-
-    @property
-    def closed(self) -> bool:
-        return self._state is State.CLOSED
 
     @property
     def in_flight(self) -> int:
@@ -259,13 +250,13 @@ class Session:
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest; None: never."""
         deadline = min(self._stage_deadline, self._window.next_deadline())
-        if self._state in BOUND_STATES:
+        if self.is_bound:
             deadline = min(deadline, self._keepalive.next_deadline(), self._inactive_at())
         return None if deadline == inf else deadline
 
     def tick(self, now: float) -> list[Event]:
         """Time has passed. Early calls do no harm."""
-        if self._state is State.CLOSED:
+        if self.closed:
             return self._last_words()
         events: list[Event] = [
             ResponseTimeout(sent.sequence, sent.context, now - sent.at)
@@ -276,7 +267,7 @@ class Session:
             unbinding = self._state is State.UNBINDING
             reason = CloseReason.UNBIND_TIMEOUT if unbinding else CloseReason.SESSION_INIT_TIMEOUT
             events.append(self._close(reason, now))
-        elif self._state in BOUND_STATES:
+        elif self.is_bound:
             self._tick_bound(now, events)
         return events
 
@@ -311,7 +302,7 @@ class Session:
         reader = self._reader
         reader.feed(data)
         heard = False
-        while self._state is not _CLOSED:
+        while not self.closed:
             try:
                 frame = reader.next_frame()
             except SmppFramingError as error:
@@ -443,16 +434,18 @@ class Session:
     def _enter(self, state: State, now: float) -> None:
         role = self._config.role
         self._state = state
+        self.is_bound, self.can_submit = state in BOUND_STATES, state in SUBMITTING_STATES
+        self.closed = state is State.CLOSED
         self._we_may = MAY_SEND[role][state]
         if state is State.UNBINDING:  # what the peer may send stays: it may not have seen our unbind yet
             self._stage_deadline = now + self._config.unbind_timeout
             return
         self._peer_may = MAY_SEND[role.peer][state]
-        if state in BOUND_STATES:
+        if self.is_bound:
             self._stage_deadline = inf
             self._active_at = now
             self._keepalive.start(now)
-        elif state is State.CLOSED:
+        elif self.closed:
             self._stage_deadline = inf
         else:
             self._stage_deadline = now + self._config.session_init_timeout
@@ -464,7 +457,7 @@ class Session:
         return Closed(reason, self._window.abandon(now))
 
     def _over(self, reason: CloseReason, now: float) -> list[Event]:
-        return self._last_words() if self._state is State.CLOSED else [self._close(reason, now)]
+        return self._last_words() if self.closed else [self._close(reason, now)]
 
     def _last_words(self) -> list[Event]:
         farewell, self._farewell = self._farewell, None

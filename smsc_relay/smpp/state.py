@@ -46,6 +46,7 @@ class State(Enum):
 
 
 BOUND_STATES: Final = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})
+SUBMITTING_STATES: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
 
 # What a bind leads to when it is accepted.
 BIND_STATE: Final[dict[int, State]] = {
