@@ -284,9 +284,12 @@ def _own_config_problems(code: str, account: Mapping[str, Any], own: Mapping[str
     """What is wrong with the config keys of a channel that are its own."""
     model = _model(code)
     hidden = kinds.secret_keys(model) if model else ()
+    shared = kinds.account_keys(model) if model else ()
     for key in own:
         if key in hidden:
             yield ("config", key), "is a secret: it goes into the aggregator's config, as `!secret`"
+        elif key in shared:
+            yield ("config", key), "is one for all channels of an account: it goes into the aggregator's config"
     for path, what in config_problems(code, {**account, **own}) if own else ():
         if len(path) == 1 or (path[1] in own and path[1] not in hidden):
             yield path, what

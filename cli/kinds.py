@@ -10,7 +10,7 @@ from chalicelib import channels
 from chalicelib.registry import SMSC_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pydantic import BaseModel
 
@@ -53,6 +53,12 @@ def secret_keys(model: type[BaseModel]) -> tuple[str, ...]:
     """The keys whose values are secrets: their schema says `writeOnly`, as pydantic's does for such types."""
     found = model.model_json_schema(by_alias=False)["properties"]
     return tuple(key for key, about in found.items() if _hidden(about))
+
+
+def account_keys(model: type[BaseModel]) -> frozenset[str]:
+    """The keys that a channel cannot have for itself, since all channels of an account share its connections."""
+    of_account: Callable[[], frozenset[str]] | None = getattr(model, "of_account", None)
+    return of_account() if of_account else frozenset()
 
 
 def _hidden(about: Any) -> bool:

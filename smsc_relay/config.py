@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -50,6 +50,9 @@ class Listening:
 
 class LinkConfig(Settings):
     """Keys of every SMSC type; times in seconds."""
+
+    # A type's own keys that are the account's, one for all its channels.
+    CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset()
 
     host: str = Field(description="host name or IP address of the SMSC")
     port: Port = Field(description="its TCP port")
@@ -121,6 +124,12 @@ class LinkConfig(Settings):
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("tls_cert and tls_key need each other")
         return self
+
+    @classmethod
+    def of_account(cls) -> frozenset[str]:
+        """Keys that a channel cannot have for itself: they are about the connections, which its account's channels
+        share, and about what comes over them."""
+        return frozenset(LinkConfig.model_fields) | cls.CONNECTION_KEYS
 
     def addresses(self, role: Role) -> tuple[Address, ...]:
         """Where a connection of this role goes to, in the order to try."""

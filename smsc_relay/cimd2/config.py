@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -28,6 +28,12 @@ StatusCode = Annotated[int, BeforeValidator(_number), Field(ge=0, le=99)]
 
 class Cimd2Config(LinkConfig):
     """Keys of the type CIMD2. In parentheses are the parameters of the CIMD Interface Specification."""
+
+    CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
+        "checksum", "declined", "error_classes", "greeting_wait", "ip_address", "mo_address", "mo_septets",
+        "password", "poll", "receipt_states", "resends", "subaddresses", "timezone", "username", "verify_checksum",
+        "window_negotiation",
+    ))  # fmt: skip
 
     port: Port = Field(9971, description="its TCP port")
     username: str = Field(min_length=1, max_length=32, description="name of the account: user identity (010)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import tzinfo
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
 
@@ -89,6 +89,13 @@ class VendorTlv(BaseModel):
 
 class SmppConfig(LinkConfig):
     """Keys of the type SMPP. Field names are those of SMPP 3.4 chapter 5."""
+
+    CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
+        "address_range", "bind", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response", "interface_version",
+        "mo_address", "mo_alphabet", "outbind_networks", "outbind_password", "outbind_port", "outbind_system_id",
+        "password", "receipt_id_from", "receipt_pattern", "receipt_states", "receipt_timezone", "rx_host", "rx_port",
+        "status_classes", "system_id", "system_type", "unmarked_receipts", "validity_form",
+    ))  # fmt: skip
 
     port: Port = Field(2775, description="its TCP port; with bind: pair, that of the transmitter")
     bind: Literal["transceiver", "transmitter", "receiver", "pair"] = Field(

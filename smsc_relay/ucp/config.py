@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import tzinfo
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -44,6 +44,14 @@ Class = Literal["temporary", "throttled", "permanent", "account"]
 
 class UcpConfig(LinkConfig):
     """Keys of the type UCP. Names in capitals are the fields of the EMI UCP Interface Specification."""
+
+    CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
+        "after_timeout", "bind", "decline_error", "deferral", "error_classes", "keepalive_address", "keepalive_pid",
+        "lenient", "login_encoding", "login_list_address", "login_list_npi", "login_list_ton", "login_npi",
+        "login_opid", "login_ton", "login_type", "login_version", "match_digits", "mo_address", "mo_transparent",
+        "password", "receipt_pattern", "recipient_gap", "rx_host", "rx_port", "throttled_text", "timezone",
+        "username", "validity",
+    ))  # fmt: skip
 
     port: Port = Field(5000, description="its TCP port; with bind: pair, that of the transmitter")
     bind: Literal["transceiver", "transmitter", "receiver", "pair"] = Field(
