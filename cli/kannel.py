@@ -82,7 +82,8 @@ KANNEL: Final = (
     Knob("allowed-prefix", "", _ROUTES),
     Knob("denied-prefix", "", _ROUTES),
     Knob("preferred-prefix", "", _ROUTES),
-    Knob("unified-prefix", "", "numbers are E.164 already; national MO senders need country"),
+    Knob("unified-prefix", "dest_rules", "and mo_source_rules: recipients as it says, senders of MOs to E.164; where "
+         "several prefixes fit, the longest is replaced"),
     Knob("reroute", "", _ROUTES),
     Knob("reroute-smsc-id", "", _ROUTES),
     Knob("reroute-receiver", "", _ROUTES),
@@ -146,6 +147,7 @@ JASMIN: Final = (
 _IDS: Final = {"0": ("decimal", "decimal"), "1": ("hex", "decimal"), "2": ("decimal", "hex"), "3": ("hex", "hex")}
 _CHARSETS: Final = {"GSM": "gsm7", "LATIN1": "latin1", "LATIN-1": "latin1", "ISO-8859-1": "latin1", "ASCII": "ascii",
                     "UTF-8": "utf-8", "UCS-2": "ucs2", "WINDOWS-1252": "windows-1252"}  # fmt: skip
+_PREFIX: Final = re.compile(r"\+[0-9]*|[0-9]+")
 _PLAIN: Final = {knob.name: knob for knob in KANNEL if knob.key}
 
 
@@ -253,8 +255,47 @@ def _converted(knob: Knob, value: str, group: Mapping[str, str], remarks: list[s
     if knob.name in ("alt-dcs", "smpp-tlv"):
         remarks.append(f"{knob.name}: {knob.remark}")
         return {}
+    if knob.name == "unified-prefix":
+        return _unified(value, remarks)
     made = knob.convert(value)
     return {} if made is None else {knob.key: made}
+
+
+def _unified(value: str, remarks: list[str]) -> dict[str, Any]:
+    """`wanted,other,...;...` as rules. Kannel has them for recipients of MTs and senders of MOs alike; ours bring MO
+    senders to E.164 where Kannel's prefix is that of a national form."""
+    sent: list[tuple[str, str]] = []
+    told: list[tuple[str, str]] = []
+    for group in filter(None, (one.strip() for one in value.split(";"))):
+        wanted, *others = (one.strip() for one in group.split(","))
+        if not all(_PREFIX.fullmatch(one) for one in (wanted, *others)):
+            raise ValueError(group)
+        # Rules see + where an address begins with 00: such prefixes are one. A prefix for itself is no rule.
+        named = [_international(one) for one in others]
+        sent += [(one, wanted) for one in named if one != wanted]
+        whole = _international(wanted)
+        if whole.startswith("+"):
+            told += [(one, whole) for one in named if one != whole]
+        elif (ours := next((one for one in named if one.startswith("+")), "")) != "":
+            told.append((wanted, ours))
+        else:
+            remarks.append(f"unified-prefix: {group} leaves senders of MOs in national form: set country")
+    both = {"dest_rules": sent, "mo_source_rules": told}
+    return {key: _prefix_rules(pairs) for key, pairs in both.items() if pairs}
+
+
+def _international(prefix: str) -> str:
+    return f"+{prefix[2:]}" if prefix.startswith("00") else prefix
+
+
+def _prefix_rules(pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
+    """The longest prefix first, as a rule is the only one for an address; of equals the first."""
+    found: dict[str, str] = {}
+    for prefix, wanted in sorted(pairs, key=lambda pair: -len(pair[0])):
+        # A prefix with neither + nor 0 is a country's, or a short code's: + is before the first.
+        optional = "" if prefix.startswith(("+", "0")) else r"\+?"
+        found.setdefault(f"{optional}{re.escape(prefix)}(.*)", rf"{wanted}\g<1>")
+    return [{"match": match, "replace": replace} for match, replace in found.items()]
 
 
 def _roles(config: dict[str, Any], group: Mapping[str, str]) -> None:

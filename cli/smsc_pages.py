@@ -57,6 +57,41 @@ config:
   its own.
 - Neither Kannel nor Jasmin has anything like it.
 """
+_RULES: Final = """
+## Addresses by pattern
+
+`source_rules` (senders) and `dest_rules` (recipients) say how an SMSC wants addresses, and `mo_source_rules` (phones,
+in MOs and in receipts) and `mo_dest_rules` (our address, in MOs) what those mean that it writes:
+
+```yaml
+config:
+  source_rules:
+    - {match: "[0-9]{3,6}", ton: 3, npi: 0}                     # short codes are the network's own
+    - {match: "[A-Za-z].*", ton: 5, npi: 0}                     # names
+  dest_rules:
+    - {match: '\\+256(7[0-9]{8})', replace: '0\\1', ton: 2, npi: 1}  # +256772123456 is sent as 0772123456
+  mo_source_rules:
+    - {match: '0(7[0-9]{8})', replace: '+256\\1'}                # and 0772123456 is +256772123456
+```
+
+- The first rule whose `match`, a regular expression of at most 200 characters, fits the whole address is the only one.
+  A rule with neither `replace` nor TON nor NPI leaves addresses alone that a later one would fit.
+- Rules see a number as `+` and digits where it is international, however it has been written (00, separators), and
+  else as digits. In MOs it is international where its TON is 1 or it begins with + or 00.
+- `replace` is what is written instead, with `\\1` for the first group. In what is sent, `+` in front means that it is
+  international and is not written itself; 00 is. In MOs write `+` and country code.
+- TON and NPI are those of the rule, else `source_ton` and the like, else by the look of what is sent: with + or 00 or
+  as nine to fifteen digits without a 0 in front a number is international (1, 1), else it has `short_ton` and
+  `short_npi`; what is no number is alphanumeric (5, 0). Give `ton` where a rule writes 772123456: it looks
+  international.
+- `source_addr` and `mo_address` come first. Senders that are empty, and addresses of more than 21 characters, which
+  SMPP has no room for, are shown to no rule. No group may be repeated, and five repeats may be of no fixed length: with
+  so short addresses no pattern takes long.
+- A receipt carries the phone as the SMSC knows it, and is the message's only where it is the same phone: what
+  `dest_rules` change, `mo_source_rules` must bring back.
+- A channel may have `source_rules` and `dest_rules` of its own, in place of the account's. What arrives is read before
+  anybody knows whose it is: the others are the account's.
+"""
 
 
 def run(options: Any) -> None:
@@ -83,6 +118,7 @@ def page() -> str:
             *_keys(shared),
             "\n## Keys of SMPP\n",
             *_keys(own),
+            _RULES.rstrip("\n"),
             _OUTBIND,
             "## Coming from Kannel\n",
             *_knobs("Kannel, `smsc = smpp`", KANNEL),

@@ -20,8 +20,9 @@ _BY_STATUS: Final = {
     "intermediate ones?",
     Status.ESME_RSYSERR: "what has gone wrong inside the SMSC? Some say this to an unknown source address or TON, too",
     Status.ESME_RINVSRCADR: "which senders may the account use, in which form and with which TON and NPI (source_addr, "
-    "source_ton, source_npi)?",
-    Status.ESME_RINVDSTADR: "in which form, TON and NPI must recipients be, and which networks may the account reach?",
+    "source_rules, source_ton, source_npi)?",
+    Status.ESME_RINVDSTADR: "in which form, TON and NPI must recipients be (dest_rules, dest_ton, dest_npi), and which "
+    "networks may the account reach?",
     Status.ESME_RBINDFAIL: "what is it that does not fit: system_id, password, system_type, bind type, address_range, "
     "our source address, or is the account not active yet?",
     Status.ESME_RINVPASWD: "is the password right (often 8 characters at most), and is it of this environment? Give it "

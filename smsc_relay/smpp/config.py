@@ -14,6 +14,7 @@ from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.codec import Limits
 from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
+from smsc_relay.smpp.rules import MOST_RULES, AddressRule
 from smsc_relay.smpp.session_config import SessionConfig
 from smsc_relay.smpp.times import LONGEST
 from smsc_relay.zones import zone_of
@@ -52,6 +53,7 @@ Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 StatusCode = Annotated[int, BeforeValidator(_status), Field(gt=0, le=0xFFFFFFFF)]
 Alphabet = Literal["gsm7", "gsm7_packed", "latin1", "ascii", "windows-1252", "utf-8", "ucs2"]
+Rules = Annotated[tuple[AddressRule, ...], Field(max_length=MOST_RULES)]
 IdForm = Literal["text", "hex", "decimal"]
 
 
@@ -92,9 +94,10 @@ class SmppConfig(LinkConfig):
 
     CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
         "address_range", "bind", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response", "interface_version",
-        "mo_address", "mo_alphabet", "outbind_networks", "outbind_password", "outbind_port", "outbind_system_id",
-        "password", "receipt_id_from", "receipt_pattern", "receipt_states", "receipt_timezone", "rx_host", "rx_port",
-        "status_classes", "system_id", "system_type", "unmarked_receipts", "validity_form",
+        "mo_address", "mo_alphabet", "mo_dest_rules", "mo_source_rules", "outbind_networks", "outbind_password",
+        "outbind_port", "outbind_system_id", "password", "receipt_id_from", "receipt_pattern", "receipt_states",
+        "receipt_timezone", "rx_host", "rx_port", "status_classes", "system_id", "system_type", "unmarked_receipts",
+        "validity_form",
     ))  # fmt: skip
 
     port: Port = Field(2775, description="its TCP port; with bind: pair, that of the transmitter")
@@ -121,7 +124,14 @@ class SmppConfig(LinkConfig):
     address_range: str = Field("", max_length=64, description="addresses served by the bind; mostly empty")
 
     source_addr: str = Field("", max_length=64, description="sender of every message; empty: the channel's address")
-    source_ton: Octet | None = Field(None, description="TON of senders; unset: by the sender's look")
+    source_rules: Rules = Field(
+        (), description="senders by pattern, the first that fits: [{match: regular expression for the whole "
+        "address, replace: what to write instead, ton, npi}], see below"
+    )  # fmt: skip
+    dest_rules: Rules = Field((), description="the same for recipients")
+    source_ton: Octet | None = Field(
+        None, description="TON of all senders, names too, unless a rule says another; unset: by the sender's look"
+    )
     source_npi: Octet | None = Field(None, description="NPI of senders; unset: by the sender's look")
     dest_ton: Octet | None = Field(None, description="TON of recipients; unset: by the number's look")
     dest_npi: Octet | None = Field(None, description="NPI of recipients; unset: by the number's look")
@@ -131,6 +141,10 @@ class SmppConfig(LinkConfig):
         "latin1", description="how alphanumeric addresses are written"
     )
     mo_address: str = Field("", max_length=64, description="our address in every MO; empty: what the SMSC says")
+    mo_source_rules: Rules = Field(
+        (), description="numbers of phones as the SMSC writes them, in MOs and receipts: [{match, replace}]"
+    )
+    mo_dest_rules: Rules = Field((), description="the same for our address in MOs, where mo_address is empty")
 
     encoding: Literal["auto", "smart", "ucs2"] = Field(
         "auto", description="smart: look-alikes are replaced where that avoids UCS-2; ucs2: never GSM 7-bit"
@@ -158,7 +172,10 @@ class SmppConfig(LinkConfig):
     validity: int | None = Field(
         None, gt=0, le=LONGEST, description="seconds the SMSC tries for; unset: as long as it likes"
     )
-    validity_form: Literal["relative", "absolute"] = Field("relative", description="how validity is written")
+    schedule: int = Field(0, ge=0, le=LONGEST, description="seconds the SMSC waits before it delivers; 0: none")
+    validity_form: Literal["relative", "absolute"] = Field(
+        "relative", description="how validity and schedule are written"
+    )
     tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs that every submit carries, as the operator demands")
     status_classes: dict[StatusCode, Literal["temporary", "throttled", "permanent", "account"]] = Field(
         {}, description="what a command_status of a submit means here, where it differs: {RSUBMITFAIL: temporary}"
@@ -191,6 +208,14 @@ class SmppConfig(LinkConfig):
             raise ValueError("must be printable ASCII characters")
         if value and len(value) >= _LONGEST:
             raise ValueError("is too long")
+        return value
+
+    @field_validator("mo_source_rules", "mo_dest_rules")
+    @classmethod
+    def _untyped(cls, value: tuple[AddressRule, ...]) -> tuple[AddressRule, ...]:
+        for index, rule in enumerate(value):
+            if rule.ton is not None or rule.npi is not None:
+                raise ValueError(f"rule {index} has ton or npi, which are for what we send; + in replace does it here")
         return value
 
     @field_validator("receipt_pattern")
@@ -228,6 +253,8 @@ class SmppConfig(LinkConfig):
             raise ValueError("national_languages needs alphabet gsm7 or gsm7_packed, and long_messages udh8 or udh16")
         if (self.id_in_response == "text") != (self.id_in_receipt == "text"):
             raise ValueError("id_in_response and id_in_receipt must both be text, or neither")
+        if self.validity is not None and self.schedule >= self.validity:
+            raise ValueError("schedule must be below validity, or messages expire before they are delivered")
         if self.bind != "pair" and (self.rx_host or self.rx_port):
             raise ValueError("rx_host and rx_port are for bind: pair")
         self._outbind_allowed()

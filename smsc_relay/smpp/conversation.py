@@ -145,8 +145,8 @@ class SmppConversation:
         if not self._session.can_submit:
             raise RuntimeError("not bound for submitting")
         body: SubmitSm = segment.body
-        if body.validity_period and self._config.validity_form == "absolute":
-            body = replace(body, validity_period=times.absolute(body.validity_period, self._around.wall_ms()))
+        if (body.validity_period or body.schedule_delivery_time) and self._config.validity_form == "absolute":
+            body = _absolute(body, self._around.wall_ms())
         try:
             self._out.append(self._session.send(body, now, context)[1])
         except SmppEncodeError as error:  # a plan made with another config
@@ -351,18 +351,27 @@ class SmppConversation:
             at=receipt.at,
             code=receipt.code,
             reason=receipt.stat,
-            destination=_phone_of(pdu),
+            destination=_phone_of(pdu, self._config),
         )
         return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
 
 
-def _phone_of(pdu: DeliverSm | DataSm) -> str:
-    """The phone that a receipt is about: its source (SMPP 3.4 appendix B), but some SMSCs leave the addresses as the
-    message had them. "": neither is a phone's number."""
-    source = address.written(pdu.source_addr_ton, pdu.source_addr)
+def _absolute(body: SubmitSm, now_ms: int) -> SubmitSm:
+    validity, schedule = body.validity_period, body.schedule_delivery_time
+    return replace(
+        body,
+        validity_period=validity and times.absolute(validity, now_ms),
+        schedule_delivery_time=schedule and times.absolute(schedule, now_ms),
+    )
+
+
+def _phone_of(pdu: DeliverSm | DataSm, config: SmppConfig) -> str:
+    """The phone that a receipt is about, as we write it: its source (SMPP 3.4 appendix B), but some SMSCs leave the
+    addresses as the message had them. "": neither is a phone's number."""
+    source = address.written(pdu.source_addr_ton, pdu.source_addr, config.mo_source_rules)
     if address.is_phone(source):
         return source
-    destination = address.written(pdu.dest_addr_ton, pdu.destination_addr)
+    destination = address.written(pdu.dest_addr_ton, pdu.destination_addr, config.mo_source_rules)
     return destination if address.is_phone(destination) else ""
 
 

@@ -52,8 +52,8 @@ class SmppDialect:
         return "SMPP"
 
     def plan(self, message: Outgoing, config: SmppConfig, reference: int) -> Plan:
-        """One submit_sm per segment; its `body` is the PDU. Validity is written relative: it becomes absolute when it
-        is submitted, where the account wants that.
+        """One submit_sm per segment; its `body` is the PDU. Validity and schedule are written relative: they become
+        absolute when it is submitted, where the account wants that.
 
         Raises:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
@@ -103,13 +103,14 @@ def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Templa
     """What all segments of a message have; called with the rest it makes the PDU."""
     source = address.sender(message.from_, config)
     destination = address.recipient(message.to, config)
+    schedule = times.relative(config.schedule) if config.schedule else ""
     validity = times.relative(config.validity) if config.validity else ""
 
     def pdu(esm_class: int, registered: int, octets: bytes, tlvs: tuple[Tlv, ...]) -> SubmitSm:
         # In the order of the wire: to match eighteen names takes three times as long as all the rest.
         return SubmitSm(
-            config.service_type, *source, *destination, esm_class, config.protocol_id, config.priority_flag, "",
-            validity, registered, int(config.replace_if_present), data_coding, 0, octets, tlvs,
+            config.service_type, *source, *destination, esm_class, config.protocol_id, config.priority_flag,
+            schedule, validity, registered, int(config.replace_if_present), data_coding, 0, octets, tlvs,
         )  # fmt: skip
 
     return pdu

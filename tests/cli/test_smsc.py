@@ -10,6 +10,7 @@ import pytest
 
 from cli import aggregator_files, kannel, smsc_pages
 from cli.main import main
+from smsc_relay.smpp import address
 from smsc_relay.smpp.config import SmppConfig
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,50 @@ def test_a_group_becomes_a_file_that_can_be_applied(more: str, expected: dict[st
     assert config(more) == wanted
 
 
+@pytest.mark.parametrize(
+    ("value", "sent", "told"),
+    [
+        pytest.param(
+            "+358,00358,0;+,00", [("0401234567", "358401234567"), ("+358401234567", "358401234567")],
+            [("0401234567", "+358401234567"), ("00358401234567", "+358401234567")], id="to international",
+        ),
+        pytest.param(
+            "+35850,050;+35840,040", [("0401234567", "358401234567"), ("0501234567", "358501234567")],
+            [("0401234567", "+358401234567"), ("0501234567", "+358501234567")], id="two groups",
+        ),
+        pytest.param(
+            "0,+256,00256,256", [("+256772123456", "0772123456"), ("+254722123456", "254722123456")],
+            [("0772123456", "+256772123456")], id="to national",
+        ),
+        pytest.param(
+            "00256,+256,0", [("+256772123456", "00256772123456"), ("0772123456", "00256772123456")],
+            [("0772123456", "+256772123456")], id="to 00",
+        ),
+        pytest.param(
+            "9,+2567;8,+256", [("+256772123456", "972123456"), ("+256312123456", "8312123456")],
+            [("972123456", "+256772123456"), ("8312123456", "+256312123456")], id="the longest first",
+        ),
+    ],
+)  # fmt: skip
+def test_unified_prefixes_become_rules(value: str, sent: list[tuple[str, str]], told: list[tuple[str, str]]) -> None:
+    made = SmppConfig.read(config(f"unified-prefix = {value}"))
+    assert [(ours, address.recipient(ours, made).addr) for ours, _ in sent] == sent
+    assert [(theirs, address.phone(0, theirs, made)) for theirs, _ in told] == told
+
+
+def test_a_unified_prefix_is_written_as_few_rules() -> None:
+    assert config('unified-prefix = "+358,00358,0;+,00"') == {
+        **PAIR,
+        "dest_rules": [{"match": "0(.*)", "replace": r"+358\g<1>"}],
+        "mo_source_rules": [{"match": "0(.*)", "replace": r"+358\g<1>"}],
+    }
+
+
+def test_a_national_prefix_that_says_no_country_is_told() -> None:
+    (one,) = kannel.imported(CONF.format(more="unified-prefix = 0,9"))
+    assert "unified-prefix: 0,9 leaves senders of MOs in national form: set country" in one.remarks
+
+
 def test_files_are_written_once_and_hold_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     conf = tmp_path / "kannel.conf"
     conf.write_text(CONF.format(more="allowed-prefix = +256\nwait-ack-expire = 0"))
@@ -87,6 +132,7 @@ def test_files_are_written_once_and_hold_no_secret(tmp_path: Path, capsys: pytes
         ("group = smsc\nsmsc = smpp\nnonsense\n", "line 3: not `key = value`"),
         ("include = other.conf\n", "line 1: include is not followed"),
         ("group = smsc\nsmsc = smpp\nhost = x\nport = many\n", "port: 'many'"),
+        ("group = smsc\nsmsc = smpp\nunified-prefix = +256,x\n", "unified-prefix: '+256,x' is not what Kannel takes"),
     ],
 )
 def test_what_cannot_be_read_is_told_by_line(

@@ -72,6 +72,7 @@ def test_the_least_that_is_needed() -> None:
         pytest.param({**OUTBIND, "bind": "pair", "interface_version": 33}, "33 has no outbind", id="outbind in 3.3"),
         pytest.param({**OUTBIND, "bind": "pair", "rx_port": 2776}, "no use with outbind_port", id="outbind and rx"),
         pytest.param({**OUTBIND, "tls": True}, "we are the server", id="outbind over TLS without a certificate"),
+        pytest.param({"validity": 600, "schedule": 600}, "schedule must be below validity", id="scheduled too late"),
         pytest.param({"password": "a\0b"}, "password: must be printable ASCII", id="NUL in the password"),
         pytest.param({"country": "Uganda"}, "country: String should match pattern", id="country"),
         pytest.param({"receipt_pattern": "(?P<id>"}, "receipt_pattern: is no regular expression", id="bad pattern"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.messages import Incoming, Outgoing, Status, StatusUpdate
+from chalicelib.phones import digits_match
 from chalicelib.records import MoEvent, Piece, ReceiptEvent
 from smsc_relay.protocol import (
     Accepted,
@@ -292,6 +293,27 @@ def test_validity(form: str, written: str) -> None:
     request = bound(validity=3_600, validity_form=form).submit()
     assert isinstance(request.pdu, SubmitSm)
     assert request.pdu.validity_period == written
+    assert request.pdu.schedule_delivery_time == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "written"), [("relative", "000000003000000R"), ("absolute", "260131100105000+")]
+)  # fmt: skip
+@pytest.mark.parametrize("validity", [None, 7_200], ids=["alone", "with validity"])
+def test_schedule(form: str, written: str, validity: int | None) -> None:
+    request = bound(schedule=1_800, validity_form=form, validity=validity).submit()
+    assert isinstance(request.pdu, SubmitSm)
+    assert request.pdu.schedule_delivery_time == written
+    assert bool(request.pdu.validity_period) == bool(validity)
+
+
+def test_the_schedule_of_a_channel_is_written_as_its_account_wants() -> None:
+    line = bound(validity_form="absolute")
+    line.talk.submit(segment(line.config.model_copy(update={"schedule": 1_800})), "one", line.now)
+    (request,) = line.give()
+    assert isinstance(request, events.RequestReceived)
+    assert isinstance(request.pdu, SubmitSm)
+    assert request.pdu.schedule_delivery_time == "260131100105000+"
 
 
 def test_a_receiver_does_not_submit() -> None:
@@ -474,6 +496,40 @@ def test_a_receipt_meets_its_submit() -> None:
 def test_the_phone_of_a_receipt(fields: dict[str, Any], destination: str) -> None:
     (event,) = only(bound().deliver(receipt(**fields))).events
     assert event.update.destination == destination
+
+
+LINE = {
+    "dest_rules": [{"match": r"\+250(7[0-9]{8})", "replace": r"9\1", "ton": 2}],  # digits_match alone fails on a 9
+    "mo_source_rules": [{"match": "9(7[0-9]{8})", "replace": r"+250\1"}],
+}
+
+
+@pytest.mark.parametrize("turned", [True, False], ids=["as specified", "addresses not turned round"])
+def test_the_receipt_of_a_rewritten_number_finds_its_message(turned: bool) -> None:
+    message = Outgoing.model_validate(
+        {"id": 1, "text": "Hi", "to": "+250788123123", "from": "8080", "channel": CHANNEL}
+    )  # fmt: skip
+    line = bound(**LINE)
+    line.talk.submit(DIALECT.plan(message, line.config, 7).segments[0], "one", line.now)
+    (request,) = line.give()
+    assert isinstance(request, events.RequestReceived)
+    sent = request.pdu
+    assert isinstance(sent, SubmitSm)
+    assert (sent.dest_addr_ton, sent.destination_addr) == (2, "9788123123")
+    assert not digits_match(sent.destination_addr, message.to)
+    phone, own = (sent.dest_addr_ton, sent.destination_addr), (sent.source_addr_ton, sent.source_addr)
+    (ton, source), (dest_ton, destination) = (phone, own) if turned else (own, phone)
+    (event,) = only(line.deliver(receipt(
+        source_addr_ton=ton, source_addr=source, dest_addr_ton=dest_ton, destination_addr=destination
+    ))).events  # fmt: skip
+    assert event.update.destination == message.to
+
+
+def test_a_number_of_the_networks_own_form_is_brought_back_in_an_mo() -> None:
+    line = bound(**LINE, mo_dest_rules=[{"match": "99(8[0-9]{3})", "replace": r"\1"}])
+    pdu = DeliverSm(source_addr_ton=2, source_addr="9788123123", destination_addr="998080", short_message=b"Hi")
+    (event,) = only(line.deliver(pdu)).events
+    assert (event.message.sender, event.to) == ("+250788123123", "8080")
 
 
 @pytest.mark.parametrize(
