@@ -31,6 +31,7 @@ from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, StatusClass, Tag, status_class, status_name
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
+    Alive,
     Bind,
     BindRefused,
     Bound,
@@ -239,8 +240,9 @@ class SmppConversation:
                 case Response(context=_Inquiry()):
                     problem = "" if event.status == _ROK else status_name(event.status)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
-                case LateResponse(context=_Inquiry()):
-                    pass  # nobody waits for it any more
+                    found += _congestion(event.pdu)
+                case LateResponse(context=_Inquiry()) | Alive():  # nobody waits for it
+                    found += _congestion(event.pdu)
                 case Response() | LateResponse():
                     self._on_response(event, now, found)
                 case ResponseTimeout(context=_Inquiry()):

@@ -152,6 +152,13 @@ class RequestReceived:
 
 
 @value
+class Alive:
+    """The answer to an enquire_link of the session's own, where it says more than that: it has TLVs."""
+
+    pdu: Pdu
+
+
+@value
 class UnexpectedResponse:
     """A response to nothing we have asked, or of another kind than what we have asked; ignored."""
 
@@ -181,6 +188,7 @@ Event = (
     | LateResponse
     | ResponseTimeout
     | RequestReceived
+    | Alive
     | UnexpectedResponse
     | ProtocolFault
 )

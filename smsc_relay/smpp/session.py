@@ -28,6 +28,7 @@ from smsc_relay.smpp.constants import (
 )
 from smsc_relay.smpp.errors import LocalProtocolError, SmppDecodeError, SmppFramingError
 from smsc_relay.smpp.events import (
+    Alive,
     Bind,
     BindRefused,
     BindRequested,
@@ -342,6 +343,8 @@ class Session:
             return
         self._window.remove(sent)
         if sent.automatic:
+            if pdu.tlvs:
+                events.append(Alive(pdu))
             return
         self._active_at = now
         answered = Response if sent.timed_out_at is None else LateResponse

@@ -14,12 +14,14 @@ from chalicelib.phones import digits_match
 from chalicelib.records import MoEvent, Piece, ReceiptEvent
 from smsc_relay.protocol import (
     Accepted,
+    Answered,
     Arrived,
     Congested,
     Conversation,
     Ended,
     Fault,
     Happening,
+    Prober,
     Ready,
     Refused,
     Rejected,
@@ -30,11 +32,21 @@ from smsc_relay.protocol import (
     Verdict,
 )
 from smsc_relay.smpp import constants, events, pdus
-from smsc_relay.smpp.codec import Decoded
+from smsc_relay.smpp.codec import Decoded, encode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
 from smsc_relay.smpp.dialect import DIALECT
-from smsc_relay.smpp.pdus import DataSm, DeliverSm, Pdu, SubmitSm, SubmitSmResp, int_tlv, octets_tlv, text_tlv
+from smsc_relay.smpp.pdus import (
+    DataSm,
+    DeliverSm,
+    EnquireLinkResp,
+    Pdu,
+    SubmitSm,
+    SubmitSmResp,
+    int_tlv,
+    octets_tlv,
+    text_tlv,
+)
 from smsc_relay.smpp.session import Session, SessionConfig
 from smsc_relay.smpp.state import Role as End
 from tests.smpp.ends import START, decoded
@@ -284,6 +296,32 @@ def test_congestion_told_with_the_bind() -> None:
     line.give()
     answer = line.smsc.accept_bind(line.now, "SMSC", (int_tlv(Tag.CONGESTION_STATE, 90),))
     assert line.take(answer) == [Ready("SMSC"), Congested(90)]
+
+
+def test_congestion_told_with_the_answer_to_enquire_link() -> None:
+    line = bound(keepalive=30)
+    for level, told in ((90, [Congested(90)]), (255, [])):
+        line.now += 30
+        line.talk.tick(line.now)
+        (asked,) = line.sent()
+        answer = EnquireLinkResp(tlvs=(int_tlv(Tag.CONGESTION_STATE, level),))
+        assert line.take(encode(answer, asked.sequence)) == told
+    assert line.talk.ready
+
+
+def test_congestion_told_with_the_answer_to_an_inquiry() -> None:
+    line = bound(response_timeout=5)
+    assert isinstance(line.talk, Prober)
+    line.talk.probe("alive", line.now)
+    line.talk.probe("later", line.now)
+    soon, late = (
+        encode(EnquireLinkResp(tlvs=(int_tlv(Tag.CONGESTION_STATE, level),)), asked.sequence)
+        for level, asked in zip((95, 10), line.sent(), strict=True)
+    )
+    assert line.take(soon) == [Answered("alive"), Congested(95)]
+    line.now += 5
+    assert line.talk.tick(line.now) == [Answered("later", problem="no answer for 5 s")]
+    assert line.take(late) == [Congested(10)]
 
 
 @pytest.mark.parametrize(
