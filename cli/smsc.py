@@ -22,21 +22,24 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def import_(options: argparse.Namespace) -> None:
-    """Write a file for each group; say what a person must look at. No file is written over."""
+    """Write a file for each account; say what a person must look at. No file is written over."""
     from cli import kannel
 
     try:
-        found = kannel.imported(Path(options.file).read_text(encoding="utf-8"))
+        text = Path(options.file).read_text(encoding="utf-8-sig")
+        found = kannel.imported(text)
     except (kannel.KannelError, UnicodeDecodeError) as error:
         raise Problem(f"{options.file}: {error}") from None
     directory = Path(options.out)
     paths = [directory / f"{one.name}.yaml" for one in found]
     there = [str(path) for path in paths if path.exists()]
-    if there or len(set(paths)) < len(paths):
-        raise Problem(f"{', '.join(there) or 'two groups of one smsc-id'}: there already; choose another --out")
+    if there:
+        raise Problem(f"{', '.join(there)}: there already; choose another --out")
     directory.mkdir(parents=True, exist_ok=True)
     for one, path in zip(found, paths, strict=True):
         path.write_text(one.text, encoding="utf-8")
         print(f"wrote {path}")
         for remark in one.remarks:
             print(f"  {remark}")
+    for other in kannel.skipped(text):
+        print(f"not imported: {other}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cli import aggregator_files, kannel, smsc_pages
+from cli import aggregator_files, kannel, kannel_accounts, smsc_pages
 from cli.main import main
 from smsc_relay.smpp import address
 from smsc_relay.smpp.config import SmppConfig
@@ -42,7 +42,28 @@ def config(more: str = "") -> dict[str, Any]:
     return {key: value for key, value in loaded.aggregator.config.items() if key != "password"}
 
 
-PAIR = {"host": "10.64.10.20", "port": 2775, "rx_port": 2776, "bind": "pair", "system_id": "ilha"}
+PAIR = {
+    "host": "10.64.10.20", "port": 2775, "rx_port": 2776, "bind": "pair", "system_id": "ilha",
+    # What Kannel does where nothing is written.
+    "sender_alphabet": "windows-1252", "esm_mode": 3,
+}  # fmt: skip
+GROUP = (
+    "group = smsc\nsmsc = smpp\nsmsc-id = MTN_UG\nhost = 10.64.10.20\nsmsc-username = ilha\nsmsc-password = s3cret\n"
+)
+TRX = GROUP + "port = 2775\ntransceiver-mode = yes\n"
+
+
+def one_of(text: str) -> kannel_accounts.Imported:
+    (one,) = kannel.imported(text)
+    return one
+
+
+def applied(one: kannel_accounts.Imported) -> dict[str, Any]:
+    """Name and config of a file that `jangada aggregator check` takes."""
+    loaded = aggregator_files.load(one.text, f"{one.name}.yaml")
+    assert loaded.aggregator is not None
+    assert loaded.aggregator.name == one.name
+    return loaded.aggregator.config
 
 
 @pytest.mark.parametrize(
@@ -53,7 +74,26 @@ PAIR = {"host": "10.64.10.20", "port": 2775, "rx_port": 2776, "bind": "pair", "s
         ("msg-id-type = 0x01", {"id_in_response": "hex", "id_in_receipt": "decimal"}),
         ("msg-id-type = 2", {"id_in_response": "decimal", "id_in_receipt": "hex"}),
         ("max-pending-submits = 30\nthroughput = 12.5", {"window": 30, "max_tps": 12.5}),
-        ("validityperiod = 60", {"validity": 3600}),
+        ("validityperiod = 60", {"validity": 3600, "validity_form": "absolute"}),
+        ("esm-class = 0", {"esm_mode": 0}),
+        ("alt-addr-charset = GSM", {"sender_alphabet": "gsm7"}),
+        ("source-addr-autodetect = no", {"source_ton": 2, "source_npi": 1}),
+        ("dest-addr-ton = 2\ndest-addr-npi = 8", {"dest_npi": 8}),
+        ("bind-addr-ton = 0x01\nbind-addr-npi = 08", {"bind_ton": 1, "bind_npi": 8}),
+        ("connection-timeout = 300", {}),
+        ("throughput = 0", {}),
+        ("max-pending-submits = 0\nwait-ack = 0\nvalidityperiod = 0\nreconnect-delay = 0", {}),
+        ("reconnect-delay = 0.5", {"reconnect_min": 0.5, "reconnect_max": 0.5}),
+        ("reconnect-delay = 20", {"reconnect_max": 20.0}),
+        ("interface-version = 33", {"interface_version": 33}),
+        ("interface-version = 33\ntransceiver-mode = yes", {"bind": "transceiver", "rx_port": None}),
+        ("interface-version = 51", {}),
+        ("validityperiod = 999999999", {}),
+        ("priority = 999", {}),
+        ("port = 0", {"bind": "receiver", "port": 2776, "rx_port": None, "esm_mode": None}),
+        ("receive-port = 0", {"bind": "transmitter", "rx_port": None}),
+        ("receive-port = 2775", {"rx_port": None}),
+        ("port = 0\nreceive-port = 0", {"port": None, "rx_port": None}),
         ("source-addr-ton = 3", {}),
         ("source-addr-autodetect = no\nsource-addr-ton = 3\nsource-addr-npi = 8", {"source_ton": 3, "source_npi": 8}),
         ("use-ssl = yes", {"tls": True}),
@@ -126,12 +166,150 @@ def test_files_are_written_once_and_hold_no_secret(tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.parametrize(
+    ("more", "remark"),
+    [
+        ("connection-timeout = 300", "connection-timeout: keepalive finds a dead link"),
+        ("use-ssl = yes", "use-ssl: the SMSC's certificate is checked"),
+        ("source-addr-ton = 3\nsource-addr-npi = 8", "write short_ton: 3 and short_npi: 8"),
+        ("dest-addr-ton = 5", "write dest_ton: 5"),
+        ("", "system-type: not set"),
+        ("wait-ack = 0", "wait-ack: 0 is not written: 60 s count"),
+        ("reconnect-delay = 0", "reconnect-delay: 0 is not written"),
+        ("validityperiod = 0", "validityperiod: 0 is not written"),
+        ("max-pending-submits = 0", "max-pending-submits: 0 is not written: 10 counts"),
+        ("interface-version = 33", "interface-version: 33 has no transceiver"),
+        ("interface-version = 51", "interface_version: 51 is left out: Input should be 33, 34 or 50"),
+        ("priority = 999", "priority_flag: 999 is left out"),
+        ("port = 0", "port: none is set"),
+        ("preferred-prefix-regex = ^7", "preferred-prefix-regex: a channel names its aggregator"),
+        ("denied-smsc-id-regex = x", "denied-smsc-id-regex: a channel names its aggregator"),
+        ("frobnicate = 1", "frobnicate: unknown here"),
+        ('\ngroup = smpp-tlv\nname = bill\nsmsc-id = "y; MTN_UG"', "smpp-tlv bill: write it as an item of tlvs"),
+        ("\ngroup = smpp-tlv\nname = bill", "smpp-tlv bill: write it as an item of tlvs"),
+    ],
+)
+def test_what_a_person_must_look_at(more: str, remark: str) -> None:
+    one = one_of(f"{TRX}{more}\n")
+    assert [said for said in one.remarks if remark in said], one.remarks
+    applied(one)
+
+
+def test_a_tlv_of_another_group_is_no_remark() -> None:
+    assert "smpp-tlv" not in str(one_of(f'{TRX}\ngroup = smpp-tlv\nname = bill\nsmsc-id = "y; MTN"\n').remarks)
+
+
+@pytest.mark.parametrize(
+    ("smsc_id", "name"),
+    [
+        ("MTN_UG", "mtn-ug"), ("0123", "0123"), ("no", "no"), ("null", "null"), ("on", "on"),
+        ("2026-01-31", "2026-01-31"), ("???", "10-64-10-20"), ("", "10-64-10-20"),
+        ("shared", "smsc-shared"),
+        ("Shared_1", "smsc-shared-1"),
+        ("mtn-bulk", "mtn-bulk-smsc"), ("mtn-dlq", "mtn-dlq-smsc"), ("x" * 60, "x" * 40),
+        ("y" * 35 + "-bulk", "y" * 35 + "-smsc"),
+    ],
+)  # fmt: skip
+def test_any_smsc_id_makes_a_name(smsc_id: str, name: str) -> None:
+    one = one_of(TRX.replace("MTN_UG", smsc_id))
+    assert one.name == name
+    applied(one)
+
+
+TX = GROUP + "port = 2775\nthroughput = 30\nsystem-type = x\n"
+RX = GROUP + "receive-port = 2776\nsystem-type = x\nmy-number = 8080\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        pytest.param(
+            [TRX, TRX + "log-file = /var/log/2.log\n", TRX], [{"bind": "transceiver", "binds": 3}], id="equal"
+        ),
+        pytest.param([TX, TX], [{"bind": "transmitter", "binds": 2, "max_tps": 60.0}], id="rates-add-up"),
+        pytest.param(
+            [TX, RX],
+            [{"bind": "pair", "port": 2775, "rx_port": 2776, "max_tps": 30.0, "mo_address": "8080", "binds": None}],
+            id="transmitter-and-receiver",
+        ),
+        pytest.param([RX, TX], [{"bind": "pair", "port": 2775, "rx_port": 2776}], id="receiver-first"),
+        pytest.param([TX, RX, TX, RX], [{"bind": "pair", "binds": 2, "max_tps": 60.0}], id="two-pairs"),
+        pytest.param(
+            [TX, RX.replace("10.64.10.20", "10.64.10.21").replace("2776", "2775")],
+            [{"bind": "pair", "host": "10.64.10.20", "rx_host": "10.64.10.21", "rx_port": None}],
+            id="receiver-elsewhere",
+        ),
+        pytest.param([TX, TX, RX], [{"bind": "transmitter", "binds": 2}, {"bind": "receiver"}], id="not-as-many"),
+        pytest.param(
+            [TX, RX.replace("ilha", "olha")], [{"system_id": "ilha"}, {"system_id": "olha"}], id="other-account"
+        ),
+        pytest.param(
+            [TX, RX.replace("s3cret", "0ther")], [{"bind": "transmitter"}, {"bind": "receiver"}], id="password"
+        ),
+        pytest.param(
+            [TRX, TRX.replace("10.20", "10.30"), TRX.replace("10.20", "10.40")],
+            [{"host": "10.64.10.20"}, {"host": "10.64.10.30"}, {"host": "10.64.10.40"}],
+            id="other-hosts",
+        ),
+    ],
+)
+def test_groups_of_one_smsc_id(groups: list[str], expected: list[dict[str, Any]]) -> None:
+    found = kannel.imported("\n".join(groups))
+    assert [one.name for one in found] == ["mtn-ug", "mtn-ug-2", "mtn-ug-3"][: len(expected)]
+    for one, wanted in zip(found, expected, strict=True):
+        config = applied(one)
+        assert {key: config.get(key) for key in wanted} == wanted
+        assert f"secret {one.name} password" in str(one.remarks)
+        assert not {"s3cret", "0ther"} & set(re.findall(r"\w+", one.text + str(one.remarks)))
+    for one in found[1:]:
+        assert "smsc-id: MTN_UG, as the group at line 1, but not the same account" in str(one.remarks)
+    if len(found) < len(groups):
+        assert "groups" in str(found[0].remarks)
+
+
+def test_smsc_ids_that_look_alike_are_two_accounts() -> None:
+    found = kannel.imported(f"{TRX}\n{TRX.replace('MTN_UG', 'mtn-ug')}")
+    assert [one.name for one in found] == ["mtn-ug", "mtn-ug-2"]
+    assert [applied(one).get("binds") for one in found] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        pytest.param(TRX.replace("host = 10.64.10.20\n", ""), "config.host: required key is missing", id="no-host"),
+        pytest.param(TRX.replace("10.64.10.20", "smsc:2775"), "config.host: must be a host name", id="host-and-port"),
+        pytest.param(TRX.replace("smsc-username = ilha\n", ""), "config.system_id: required key", id="no-name"),
+    ],
+)
+def test_what_cannot_be_left_out_is_told(text: str, remark: str) -> None:
+    one = one_of(text)
+    assert [said for said in one.remarks if said.startswith("before the file can be applied: ") and remark in said]
+
+
+def test_groups_of_other_protocols_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = tmp_path / "kannel.conf"
+    conf.write_text(
+        f"\ufeff{TRX}\ngroup = smsc\nsmsc = emi\nsmsc-id = V1\n\ngroup = smsc\nsmsc = at\n", encoding="utf-8"
+    )
+    assert main(["smsc", "import", str(conf), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "not imported: line 10: smsc = emi, smsc-id V1: write an aggregator of type UCP" in said
+    assert "not imported: line 14: smsc = at, smsc-id none: only SMPP groups are imported" in said
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("group = core\n", "no `group = smsc`"),
         ("group = smsc\nsmsc = smpp\nnonsense\n", "line 3: not `key = value`"),
         ("include = other.conf\n", "line 1: include is not followed"),
         ("group = smsc\nsmsc = smpp\nhost = x\nport = many\n", "port: 'many'"),
+        ("group = smsc\nsmsc = smpp\nmsg-id-type = 4\n", "line 1: msg-id-type: '4' is not what Kannel takes"),
+        ("group = smsc\nsmsc = smpp\nthroughput = nan\n", "line 1: throughput: 'nan'"),
+        ("group = smsc\nsmsc = smpp\n\nhost = x\n", "line 4: no `group = ...` among these lines"),
+        (
+            "group = smsc\nsmsc = cimd2\nsmsc-id = n\n",
+            "line 1: smsc = cimd2, smsc-id n: write an aggregator of type CIMD2",
+        ),
         ("group = smsc\nsmsc = smpp\nunified-prefix = +256,x\n", "unified-prefix: '+256,x' is not what Kannel takes"),
     ],
 )
