@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic.fields import FieldInfo
-
 from cli.kannel import JASMIN, KANNEL, Knob
 from cli.output import Problem
 from smsc_relay.config import LinkConfig
@@ -109,15 +107,17 @@ def run(options: Any) -> None:
 
 def page() -> str:
     """The page's text."""
-    shared = {name: info for name, info in SmppConfig.model_fields.items() if name in LinkConfig.model_fields}
-    own = {name: info for name, info in SmppConfig.model_fields.items() if name not in LinkConfig.model_fields}
+    shared = [name for name in SmppConfig.model_fields if name in LinkConfig.model_fields]
+    own = [name for name in SmppConfig.model_fields if name not in LinkConfig.model_fields]
+    schema = SmppConfig.model_json_schema()
     return "\n".join(
         [
             _HEAD,
             "## Keys of every SMSC type\n",
-            *_keys(shared),
+            *_keys(schema, shared),
             "\n## Keys of SMPP\n",
-            *_keys(own),
+            *_keys(schema, own),
+            *_inner_keys(schema),
             _RULES.rstrip("\n"),
             _OUTBIND,
             "## Coming from Kannel\n",
@@ -129,18 +129,62 @@ def page() -> str:
     )
 
 
-def _keys(fields: Mapping[str, FieldInfo]) -> Iterable[str]:
-    yield "| key | default | about |"
-    yield "|---|---|---|"
-    for name, info in fields.items():
-        yield f"| `{name}` | {_default(info)} | {_cell(info.description or '')} |"
+Schema = Mapping[str, Any]
 
 
-def _default(info: FieldInfo) -> str:
-    if info.is_required():
-        return "needed"
-    value = info.default
-    if value is None or value in ("", (), {}):
+def _keys(schema: Schema, names: Iterable[str]) -> Iterable[str]:
+    yield "| key | value | default | about |"
+    yield "|---|---|---|---|"
+    for name in names:
+        about = schema["properties"][name]
+        default = "needed" if name in schema.get("required", ()) else _default(about.get("default"))
+        yield f"| `{name}` | {_value(about)} | {default} | {_cell(about.get('description', ''))} |"
+
+
+def _inner_keys(schema: Schema) -> Iterable[str]:
+    """A table for each kind of mapping that is an item of a list, under the keys that have such lists."""
+    lists: dict[str, list[str]] = {}
+    for name, about in schema["properties"].items():
+        if reference := about.get("items", {}).get("$ref"):
+            lists.setdefault(reference.rsplit("/", 1)[-1], []).append(f"`{name}`")
+    for kind, names in lists.items():
+        yield f"\n### Keys of an item of {', '.join(names)}\n"
+        yield from _keys(schema["$defs"][kind], schema["$defs"][kind]["properties"])
+
+
+def _value(about: Schema) -> str:
+    """What a key takes, from its JSON Schema: the choices where there are some, else kind and limits."""
+    for one in about.get("anyOf", ()):
+        if one.get("type") != "null":
+            return _value(one)
+    if "enum" in about or "const" in about:
+        return ", ".join(f"`{one}`" for one in about.get("enum", [about.get("const")]))
+    match about.get("type", "string"):
+        case "boolean":
+            return "`true`, `false`"
+        case "array":
+            items = about["items"]
+            return f"list of {'mappings, see below' if '$ref' in items else _value(items)}"
+        case "object":
+            names = f" of {_value(about['propertyNames'])}" if "propertyNames" in about else ""
+            return f"mapping{names} to {_value(about['additionalProperties'])}"
+        case "string":
+            return "`!secret`" if about.get("writeOnly") else "text"
+        case kind:
+            return f"{'whole number' if kind == 'integer' else 'number'}{_limits(about)}"
+
+
+def _limits(about: Schema) -> str:
+    low, high, above = about.get("minimum", about.get("ge")), about.get("maximum", about.get("le")), "exclusiveMinimum"
+    if above in about:
+        return f" above {about[above]}" + (f", up to {high}" if high is not None else "")
+    if low is None:
+        return ""
+    return f", {low} to {high}" if high is not None else f", {low} or more"
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ("", [], {}):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

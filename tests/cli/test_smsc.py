@@ -332,6 +332,44 @@ def test_the_reference_is_fresh_and_says_something_of_every_key() -> None:
     assert [name for name, info in SmppConfig.model_fields.items() if not info.description] == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("in_doubt", "`resend`, `fail`, `ask`"),
+        ("bind", "`transceiver`, `transmitter`, `receiver`, `pair`"),
+        ("interface_version", "`33`, `34`, `50`"),
+        ("ucs2_order", "`big`, `little`"),
+        ("validity_form", "`relative`, `absolute`"),
+        ("tls", "`true`, `false`"),
+        ("password", "`!secret`"),
+        ("receipt_states", "mapping to `delivered`, `sent`, `failed`, `ignored`"),
+        ("tlvs", "list of mappings, see below"),
+        ("tag", "whole number, 1 to 65535"),
+        ("type", "`integer`, `text`, `octets`"),
+        ("window", "whole number, 1 to 10000"),
+        ("max_tps", "number above 0"),
+        ("keepalive", "number, 0 or more"),
+        ("login_timeout", "number above 0, up to 86400"),
+        ("fallback_hosts", "list of text"),
+    ],
+)
+def test_the_reference_says_what_each_key_takes(key: str, value: str) -> None:
+    assert f"\n| `{key}` | {value} | " in smsc_pages.page()
+
+
+@pytest.mark.parametrize("key", SmppConfig.model_fields)
+def test_every_choice_is_in_the_reference(key: str) -> None:
+    (row,) = re.findall(rf"^\| `{key}` \| (.*?) \| .* \| .* \|$", smsc_pages.page().split("## Coming from")[0], re.M)
+
+    def choices(schema: Any) -> list[str]:
+        if isinstance(schema, dict):
+            return [*map(str, schema.get("enum", ())), *choices(list(schema.values()))]
+        return [one for inner in schema for one in choices(inner)] if isinstance(schema, list) else []
+
+    for choice in choices(SmppConfig.model_json_schema()["properties"][key]):
+        assert f"`{choice}`" in row
+
+
 def test_the_quirks_name_keys_that_exist() -> None:
     rows = (ROOT / "docs/smsc/quirks.md").read_text().splitlines()[4:]
     named = [key for row in rows for key in re.findall(r"`([a-z0-9_]+)(?::[^`]*)?`", row.split("|")[3])]
