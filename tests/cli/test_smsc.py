@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from cli import aggregator_files, kannel, kannel_accounts, smsc_pages
 from cli.main import main
+from smsc_relay.protocol import Refused
+from smsc_relay.retry import wait_after
 from smsc_relay.smpp import address
 from smsc_relay.smpp.config import SmppConfig
 
@@ -374,4 +377,36 @@ def test_the_quirks_name_keys_that_exist() -> None:
     rows = (ROOT / "docs/smsc/quirks.md").read_text().splitlines()[4:]
     named = [key for row in rows for key in re.findall(r"`([a-z0-9_]+)(?::[^`]*)?`", row.split("|")[3])]
     assert len(named) > 30
-    assert [key for key in named if key not in SmppConfig.model_fields and key not in ("payload", "address")] == []
+    extra = {"payload", "address", "ask", "failure", "none", "pair"}  # values, and a channel's own key
+    assert [key for key in named if key not in SmppConfig.model_fields and key not in extra] == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "key"),
+    [
+        ("ESME_RALYBND after a restart", "reconnect_max"),
+        ("ESME_RINVESMCLASS", "esm_mode"),
+        ("ESME_RINVSYSTYP", "system_type"),
+        ("ESME_RINVREGDLVFLG", "receipts"),
+        ("MOs never come", "address_range"),
+        ("answers nothing", "window"),
+        ("submits time out", "response_timeout"),
+        ("a message twice", "in_doubt"),
+        ("times of receipts", "receipt_timezone"),
+        ("long messages arrive in part", "max_parts"),
+        ("other site works", "fallback_hosts"),
+        ("certificate cannot be verified", "tls_ca"),
+    ],
+)
+def test_a_quirk_leads_to_its_key(seen: str, key: str) -> None:
+    rows = (ROOT / "docs/smsc/quirks.md").read_text().splitlines()[4:]
+    (row,) = [row for row in rows if seen in row.split("|")[1]]
+    assert f"`{key}" in row.split("|")[3]
+
+
+def test_an_account_that_is_bound_already_waits_as_the_quirks_say() -> None:
+    """Not for refused_delay: it is no refusal of the account."""
+    config = SmppConfig.read({"host": "smsc", "system_id": "ilha", "refused_delay": 3600})
+    busy = Refused("ESME_RALYBND", "0x00000005", credentials=False, busy=True)
+    assert wait_after(config, 1, 0, busy, math.inf, 1.0) == config.reconnect_min
+    assert wait_after(config, 20, 0, busy, math.inf, 1.0) == config.reconnect_max
