@@ -5,10 +5,12 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, Final
 
 from chalicelib.messages import Incoming, StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
+from chalicelib.values import value
 from smsc_relay.protocol import (
     Accepted,
     Answered,
@@ -46,6 +48,7 @@ from smsc_relay.smpp.events import (
     ResponseTimeout,
     UnexpectedResponse,
 )
+from smsc_relay.smpp.halves import Half, Halves, Joined
 from smsc_relay.smpp.pdus import (
     BindReceiver,
     BindTransceiver,
@@ -77,6 +80,7 @@ _VERDICTS: Final = {
 }
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 _CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
+_NAMELESS: Final = "(no id)"  # a receipt without one is kept under a name of its own, among those that fit no message
 _BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 
 
@@ -87,6 +91,13 @@ class _Inquiry:
 
     def __init__(self, of: Any) -> None:
         self.of = of
+
+
+@value
+class _Tokens:
+    """Those of requests that are answered together."""
+
+    tokens: tuple[Any, ...]
 
 
 class SmppConversation:
@@ -101,7 +112,7 @@ class SmppConversation:
         self._out: list[bytes] = []
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
-        self._halves = receipts.Halves()
+        self._halves = Halves()
         self._name = surroundings.new_id()
         self._since = 0
 
@@ -185,6 +196,10 @@ class SmppConversation:
         self._answer(token, Status.ESME_RX_T_APPN)
 
     def _answer(self, token: Any, status: int) -> None:
+        if type(token) is _Tokens:
+            for one in token.tokens:
+                self._answer(one, status)
+            return
         sequence, response = token
         try:
             self._out.append(self._session.respond(sequence, response(), status))
@@ -213,11 +228,18 @@ class SmppConversation:
 
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
-        return self._pending_since if self._pending else self._session.next_deadline()
+        if self._pending:
+            return self._pending_since
+        due = self._session.next_deadline()
+        return due if self._halves.due == inf else min(self._halves.due, inf if due is None else due)
 
     def tick(self, now: float) -> Sequence[Happening]:
         """Time has passed."""
-        return self._happened(self._session.tick(now), now)
+        found = self._happened(self._session.tick(now), now)
+        if self._halves.due <= now:
+            for one in self._halves.overdue(now):
+                self._on_pieces(one, found)
+        return found
 
     def connection_lost(self, now: float) -> Sequence[Happening]:
         """The connection is gone."""
@@ -236,7 +258,7 @@ class SmppConversation:
         for event in events:
             match event:
                 case RequestReceived():
-                    self._on_request(event.sequence, event.pdu, found)
+                    self._on_request(event.sequence, event.pdu, now, found)
                 case Response(context=_Inquiry()):
                     problem = "" if event.status == _ROK else status_name(event.status)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
@@ -256,6 +278,7 @@ class SmppConversation:
                 case BindRefused():
                     found.append(_refused(event))
                 case Closed():
+                    self._halves.clear()
                     if self._uncalled:
                         found.append(Fault(f"no outbind: {event.reason.value}"))
                     contexts = [one.context for one in event.lost]
@@ -306,7 +329,7 @@ class SmppConversation:
 
     # --- MOs and receipts ---------------------------------------------------------------------------------------------
 
-    def _on_request(self, sequence: int, pdu: Pdu, found: list[Happening]) -> None:
+    def _on_request(self, sequence: int, pdu: Pdu, now: float, found: list[Happening]) -> None:
         response: type[Pdu]
         if isinstance(pdu, DeliverSm):
             response = DeliverSmResp
@@ -314,7 +337,12 @@ class SmppConversation:
             response = DataSmResp
         else:  # alert_notification: a phone can be reached again, which is the SMSC's business
             return
-        receipt = receipts.read(pdu, self._config, self._halves)
+        receipt = receipts.read(pdu, self._config)
+        if isinstance(receipt, Half):
+            whole = self._halves.add(receipt, (sequence, response), now)
+            if whole is not None:
+                self._on_pieces(whole, found)
+            return
         event: MoEvent | ReceiptEvent | None
         if receipt is None:
             event, fault = self._incoming(pdu)
@@ -323,6 +351,13 @@ class SmppConversation:
         if fault:
             found.append(Fault(fault))
         found.append(Arrived((sequence, response), () if event is None else (event,)))
+
+    def _on_pieces(self, told: Joined, found: list[Happening]) -> None:
+        receipt = receipts.joined(told.pdus, told.text, self._config)
+        if receipt.fault:
+            found.append(Fault(receipt.fault))
+        event = self._receipt(told.pdus[0], receipt)
+        found.append(Arrived(_Tokens(told.tokens), () if event is None else (event,)))
 
     def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
         config, around = self._config, self._around
@@ -343,19 +378,20 @@ class SmppConversation:
         return event, text.fault
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None or not receipt.external_id:
+        if receipt.status is None:
             return None
         around = self._around
+        event_id = around.new_id()
         update = StatusUpdate(
             channel="",
             status=receipt.status,
-            external_id=receipt.external_id,
+            external_id=receipt.external_id or f"{_NAMELESS} {event_id}",
             at=receipt.at,
             code=receipt.code,
             reason=receipt.stat,
             destination=_phone_of(pdu, self._config),
         )
-        return ReceiptEvent(event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms())
+        return ReceiptEvent(event_id=event_id, update=update, aggregator=around.aggregator, at=around.wall_ms())
 
 
 def _absolute(body: SubmitSm, now_ms: int) -> SubmitSm:

@@ -1,17 +1,17 @@
 """Delivery receipts: SMPP 3.4 appendix B and section 5.3.2, and all that SMSCs make of them.
 
-TLVs come first (receipted_message_id, message_state); the text fills what they lack. Its keys may come in any order and
-case, with any value missing; `text:` is the last and is not read.
+TLVs come first (receipted_message_id, message_state, network_error_code); the text fills what they lack. Its keys may
+come in any order and case, with any value missing; what follows `text:` is the message's, and is read only for an id or
+a state that is nowhere else.
 """
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from chalicelib.messages import Status
-from chalicelib.records import Piece
 from chalicelib.values import value
 from smsc_relay.air import header_of
 from smsc_relay.smpp.config import IdForm, SmppConfig
@@ -24,8 +24,9 @@ from smsc_relay.smpp.constants import (
     MessageState,
     Tag,
 )
+from smsc_relay.smpp.halves import Half
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
-from smsc_relay.smpp.texts import body_of
+from smsc_relay.smpp.texts import body_of, sar
 from smsc_relay.smpp.times import receipt_date
 
 # What `stat` says -> what has become of the message; None: nothing that anybody needs to know.
@@ -73,7 +74,9 @@ _MEANINGS: Final = {
     "delivered": Status.DELIVERED, "sent": Status.SENT, "failed": Status.FAILED, "ignored": None,
 }  # fmt: skip
 # Keys are met with no space before them; "id" is the end of too many words for that.
-_KEYS: Final = re.compile(r"((?<![A-Za-z0-9_])id|submit\s*date|sub|dlvrd|done\s*date|stat|err|text)\s*:", re.IGNORECASE)
+_KEYS: Final = re.compile(
+    r"((?<![A-Za-z0-9_])id|submit\s*date|sub|dlvrd|done\s*date|stat(?:us)?|err|text)\s*:", re.IGNORECASE
+)
 # SMPP 3.4 appendix B, as nearly all write it.
 _USUAL: Final = re.compile(
     r"id:(?P<id>[A-Za-z0-9-]+) sub:(?P<sub>\d{1,5}) dlvrd:(?P<dlvrd>\d{1,5}) submit date:(?P<submit>\d{10,14}) "
@@ -83,12 +86,13 @@ _USUAL: Final = re.compile(
 _HEX: Final = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,16}")  # longer ones are not numbers
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _WORD: Final = re.compile(r"[A-Za-z]{1,16}")
-_MOST_HALVES: Final = 256
+_QUOTES: Final = "\"'"
 
 
 @value
 class Receipt:
-    """What a receipt says. `status` None: nothing to tell. `external_id` is as `message_id` makes it, "" if missing."""
+    """What a receipt says. `status` None: nothing to tell; WIRED, which changes nothing: the state is missing or
+    unknown. `external_id` is as `message_id` makes it, "" if missing."""
 
     external_id: str
     status: Status | None
@@ -126,31 +130,8 @@ def response_id(written: str | None, config: SmppConfig) -> str:
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-class Halves:
-    """Receipts that an SMSC has cut in two. What waits for its other half is forgotten when too much else has come."""
-
-    def __init__(self) -> None:
-        self._parts: OrderedDict[tuple[str, str, int, int, bool], dict[int, str]] = OrderedDict()
-
-    def __len__(self) -> int:
-        """Receipts that wait."""
-        return len(self._parts)
-
-    def join(self, pdu: DeliverSm | DataSm, piece: Piece, text: str) -> str | None:
-        """The whole text once all of it is here."""
-        key = (pdu.source_addr, pdu.destination_addr, piece.reference, piece.total, piece.wide)
-        parts = self._parts.setdefault(key, {})
-        parts.setdefault(piece.sequence, text)
-        if len(parts) == piece.total:
-            del self._parts[key]
-            return "".join(parts[sequence] for sequence in sorted(parts))
-        if len(self._parts) > _MOST_HALVES:
-            self._parts.popitem(last=False)
-        return None
-
-
-def read(pdu: DeliverSm | DataSm, config: SmppConfig, halves: Halves | None = None) -> Receipt | None:
-    """The receipt that a deliver_sm or data_sm is; None: it is none. Never fails."""
+def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Receipt | Half | None:
+    """The receipt that a deliver_sm or data_sm is, or the half of one; None: it is none. Never fails."""
     kind = pdu.esm_class & ESM_TYPE_MASK
     marked = kind in (ESM_RECEIPT, ESM_INTERMEDIATE)
     tagged_id = (pdu.tlv_text(Tag.RECEIPTED_MESSAGE_ID) or "").strip()
@@ -164,12 +145,18 @@ def read(pdu: DeliverSm | DataSm, config: SmppConfig, halves: Halves | None = No
     fields = _fields(text, config)
     if not marked and not (tagged_id and tagged_stat) and not _convincing(fields, config):
         return None
-    if piece is not None and halves is not None and not _complete(tagged_id, tagged_stat, fields):
-        whole = halves.join(pdu, piece, text)
-        if whole is None:
-            return Receipt("", None)
-        fields = _fields(whole, config)
-    return _receipt(pdu, config, fields, tagged_id, tagged_stat, intermediate=kind == ESM_INTERMEDIATE)
+    if not _complete(tagged_id, tagged_stat, fields) and pdu.tlvs and piece is None:
+        piece = sar(pdu)
+    if piece is not None and not _complete(tagged_id, tagged_stat, fields):
+        return Half(pdu, piece, text)
+    return _receipt((pdu,), config, fields, tagged_id, tagged_stat)
+
+
+def joined(pdus: Sequence[DeliverSm | DataSm], text: str, config: SmppConfig) -> Receipt:
+    """The receipt whose pieces `pdus` are, as far as they are here. Never fails."""
+    ids = ((pdu.tlv_text(Tag.RECEIPTED_MESSAGE_ID) or "").strip() for pdu in pdus)
+    stats = (_tagged_stat(pdu) for pdu in pdus)
+    return _receipt(pdus, config, _fields(text, config), next(filter(None, ids), ""), next(filter(None, stats), ""))
 
 
 def _could_be(pdu: DeliverSm | DataSm, config: SmppConfig, kind: int) -> bool:
@@ -178,38 +165,70 @@ def _could_be(pdu: DeliverSm | DataSm, config: SmppConfig, kind: int) -> bool:
 
 def _convincing(fields: dict[str, str], config: SmppConfig) -> bool:
     """Without a mark a text is a receipt only with an id and a state that is known, at its beginning: a person might
-    write "id: 7", and a receipt that reached a flow would be answered, and the answer's receipt too."""
+    write "id: 7", or fill in a form with "status:", and a receipt that reached a flow would be answered, and the
+    answer's receipt too."""
     stat = fields.get("stat", "").upper()
     return bool(fields.get("id")) and (stat in STATES or stat in config.receipt_states) and fields.get("lead") == ""
 
 
 def _complete(tagged_id: str, tagged_stat: str, fields: dict[str, str]) -> bool:
-    return bool(tagged_id or fields.get("id")) and bool(tagged_stat or fields.get("stat"))
+    return bool(tagged_id or fields.get("id")) and bool(tagged_stat or fields.get("stat") or fields.get("status"))
 
 
 def _receipt(
-    pdu: DeliverSm | DataSm, config: SmppConfig, fields: dict[str, str], tagged_id: str, tagged_stat: str, *,
-    intermediate: bool,
-) -> Receipt:  # fmt: skip
-    named = (tagged_id, fields.get("id", "")) if config.receipt_id_from == "tlv" else (fields.get("id", ""), tagged_id)
-    written = named[0] or named[1]
-    external_id = message_id(written, config.id_in_receipt, config.id_in_response) if written else ""
-    stat = (tagged_stat or fields.get("stat", "")).upper()
-    if not stat:
-        return Receipt(external_id, None, fault="a receipt without a state")
+    pdus: Sequence[DeliverSm | DataSm], config: SmppConfig, fields: dict[str, str], tagged_id: str, tagged_stat: str
+) -> Receipt:
+    external_id = _external_id(tagged_id, fields, config)
+    stat = _named(tagged_stat or fields.get("stat") or fields.get("status") or fields.get("text stat", ""), config)
     fault = "" if external_id else "a receipt without an id"
-    if stat in config.receipt_states:
+    status: Status | None
+    if not stat:
+        status, fault = Status.WIRED, "a receipt without a state"
+    elif stat in config.receipt_states:
         status = _MEANINGS[config.receipt_states[stat]]
     elif stat in STATES:
         status = STATES[stat]
     else:
-        status = Status.FAILED
+        status = Status.WIRED  # nobody knows: not the end of a message that may well have been delivered
         fault = fault or f"a receipt with the unknown state {stat if _WORD.fullmatch(stat) else '(no word)'}"
-    if intermediate and status is Status.FAILED:
+    if status is Status.FAILED and pdus[0].esm_class & ESM_TYPE_MASK == ESM_INTERMEDIATE:
         status = Status.SENT  # the SMSC goes on trying
     at = receipt_date(fields.get("done", ""), config.zone)
-    code = fields.get("err", "") or _network_error(pdu.tlv(Tag.NETWORK_ERROR_CODE))
+    code = _code((pdu.tlv(Tag.NETWORK_ERROR_CODE) for pdu in pdus), fields.get("err") or fields.get("text err", ""))
     return Receipt(external_id, status, stat[:16], code[:32], at, fault)
+
+
+def _external_id(tagged: str, fields: dict[str, str], config: SmppConfig) -> str:
+    """The id by which the submit is found. The TLV often repeats the response's form where the text has the receipts'
+    own: of two that look different, the reading counts in which they are one number."""
+    ours, other = config.id_in_receipt, config.id_in_response
+    told = fields.get("id", "")
+    if tagged and told:
+        text, tlv = message_id(told, ours, other), message_id(tagged, ours, other)
+        if text == tlv or text == message_id(tagged, other, ours):
+            return text
+        if tlv == message_id(told, other, ours):
+            return tlv
+        return tlv if config.receipt_id_from == "tlv" else text
+    written = tagged or told or fields.get("text id", "")
+    return message_id(written, ours, other) if written else ""
+
+
+def _named(stat: str, config: SmppConfig) -> str:
+    """A state in capitals, as this account's `receipt_states` or the field call it. Some write message_state's number
+    (SMPP 3.4 section 5.2.28) instead of its name."""
+    stat = stat.upper()
+    if stat not in config.receipt_states and len(stat) <= 2 and stat.isascii() and stat.isdigit():
+        return _NAMES.get(int(stat), stat)
+    return stat
+
+
+def _code(tagged: Iterable[bytes | None], told: str) -> str:
+    """The SMSC's error: network_error_code, unless that names none."""
+    value = next(filter(None, tagged), b"")
+    if told and (value == b"000" or not any(value[1:])):
+        return told
+    return _network_error(value)
 
 
 def _tagged_stat(pdu: DeliverSm | DataSm) -> str:
@@ -219,7 +238,7 @@ def _tagged_stat(pdu: DeliverSm | DataSm) -> str:
     return _NAMES.get(state - 0x30 if 0x30 <= state <= 0x39 else state, "")  # an ASCII digit is met
 
 
-def _network_error(value: bytes | None) -> str:
+def _network_error(value: bytes) -> str:
     """`3:0` for network type 3 and error 0; or the three ASCII digits that some SMSCs put there."""
     if not value:
         return ""
@@ -236,7 +255,8 @@ def _text(body: bytes) -> str:
 
 
 def _fields(text: str, config: SmppConfig) -> dict[str, str]:
-    """id, stat, err and done of a receipt's text as far as they are there; `lead`: what comes before them all."""
+    """id, stat, status, err and done of a receipt's text as far as they are there; `lead`: what comes before them all;
+    `text id`, `text stat` and `text err`: the last of these after `text:`, where the message's own words are."""
     if config.receipt_pattern and (match := re.search(config.receipt_pattern, text, re.DOTALL)):
         return {"lead": "", **{name: value.strip() for name, value in match.groupdict().items() if value}}
     if (usual := _USUAL.fullmatch(text)) is not None:
@@ -244,12 +264,23 @@ def _fields(text: str, config: SmppConfig) -> dict[str, str]:
     found: dict[str, str] = {}
     matches = list(_KEYS.finditer(text))
     ends = [match.start() for match in matches[1:]]
+    behind = False  # of `text:`
     for match, end in zip(matches, [*ends, len(text)], strict=False):
         key = match.group(1).lower().split()[0].removesuffix("date")  # "done date" is done, and so is "donedate"
         if key == "text":
-            break
-        if not found:
-            found["lead"] = text[: match.start()].strip()
-        value = text[match.end() : end].strip(" \t\r\n,;")
-        found.setdefault(key, value.split()[0] if value else "")
+            behind = True
+            continue
+        word = _word(text[match.end() : end])
+        if not behind:
+            if not found:
+                found["lead"] = text[: match.start()].strip()
+            found.setdefault(key, word)
+        elif word:
+            found["text " + key.removesuffix("us")] = word
     return found
+
+
+def _word(value: str) -> str:
+    """The first word of a value, without what separates it from the next key, and without quotes."""
+    words = value.strip(" \t\r\n,;" + _QUOTES).split()
+    return words[0].strip(",;" + _QUOTES) if words else ""

@@ -138,10 +138,10 @@ def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Read:
         about = found
     body = octets[about.length :]
     text, sure = decode(body, pdu.data_coding, config, about)
-    return Read(clean(text), "" if sure else as_base64(body), about.piece or _sar(pdu))
+    return Read(clean(text), "" if sure else as_base64(body), about.piece or sar(pdu))
 
 
-def _sar(pdu: DeliverSm | DataSm) -> Piece | None:
+def sar(pdu: DeliverSm | DataSm) -> Piece | None:
     """Which part it is by its sar TLVs, which count only when all three are there (SMPP 3.4 section 5.3.2.22)."""
     reference = pdu.tlv_int(Tag.SAR_MSG_REF_NUM)
     total = pdu.tlv_int(Tag.SAR_TOTAL_SEGMENTS)

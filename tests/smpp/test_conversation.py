@@ -36,6 +36,7 @@ from smsc_relay.smpp.codec import Decoded, encode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
 from smsc_relay.smpp.dialect import DIALECT
+from smsc_relay.smpp.halves import HOLD
 from smsc_relay.smpp.pdus import (
     DataSm,
     DeliverSm,
@@ -585,18 +586,28 @@ def test_receipts_of_other_kinds(pdu: Pdu) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "fault"),
+    ("text", "fault", "external_id", "status", "stat", "code"),
     [
-        pytest.param(b"stat:DELIVRD", "a receipt without an id", id="no id"),
-        pytest.param(b"id:1", "a receipt without a state", id="no state"),
+        pytest.param(b"stat:UNDELIV err:021", "a receipt without an id", "(no id) id-1", Status.FAILED, "UNDELIV",
+                     "021", id="no id"),
+        pytest.param(b"id:1 err:021", "a receipt without a state", "1", Status.WIRED, "", "021", id="no state"),
+        pytest.param(b"", "a receipt without a state", "(no id) id-1", Status.WIRED, "", "", id="nothing"),
+        pytest.param(b"id:1 stat:HAPPY", "a receipt with the unknown state HAPPY", "1", Status.WIRED, "HAPPY", "",
+                     id="a state that nobody knows"),
     ],
-)
-def test_a_receipt_that_says_nothing_is_told_and_acknowledged(text: bytes, fault: str) -> None:
+)  # fmt: skip
+def test_a_receipt_that_lacks_something_is_told_and_kept(
+    text: bytes, fault: str, external_id: str, status: Status, stat: str, code: str
+) -> None:
     line = bound()
     told, arrived = line.deliver(receipt(text))
     assert told == Fault(fault)
     assert isinstance(arrived, Arrived)
-    assert arrived.events == ()
+    (event,) = arrived.events
+    assert isinstance(event, ReceiptEvent)
+    update = event.update
+    assert (update.external_id, update.status, update.reason, update.code) == (external_id, status, stat, code)
+    assert update.destination == "+250788123123"
     line.talk.acknowledge(arrived.token, line.now)
     assert isinstance(only(line.give()), events.Response)  # type: ignore[arg-type]
 
@@ -605,12 +616,52 @@ def test_a_receipt_that_changes_nothing_has_no_event() -> None:
     assert only(bound().deliver(receipt(b"id:1 stat:SCHEDULED"))).events == ()
 
 
-def test_a_receipt_in_two_halves() -> None:
+FIRST = receipt(b"\x05\x00\x03\x01\x02\x01id:a1 sub:001 st", esm_class=0x44)
+SECOND = receipt(b"\x05\x00\x03\x01\x02\x02at:UNDELIV err:5", esm_class=0x44)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("acknowledge", "ESME_ROK"), ("decline", "ESME_RX_T_APPN")], ids=["ack", "decline"]
+)
+def test_halves_of_a_receipt_are_answered_together(answer: str, status: str) -> None:
     line = bound()
-    first = only(line.deliver(receipt(b"\x05\x00\x03\x01\x02\x01id:a1 sub:001 st", esm_class=0x44)))
-    (event,) = only(line.deliver(receipt(b"\x05\x00\x03\x01\x02\x02at:UNDELIV err:5", esm_class=0x44))).events
-    assert first.events == ()
-    assert (event.update.status, event.update.code) == (Status.FAILED, "5")
+    assert line.deliver(FIRST) == []
+    assert line.talk.data_to_send() == b""
+    arrived = only(line.deliver(SECOND))
+    (event,) = arrived.events
+    assert (event.update.external_id, event.update.status, event.update.code) == ("a1", Status.FAILED, "5")
+    getattr(line.talk, answer)(arrived.token, line.now)
+    answers = [one for one in line.give() if isinstance(one, events.Response)]
+    assert [one.status for one in answers] == [constants.Status[status]] * 2
+    assert line.talk.next_deadline() is None
+
+
+def test_a_half_without_the_other_is_told_by_itself_before_it_is_answered() -> None:
+    line = bound()
+    assert line.deliver(SECOND) == []
+    due = line.talk.next_deadline()
+    assert due == line.now + HOLD
+    assert line.talk.tick(due - 0.1) == []
+    line.now = due
+    fault, arrived = line.talk.tick(due)
+    assert fault == Fault("a receipt without a state")
+    assert isinstance(arrived, Arrived)
+    (event,) = arrived.events
+    assert isinstance(event, ReceiptEvent)
+    assert (event.update.external_id, event.update.code) == ("(no id) id-1", "5")
+    line.talk.acknowledge(arrived.token, line.now)
+    assert isinstance(only(line.give()), events.Response)  # type: ignore[arg-type]
+    (event,) = only(line.deliver(FIRST)).events
+    assert (event.update.external_id, event.update.status) == ("a1", Status.FAILED)
+
+
+def test_a_half_has_no_answer_when_the_connection_is_lost() -> None:
+    line = bound()
+    line.deliver(FIRST)
+    line.talk.connection_lost(line.now)
+    assert line.talk.next_deadline() is None
+    assert line.talk.tick(line.now + HOLD) == []
+    assert line.talk.data_to_send() == b""
 
 
 # --- the end --------------------------------------------------------------------------------------------------------

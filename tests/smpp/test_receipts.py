@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from math import inf
 from typing import Any
 
 import pytest
@@ -13,10 +16,11 @@ from chalicelib.messages import Status
 from smsc_relay.smpp import receipts
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
+from smsc_relay.smpp.halves import HOLD, Half, Halves, Joined
 from smsc_relay.smpp.pdus import DataSm, DeliverSm, int_tlv, octets_tlv, text_tlv
 from smsc_relay.smpp.times import receipt_date
 
-DELIVERED, SENT, FAILED = Status.DELIVERED, Status.SENT, Status.FAILED
+DELIVERED, SENT, FAILED, WIRED = Status.DELIVERED, Status.SENT, Status.FAILED, Status.WIRED
 CSV = r"^(?P<stat>\d+),(?P<done>\d*),\d*,(?P<err>\d*),\d+,(?P<id>\w+),"
 
 
@@ -32,7 +36,7 @@ def receipt(text: str | bytes, esm_class: int = 0x04, **fields: Any) -> DeliverS
 
 def read(pdu: DeliverSm | DataSm, **more: Any) -> receipts.Receipt:
     found = receipts.read(pdu, config(**more))
-    assert found is not None
+    assert isinstance(found, receipts.Receipt)
     return found
 
 
@@ -85,6 +89,15 @@ def read(pdu: DeliverSm | DataSm, **more: Any) -> receipts.Receipt:
             "id:12345 sub:001 stat:DELIVRD err:000 text:id:99 stat:UNDELIV err:007", "12345", DELIVERED, "000",
             id="the text repeats keys",
         ),
+        pytest.param("id:1 status:DELIVRD", "1", DELIVERED, "", id="status: for stat:"),
+        pytest.param("id:1 status:0 stat:DELIVRD", "1", DELIVERED, "", id="stat: before status:"),
+        pytest.param("text:foo id:1 stat:DELIVRD err:5", "1", DELIVERED, "5", id="the text comes first"),
+        pytest.param("text:id:7 stat:EXPIRED id:1 stat:DELIVRD", "1", DELIVERED, "", id="and has keys: the last count"),
+        pytest.param("id:1 text:foo id:2 Status:UNDELIV", "1", FAILED, "", id="only the state behind the text"),
+        pytest.param('id:"1" stat:"DELIVRD" err:"000"', "1", DELIVERED, "000", id="in quotes"),
+        pytest.param("id:'1', stat:'UNDELIV', err:'021'", "1", FAILED, "021", id="in single quotes, with commas"),
+        pytest.param("id:1 stat:2", "1", DELIVERED, "", id="the number of message_state"),
+        pytest.param("id:1 stat:05 err:021", "1", FAILED, "021", id="its number in two digits"),
         pytest.param("id:7 id:8 stat:DELIVRD stat:UNDELIV", "7", DELIVERED, "", id="the first of each key counts"),
         pytest.param("stat:DELIVRD\r\nid:12345;  err:000", "12345", DELIVERED, "000", id="other separators"),
         pytest.param("id:12345sub:001dlvrd:001stat:DELIVRDerr:000text:Hi", "12345", DELIVERED, "000", id="no spaces"),
@@ -157,6 +170,21 @@ def test_network_error_code(value: bytes, code: str) -> None:
     assert read(receipt("id:1 stat:UNDELIV", tlvs=((Tag.NETWORK_ERROR_CODE, value),))).code == code
 
 
+@pytest.mark.parametrize(
+    ("value", "err", "code"),
+    [
+        pytest.param(b"\x03\x00\x21", "000", "3:33", id="the TLV comes first"),
+        pytest.param(b"033", "000", "033", id="the TLV in digits"),
+        pytest.param(b"\x03\x00\x00", "021", "021", id="the TLV names no error"),
+        pytest.param(b"000", "021", "021", id="the TLV says 000"),
+        pytest.param(b"\x03\x00\x00", "", "3:0", id="the TLV alone"),
+        pytest.param(b"", "021", "021", id="an empty TLV"),
+    ],
+)
+def test_two_error_codes(value: bytes, err: str, code: str) -> None:
+    assert read(receipt(f"id:1 stat:UNDELIV err:{err}", tlvs=((Tag.NETWORK_ERROR_CODE, value),))).code == code
+
+
 def test_in_message_payload_and_over_data_sm() -> None:
     payload = octets_tlv(Tag.MESSAGE_PAYLOAD, b"id:5 stat:DELIVRD err:000")
     assert read(receipt("", tlvs=(payload,))).status is DELIVERED
@@ -176,6 +204,9 @@ def test_in_message_payload_and_over_data_sm() -> None:
         pytest.param(0x00, "id:1 sub:001 stat:DELIVRD", {}, True, id="not marked"),
         pytest.param(0x00, "id:1 stat:DELIVRD", {"unmarked_receipts": False}, False, id="not marked, not wanted"),
         pytest.param(0x00, "id:1 stat:HAPPY", {}, False, id="not marked, no known state"),
+        pytest.param(0x00, "id:1 stat:2", {}, False, id="not marked, a number for a state"),
+        pytest.param(0x00, "id:1 status:FAILED", {}, False, id="not marked, a form that a person fills in"),
+        pytest.param(0x00, "text:foo id:1 stat:DELIVRD", {}, False, id="not marked, keys behind a text"),
         pytest.param(0x00, "my id:1 stat:DELIVRD", {}, False, id="not marked, text in front"),
         pytest.param(0x00, "id:", {}, False, id="not marked, no id"),
         pytest.param(0x00, "Hello", {}, False, id="a message"),
@@ -190,13 +221,16 @@ def test_what_is_a_receipt(esm_class: int, text: str, more: dict[str, Any], is_o
     [
         pytest.param(receipt("sub:001 stat:DELIVRD"), "", DELIVERED, "a receipt without an id", id="no id"),
         pytest.param(receipt("id: stat:DELIVRD"), "", DELIVERED, "a receipt without an id", id="empty id"),
-        pytest.param(receipt("id:1 sub:001"), "1", None, "a receipt without a state", id="no state"),
-        pytest.param(receipt(""), "", None, "a receipt without a state", id="nothing"),
-        pytest.param(receipt("id:1 stat:HAPPY"), "1", FAILED, "a receipt with the unknown state HAPPY", id="unknown"),
+        pytest.param(receipt("id:1 sub:001"), "1", WIRED, "a receipt without a state", id="no state"),
+        pytest.param(receipt(""), "", WIRED, "a receipt without a state", id="nothing"),
         pytest.param(
-            receipt("id:1 stat:+250788123123"), "1", FAILED, "a receipt with the unknown state (no word)", id="no word"
+            receipt("id:1 stat:77"), "1", WIRED, "a receipt with the unknown state (no word)", id="no such number"
         ),
-        pytest.param(receipt(b"\x09\x00\x03\x01", 0x44), "", None, "a receipt without a state", id="broken header"),
+        pytest.param(receipt("id:1 stat:HAPPY"), "1", WIRED, "a receipt with the unknown state HAPPY", id="unknown"),
+        pytest.param(
+            receipt("id:1 stat:+250788123123"), "1", WIRED, "a receipt with the unknown state (no word)", id="no word"
+        ),
+        pytest.param(receipt(b"\x09\x00\x03\x01", 0x44), "", WIRED, "a receipt without a state", id="broken header"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_it(pdu: DeliverSm, external_id: str, status: Status | None, fault: str) -> None:
@@ -210,8 +244,8 @@ def test_an_intermediate_failure_is_not_the_end() -> None:
 
 
 def test_states_of_the_account() -> None:
-    states = {"acceptd": "delivered", "HAPPY": "delivered", "UNKNOWN": "ignored"}
-    for stat, status in {"ACCEPTD": DELIVERED, "happy": DELIVERED, "UNKNOWN": None}.items():
+    states = {"acceptd": "delivered", "HAPPY": "delivered", "UNKNOWN": "ignored", "5": "sent"}
+    for stat, status in {"ACCEPTD": DELIVERED, "happy": DELIVERED, "UNKNOWN": None, "5": SENT, "6": DELIVERED}.items():
         found = read(receipt(f"id:1 stat:{stat}"), receipt_states=states)
         assert (found.status, found.fault) == (status, "")
 
@@ -235,48 +269,112 @@ def half(sequence: int, text: str, reference: int = 9) -> DeliverSm:
     return receipt(bytes((5, 0, 3, reference, 2, sequence)) + text.encode(), 0x44)
 
 
-def test_a_receipt_in_two_halves() -> None:
-    halves, settings = receipts.Halves(), config()
-    first, second = half(1, "id:12345 sub:001 dlvrd:001 submit da"), half(2, "te:2601310930 stat:DELIVRD err:000")
-    for order in ((first, second), (second, first)):
-        waiting = receipts.read(order[0], settings, halves)
-        assert waiting is not None
-        assert (waiting.status, waiting.fault) == (None, "")
-        whole = receipts.read(order[1], settings, halves)
-        assert whole is not None
-        assert (whole.external_id, whole.status) == ("12345", DELIVERED)
+def sar_half(sequence: int, text: str) -> DeliverSm:
+    tags = ((Tag.SAR_MSG_REF_NUM, 9, 2), (Tag.SAR_TOTAL_SEGMENTS, 2, 1), (Tag.SAR_SEGMENT_SEQNUM, sequence, 1))
+    return receipt(text, tlvs=tuple((tag, number.to_bytes(length, "big")) for tag, number, length in tags))
+
+
+def put(halves: Halves, pdu: DeliverSm, token: Any, now: float = 0.0) -> Joined | None:
+    found = receipts.read(pdu, config())
+    assert isinstance(found, Half)
+    return halves.add(found, token, now)
+
+
+def whole(joined: Joined | None) -> receipts.Receipt:
+    assert joined is not None
+    return receipts.joined(joined.pdus, joined.text, config())
+
+
+@pytest.mark.parametrize("cut", [half, sar_half], ids=["header", "sar TLVs"])
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["in order", "the last first"])
+def test_a_receipt_in_two_halves(cut: Callable[[int, str], DeliverSm], order: tuple[int, int]) -> None:
+    texts = {1: "id:12345 sub:001 dlvrd:001 submit da", 2: "te:2601310930 stat:DELIVRD err:000"}
+    halves = Halves()
+    assert put(halves, cut(order[0], texts[order[0]]), "first") is None
+    joined = put(halves, cut(order[1], texts[order[1]]), "second")
+    found = whole(joined)
+    assert (found.external_id, found.status, found.fault) == ("12345", DELIVERED, "")
+    assert joined is not None
+    assert sorted(joined.tokens) == ["first", "second"]
+    assert (len(halves), halves.due, halves.overdue(99.0)) == (0, inf, [])
+
+
+def test_tlvs_of_either_half_count() -> None:
+    halves = Halves()
+    first = half(1, "sub:001 dlvrd:001 submit da")
+    last = replace(half(2, "te:2601310930"), tlvs=(int_tlv(Tag.MESSAGE_STATE, 5), (Tag.NETWORK_ERROR_CODE, b"\3\0\7")))
+    put(halves, replace(first, tlvs=TLVS[:1]), 1)
+    found = whole(put(halves, last, 2))
+    assert (found.external_id, found.status, found.code) == ("a1b2c3d", FAILED, "3:7")
 
 
 def test_halves_by_references_of_other_lengths_are_not_of_one_receipt() -> None:
-    halves, settings = receipts.Halves(), config()
+    halves = Halves()
     narrow = [half(1, "id:1 sub:001 submit da"), half(2, "te:2601310930 stat:DELIVRD")]
     wide = [
         receipt(bytes((6, 8, 4, 0, 9, 2, sequence)) + text, 0x44)
         for sequence, text in ((1, b"id:2 sub:001 submit da"), (2, b"te:2601310930 stat:UNDELIV"))
     ]
-    found = [receipts.read(pdu, settings, halves) for pair in zip(narrow, wide, strict=True) for pdu in pair]
-    assert [(one.external_id, one.status) for one in found if one is not None and one.status] == [
-        ("1", DELIVERED),
-        ("2", Status.FAILED),
-    ]
+    found = [put(halves, pdu, 0) for pair in zip(narrow, wide, strict=True) for pdu in pair]
+    assert [(whole(one).external_id, whole(one).status) for one in found if one] == [("1", DELIVERED), ("2", FAILED)]
 
 
 def test_the_first_half_may_say_all_that_counts() -> None:
-    found = receipts.read(half(1, "id:12345 stat:DELIVRD err:000 te"), config(), receipts.Halves())
-    assert found is not None
+    found = read(half(1, "id:12345 stat:DELIVRD err:000 te"))
     assert (found.external_id, found.status) == ("12345", DELIVERED)
 
 
-def test_halves_that_never_meet_are_forgotten() -> None:
-    halves, settings = receipts.Halves(), config()
-    pdus = [
-        DeliverSm(source_addr=f"25078812{n:04}", destination_addr="8080", esm_class=0x44,
-                  short_message=b"\x05\x00\x03\x01\x02\x01id:1 ")
-        for n in range(1_000)
-    ]  # fmt: skip
-    for pdu in pdus:
-        receipts.read(pdu, settings, halves)
+def test_a_half_whose_time_is_up_is_told_once_and_still_finds_the_other() -> None:
+    halves = Halves()
+    put(halves, half(1, "id:1 sub:001 st"), "first", 10.0)
+    assert (halves.due, halves.overdue(10.5)) == (11.0, [])
+    (alone,) = halves.overdue(11.0)
+    assert (alone.text, alone.tokens) == ("id:1 sub:001 st", ("first",))
+    assert (halves.due, halves.overdue(99.0)) == (inf, [])
+    joined = put(halves, half(2, "at:DELIVRD"), "second", 100.0)
+    assert joined is not None
+    assert joined.tokens == ("second",)
+    assert whole(joined).status is DELIVERED
+
+
+def test_an_smsc_that_waits_for_each_answer_is_kept_waiting_once() -> None:
+    halves = Halves()
+    for reference, patience in ((1, HOLD), (2, 0.0), (3, 0.0)):
+        put(halves, half(1, "id:1 sub:001 st", reference), "first")
+        assert halves.due == patience
+        assert len(halves.overdue(patience)) == 1
+        assert whole(put(halves, half(2, "at:DELIVRD", reference), "second")).status is DELIVERED
+
+
+def test_a_half_that_is_repeated_is_answered_as_often() -> None:
+    halves = Halves()
+    for token in ("first", "again"):
+        assert put(halves, half(1, "id:1 sub:001 st"), token) is None
+    joined = put(halves, half(2, "at:DELIVRD"), "second")
+    assert joined is not None
+    assert joined.tokens == ("first", "again", "second")
+
+
+def test_a_reference_that_is_used_again() -> None:
+    halves = Halves()
+    put(halves, half(1, "id:1 sub:001 st"), "old")
+    put(halves, half(1, "id:2 sub:001 st"), "new")
+    assert halves.due == 0.0
+    (alone,) = halves.overdue(0.0)
+    assert (alone.text, alone.tokens) == ("id:1 sub:001 st", ("old",))
+    assert whole(put(halves, half(2, "at:DELIVRD"), "last")).external_id == "2"
+
+
+def test_halves_that_never_meet_are_forgotten_but_told() -> None:
+    halves = Halves()
+    told: list[Any] = []
+    for n in range(1_000):
+        pdu = replace(half(1, "id:1 "), source_addr=f"25078812{n:04}")
+        put(halves, pdu, n, 0.0)
+        told += [token for one in halves.overdue(0.0) for token in one.tokens]
     assert len(halves) == 256
+    told += [token for one in halves.overdue(1.0) for token in one.tokens]
+    assert told == list(range(1_000))
 
 
 # --- ids and dates --------------------------------------------------------------------------------------------------
@@ -302,8 +400,24 @@ def test_halves_that_never_meet_are_forgotten() -> None:
 def test_ids_meet(in_response: str, in_receipt: str, response: str, written: str) -> None:
     settings = config(id_in_response=in_response, id_in_receipt=in_receipt)
     found = receipts.read(receipt(f"id:{written} stat:DELIVRD"), settings)
-    assert found is not None
+    assert isinstance(found, receipts.Receipt)
     assert found.external_id == receipts.response_id(response, settings) != ""
+
+
+@pytest.mark.parametrize(
+    ("forms", "text", "tlv", "external_id"),
+    [
+        pytest.param(("hex", "decimal"), "305419896", "12345678", "305419896", id="the TLV repeats the response"),
+        pytest.param(("hex", "decimal"), "12345678", "305419896", "305419896", id="the text repeats it"),
+        pytest.param(("hex", "decimal"), "305419896", "305419896", "305419896", id="both as receipts have it"),
+        pytest.param(("decimal", "hex"), "12345678", "305419896", "305419896", id="the response in decimal"),
+        pytest.param(("hex", "decimal"), "77", "12345678", "12345678", id="two numbers"),
+        pytest.param(("text", "text"), "77", "0088", "88", id="two texts"),
+    ],
+)
+def test_two_ids(forms: tuple[str, str], text: str, tlv: str, external_id: str) -> None:
+    pdu = receipt(f"id:{text} stat:DELIVRD", tlvs=(text_tlv(Tag.RECEIPTED_MESSAGE_ID, tlv),))
+    assert read(pdu, id_in_response=forms[0], id_in_receipt=forms[1]).external_id == external_id
 
 
 @pytest.mark.parametrize("written", [None, ""])
@@ -359,5 +473,7 @@ def test_the_date_is_in_the_zone_of_the_account() -> None:
     tlvs=st.lists(st.tuples(st.sampled_from([0x001E, 0x0423, 0x0424, 0x0427]), st.binary(max_size=9)), max_size=3),
 )
 def test_nothing_makes_it_fail(body: bytes, esm_class: int, tlvs: list[tuple[int, bytes]]) -> None:
-    found = receipts.read(receipt(body, esm_class, tlvs=tuple(tlvs)), config(), receipts.Halves())
-    assert found is None or found.status is None or found.stat
+    found = receipts.read(receipt(body, esm_class, tlvs=tuple(tlvs)), config())
+    if isinstance(found, Half):
+        found = receipts.joined((found.pdu,), found.text, config())
+    assert found is None or found.status in (None, Status.WIRED) or found.stat
