@@ -107,7 +107,7 @@ KANNEL: Final = (
     Knob("esm-class", "esm_mode", "unset: 3 there, 0 here", _int),
     Knob("priority", "priority_flag", convert=_int),
     Knob("smpp-tlv", "tlvs", "a group of its own there, a list here"),
-    Knob("smsc-id", "name", "the aggregator's name"),
+    Knob("smsc-id", "name", "the aggregator's name; equal groups of one id are binds of one account, others get -2"),
     Knob("smsc-admin-id", "", "jangada names aggregators by their name"),
     Knob("allowed-smsc-id", "", _ROUTES),
     Knob("denied-smsc-id", "", _ROUTES),
