@@ -9,6 +9,7 @@ from typing import Any
 from cli import output
 from cli.output import Problem, moment, span
 
+LONGEST = 24  # characters of what an aggregator calls a status: some write sentences
 MORE = 20  # characters that are listed one by one
 
 
@@ -39,6 +40,7 @@ def unmatched(options: argparse.Namespace) -> None:
             "external_id": one.external_id,
             "status": one.receipt.update.status.value,
             "code": one.receipt.update.code,
+            "reason": one.receipt.update.reason,
             "destination": mask(one.receipt.update.destination),
             "since": one.since,
         }
@@ -47,7 +49,17 @@ def unmatched(options: argparse.Namespace) -> None:
     if options.json:
         output.as_json(rows)
         return
-    shown = [(*list(row.values())[:4], moment(row["since"]), span(now - row["since"])) for row in rows]
+    shown = [
+        (
+            row["external_id"],
+            f"{row['status']} ({row['reason'][:LONGEST]})" if row["reason"] else row["status"],
+            row["code"],
+            row["destination"],
+            moment(row["since"]),
+            span(now - row["since"]),
+        )
+        for row in rows
+    ]
     heads = ("external id", "status", "code", "destination", "parked", "age")
     output.table(heads, shown, "every receipt has found its message")
 

@@ -369,6 +369,29 @@ def test_unmatched_receipts(aws: Aws, jangada: Jangada) -> None:
     assert jangada("unmatched", "slow").err == "jangada: no aggregator slow\n"
 
 
+def test_receipts_without_an_id_are_listed_one_by_one(aws: Aws, jangada: Jangada) -> None:
+    import app
+
+    aws.aggregator("fast")
+    for number, stat in enumerate(("UNDELIV", "A sentence about what has become of it")):
+        update = StatusUpdate(
+            channel="", status=Status.FAILED, external_id=f"(no id) e-{number}", code="21", reason=stat,
+            destination="+250788123123",
+        )  # fmt: skip
+        event = ReceiptEvent(event_id=f"e-{number}", update=update, aggregator="fast")
+        queues.send(queues.EVENTS, queues.event_entry(event))
+    aws.drain(queues.EVENTS, app.record)
+    listed = sorted(json.loads(jangada("unmatched", "fast", "--json").out), key=lambda one: one["external_id"])
+    assert [(one["external_id"], one["reason"]) for one in listed] == [
+        ("(no id) e-0", "UNDELIV"),
+        ("(no id) e-1", "A sentence about what has become of it"),
+    ]
+    table = jangada("unmatched", "fast").out
+    assert "failed (UNDELIV)  " in table
+    assert "failed (A sentence about what ha)  " in table
+    assert table.count("+25078*****23") == 2
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
