@@ -38,6 +38,8 @@ _BY_STATUS: Final = {
     Status.ESME_RINVDSTNPI: "which NPI must recipients have (dest_npi)?",
     Status.ESME_RINVSYSTYP: "which system_type does the account have?",
     Status.ESME_RTHROTTLED: "what rate and window does the account have (max_tps, window)?",
+    Status.ESME_RINVSCHED: "may the SMSC be told when to deliver, how far ahead, and must it be an absolute time "
+    "(schedule, validity_form)?",
     Status.ESME_RINVEXPIRY: "which validity is allowed, and must it be absolute (validity, validity_form)?",
     Status.ESME_RINVTLVSTREAM: "which TLVs must a submit have, and which not (tlvs, long_messages)?",
     Status.ESME_RTLVNOTALLWD: "which TLVs must a submit not have (tlvs, long_messages, more_messages)?",

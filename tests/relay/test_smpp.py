@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import attempts, queues, registry
+from chalicelib import attempts, queues, registry, rendezvous
+from chalicelib.records import MessageKey, ReceiptEvent
 from smsc_relay.accounts import kind_of
 from smsc_relay.simulator.simulator import Simulator
 from tests.relay.conftest import World, eventually, relaying
@@ -43,6 +44,33 @@ async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
     assert receipts == outcomes
     (answer,) = [event for event in events if event["kind"] == "incoming"]
     assert (answer["message"]["text"], answer["to"]) == ("ok", "8080")
+
+
+async def test_numbers_that_the_smsc_writes_in_its_own_way(world: World) -> None:
+    """A channel's own rule changes the recipient, the account's bring back who a receipt and an answer are from."""
+    phone, theirs = "+250788123123", "9788123123"
+    async with Simulator() as smsc:
+        # It gives what arrives TON 1, which rules see as +.
+        back = [{"match": r"\+?9(7[0-9]{8})", "replace": r"+250\1"}]
+        register(world, smsc, mo_source_rules=back, mo_dest_rules=[{"match": "98080", "replace": "8080"}])
+        own = {"dest_rules": [{"match": r"\+250(7[0-9]{8})", "replace": r"9\1", "ton": 2}]}
+        world.aws.channel(CHANNEL, type="SMPP", config=own)
+        registry.reset()
+        world.put(1, to=phone)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+            await smsc.wait_for(lambda smsc: bool(smsc.messages))
+            smsc.inject(source=theirs, to="98080", text="ok")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 3)
+    assert [segment.to for segment in smsc.submits] == [theirs]
+    events = [body["event"] for body in world.aws.bodies(queues.EVENTS)]
+    (outcome,) = [event for event in events if event["kind"] == "outcome"]
+    (receipt,) = [ReceiptEvent.model_validate(event) for event in events if event["kind"] == "status"]
+    submit = rendezvous.Submit(MessageKey(channel=CHANNEL, id="1"), 0, outcome["destination"], 1)
+    rendezvous.meet_outcome("fast", outcome["external_id"], submit)
+    assert rendezvous.meet_receipt(receipt, 2) == submit
+    (answer,) = [event for event in events if event["kind"] == "incoming"]
+    assert (answer["message"]["sender"], answer["to"]) == (phone, "8080")
 
 
 async def test_throttling_slows_the_link_and_fails_nothing(world: World) -> None:
