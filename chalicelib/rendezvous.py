@@ -7,6 +7,10 @@ Item `ext#<aggregator>#<external id>`: `subs`, the submits that were given this 
 Where an id is a recipient and a second (`ReceiptEvent.shared`: UCP, CIMD2), several messages have it honestly, whatever
 binds and tasks they went over. Each final receipt then ends the oldest of them that has not ended, and is written down
 with it, so that the same receipt again finds the same message.
+
+An id may be used again for the same recipient, so age decides too: a receipt is never that of a submit that was
+accepted clearly after it came, nor, while another fits, after its own done date; and a parked one that was taken is
+given to no other message.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from chalicelib.records import MessageKey, ReceiptEvent
 
 PARKED: Final = 7 * DAY  # seconds a receipt waits for its submit
 TWINS: Final = 600_000  # ms within which submits with one id are messages side by side; else the SMSC uses it again
+RACE: Final = 600_000  # ms that a receipt may be ahead of its submit's acceptance, by both our own clocks
+DATE_ERROR: Final = 15 * 3_600_000  # ms that an SMSC's dates may be off: the widest time zone is 14 hours away
 MOST_TWINS: Final = 50  # submits, or parked receipts, of an id that several messages share
 MOST_REUSED: Final = 3  # submits of an id that has been used again
 MOST_PARKED: Final = 10  # receipts of an id that one message has
@@ -37,6 +43,7 @@ class Submit:
     destination: str
     at: int
     ended_by: str = ""  # event id of the final receipt that was taken for it; written down for shared ids only
+    had: tuple[str, ...] = ()  # event ids of the receipts that had been parked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,11 @@ def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[Rece
     item = _item(aggregator, external_id)
     filed = _subs(item)
     others = [sub for sub in filed if not _same(sub, submit)]
-    ended_by = next((sub.ended_by for sub in filed if _same(sub, submit)), "")
-    taken = {sub.ended_by for sub in others}
+    before = next((sub for sub in filed if _same(sub, submit)), submit)
+    ended_by, had = before.ended_by, list(before.had)
+    submit = replace(submit, at=min(before.at, submit.at))  # told again, it is not younger
+    # A message's other parts under the same id may have the same receipts.
+    taken = {sub.ended_by for sub in others}.union(*(sub.had for sub in others if sub.key != submit.key))
     waiting = [ReceiptEvent.from_body(text) for text in _texts(item, "rc")]
     mine: list[ReceiptEvent] = []
     rest = 0
@@ -63,15 +73,17 @@ def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[Rece
         if receipt.event_id in taken:
             continue
         one_end = _one_end(receipt)
-        if not _fits(receipt.update.destination, submit.destination) or (
-            one_end and ended_by not in ("", receipt.event_id)
-        ):
+        known = receipt.event_id in had
+        if not known and (not _fits(receipt, submit) or (one_end and ended_by not in ("", receipt.event_id))):
             rest += 1
             continue
+        if not known:
+            had.append(receipt.event_id)
         if one_end:
             ended_by = receipt.event_id
         mine.append(receipt)
-    subs = _kept([*others, replace(submit, ended_by=ended_by)], aggregator)
+    mine_now = replace(submit, ended_by=ended_by, had=tuple(had))
+    subs = _kept(sorted([*others, mine_now], key=lambda sub: sub.at), aggregator)
     values: dict[str, Any] = {
         ":subs": {"L": [{"S": _dump(sub)} for sub in subs]},
         ":ttl": {"N": str(submit.at // 1000 + KEEP)},
@@ -92,7 +104,10 @@ def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
     external_id = receipt.update.external_id
     item = _item(receipt.aggregator, external_id)
     subs = _subs(item)
-    fitting = [sub for sub in subs if _fits(receipt.update.destination, sub.destination)]
+    for sub in subs:
+        if receipt.event_id in sub.had:
+            return sub
+    fitting = _in_time(receipt, [sub for sub in subs if _fits(receipt, sub)])
     if fitting:
         return _shared(receipt, subs, fitting) if receipt.shared else fitting[-1]
     known = [text for text in _texts(item, "rc") if ReceiptEvent.from_body(text).event_id != receipt.event_id]
@@ -161,7 +176,7 @@ def withdraw(aggregator: str, external_id: str, destination: str) -> list[Receip
     """Take back the parked receipts of a message that is nobody's, such as a test's, whose id no submit has."""
     item = _item(aggregator, external_id)
     texts = _texts(item, "rc")
-    found = [one for one in map(ReceiptEvent.from_body, texts) if _fits(one.update.destination, destination)]
+    found = [one for one in map(ReceiptEvent.from_body, texts) if _alike(one.update.destination, destination)]
     if not found or _subs(item):
         return []
     rest = [text for text in texts if ReceiptEvent.from_body(text) not in found]
@@ -177,7 +192,20 @@ def find(aggregator: str, external_id: str) -> list[Submit]:
     return _subs(_item(aggregator, external_id))
 
 
-def _fits(told: str, submitted: str) -> bool:
+def _fits(receipt: ReceiptEvent, submit: Submit) -> bool:
+    """By recipient, and by its arrival, the receipt can be the submit's."""
+    in_time = not receipt.at or submit.at <= receipt.at + RACE
+    return in_time and _alike(receipt.update.destination, submit.destination)
+
+
+def _in_time(receipt: ReceiptEvent, submits: list[Submit]) -> list[Submit]:
+    """Those that were accepted before the receipt's done date. That is by the SMSC's clock, which may be anything:
+    where it leaves none of them, it does not count."""
+    done = receipt.update.at
+    return submits if done is None else [sub for sub in submits if sub.at <= done + DATE_ERROR] or submits
+
+
+def _alike(told: str, submitted: str) -> bool:
     return not told or not submitted or digits_match(told, submitted)
 
 
@@ -200,10 +228,10 @@ def _texts(item: dict[str, Any], name: str) -> list[str]:
 def _waiting(item: dict[str, Any]) -> list[ReceiptEvent]:
     """Parked receipts that no submit has had yet."""
     subs = _subs(item)
-    taken = {sub.ended_by for sub in subs}
+    taken = {sub.ended_by for sub in subs}.union(*(sub.had for sub in subs))
     found = []
     for receipt in map(ReceiptEvent.from_body, _texts(item, "rc")):
-        fits = any(_fits(receipt.update.destination, sub.destination) for sub in subs)
+        fits = any(_fits(receipt, sub) for sub in subs)
         if receipt.event_id not in taken and (not fits or _one_end(receipt)):
             found.append(receipt)
     return found
@@ -216,13 +244,19 @@ def _one_end(receipt: ReceiptEvent) -> bool:
 
 def _dump(sub: Submit) -> str:
     key = sub.key
-    told = [key.channel, key.id, key.generation, sub.part, sub.destination, sub.at]
-    return json.dumps([*told, sub.ended_by] if sub.ended_by else told, separators=(",", ":"))
+    told: list[Any] = [key.channel, key.id, key.generation, sub.part, sub.destination, sub.at]
+    if sub.ended_by or sub.had:
+        told.append(sub.ended_by)
+    if sub.had:
+        told.append(sub.had)
+    return json.dumps(told, separators=(",", ":"))
 
 
 def _subs(item: dict[str, Any]) -> list[Submit]:
     found = []
     for text in _texts(item, "subs"):
-        channel, message_id, generation, *rest = json.loads(text)
-        found.append(Submit(MessageKey(channel=channel, id=message_id, generation=generation), *rest))
+        channel, message_id, generation, part, destination, at, *rest = json.loads(text)
+        key = MessageKey(channel=channel, id=message_id, generation=generation)
+        ended_by, had = (*rest, "", ())[:2] if len(rest) != 1 else (rest[0], ())
+        found.append(Submit(key, part, destination, at, ended_by, tuple(had)))
     return found

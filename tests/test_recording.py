@@ -181,6 +181,56 @@ def test_an_id_that_is_used_again_goes_by_the_phone_it_names(gateway: Aws) -> No
     assert told(gateway) == [("failed", "2")]
 
 
+DAYS = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("came", "done", "phone", "expected"),
+    [
+        pytest.param(20, 19, PHONE, "1", id="done before the newer was accepted"),
+        pytest.param(20, 19, "", "1", id="and it names no phone"),
+        pytest.param(20, 20, PHONE, "2", id="done after it"),
+        pytest.param(20, 19.5, PHONE, "2", id="half a day off: a time zone"),
+        pytest.param(19, 0, PHONE, "1", id="came before the newer, without a date"),
+        pytest.param(20, -400, PHONE, "2", id="a date before either: a clock that is wrong"),
+        pytest.param(20, 400, PHONE, "2", id="a date to come"),
+        pytest.param(-2, 0, PHONE, None, id="came before either"),
+    ],
+)
+def test_an_id_that_is_used_again_goes_by_age(
+    gateway: Aws, came: float, done: float, phone: str, expected: str | None
+) -> None:
+    start = clock.now_ms()
+    for number, day in ((1, 0), (2, 20)):
+        tell(gateway, outcome(opened(number), at=start + day * DAYS))
+    late = receipt(destination=phone, at=int(start + done * DAYS) if done else 0)
+    tell(gateway, late.model_copy(update={"at": int(start + came * DAYS) + 1_000}))
+    assert told(gateway) == ([("delivered", expected)] if expected else [])
+    assert len(rendezvous.unmatched("fast")) == (0 if expected else 1)
+
+
+def test_a_receipt_that_was_taken_is_given_to_no_other_message(gateway: Aws) -> None:
+    first = outcome(opened(1))
+    early = receipt(destination=PHONE)
+    tell(gateway, early, first)
+    for delay in (1_000, 3 * DAYS):  # the id again, at once and days later
+        tell(gateway, outcome(opened(2 + delay), at=clock.now_ms() + delay))
+    for event in (early, first):
+        gateway.put_raw(queues.EVENTS, queues.event_entry(event).body)
+    assert gateway.run(queues.EVENTS, recording.record) == []
+    assert told(gateway) == [("delivered", "1")]
+    assert rendezvous.unmatched("fast") == []
+
+
+@pytest.mark.parametrize(("waited", "expected"), [(60_000, True), (3_600_000, False)], ids=["a minute", "an hour"])
+def test_an_orphan_waits_for_a_new_submit_only_as_long_as_a_race_lasts(
+    gateway: Aws, waited: int, expected: bool
+) -> None:
+    tell(gateway, receipt(destination=PHONE), outcome(opened(), at=clock.now_ms() + waited))
+    assert told(gateway) == ([("delivered", "7")] if expected else [])
+    assert len(rendezvous.unmatched("fast")) == (0 if expected else 1)
+
+
 # --- an id that several messages have: recipient and second ----------------------------------------------------------
 
 
