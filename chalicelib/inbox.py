@@ -2,9 +2,7 @@
 
 Twice: with an external id, the same (channel, sender, external id) within two days. Without one, over HTTP: the same
 content with the aggregator's own time stamp, or, where it gives none, within `WINDOW` of the first. Over an SMSC
-session there is no id at all: the same content in the same session is an honest second message ("1" and "1" again);
-in the first minute of a session that began after the last copy was received it is the SMSC's redelivery, and
-swallowed. However often the link drops, each session sends it again once at most.
+session there is no id at all, and people answer "1" and "1" again: `_redelivered` tells an answer from a copy.
 In parts: joined by sender, destination and reference, whatever bind or order they come by. A phone has 256 references
 (65,536 at most) and uses them again: what is no repeat begins the next message under the same name.
 """
@@ -18,9 +16,11 @@ from typing import Any, Final
 from chalicelib import ledger_table
 from chalicelib.ledger_table import DAY
 from chalicelib.queues import digest
-from chalicelib.records import MoEvent
+from chalicelib.records import MoEvent, SessionEnd
 
-REDELIVERY: Final = 60_000  # ms after a session's begin in which an SMSC sends again what was not acknowledged
+REDELIVERY: Final = 360_000  # ms in which an SMSC sends again what it has no answer for: some retry after five minutes
+KILLED: Final = 180_000  # ms from what a relay that was killed had not answered to the next session: a task's start
+SKEW: Final = 5_000  # ms by which the clocks of two relays may differ
 WINDOW: Final = 4_000  # ms: how soon the same content without id and time counts as the same message
 REMEMBER: Final = 2 * DAY  # seconds
 JOIN_WAIT: Final = 6 * 3600  # seconds until an incomplete MO is delivered as it is
@@ -50,7 +50,8 @@ def is_repeat(event: MoEvent) -> bool:
     if message.external_id:
         name = digest("id", message.sender, message.external_id, part)
     elif session:
-        name = digest("smsc", event.aggregator, message.sender, event.to, message.text, event.octets, part)
+        header = [event.udh] if event.udh else []
+        name = digest("smsc", event.aggregator, message.sender, event.to, message.text, event.octets, part, *header)
     else:
         stamp = str(message.received_at or "")
         name = digest("content", message.sender, message.text, *message.attachments, stamp, part)
@@ -62,17 +63,59 @@ def is_repeat(event: MoEvent) -> bool:
         return False
     if first["ev"]["S"] == event.event_id:
         return "sw" in first
-    at, since = int(first["at"]["N"]), event.session_since
     if message.external_id:
         return True
     if session:
-        redelivered = first["se"]["S"] != session and since >= at and event.at - since < REDELIVERY
+        redelivered = _redelivered(event, first)
         ledger_table.put({**_item(pk, event), **({"sw": {"BOOL": True}} if redelivered else {})})
         return redelivered
-    if message.received_at or abs(event.at - at) < WINDOW:
+    if message.received_at or abs(event.at - int(first["at"]["N"])) < WINDOW:
         return True
     ledger_table.put(_item(pk, event))
     return False
+
+
+def _redelivered(event: MoEvent, first: dict[str, Any]) -> bool:
+    """Whether an SMSC's MO is the copy that `first` (the last one with this content) was not acknowledged for.
+
+    An SMSC sends again what it has no answer for, and that only over another session, after the end of the first
+    copy's. So nothing is a copy in its own session, before the other's end, or long after the SMSC could send again
+    (`REDELIVERY` from the end, or from the begin of a later session: the link may have been away for hours).
+    What had been answered before is not sent again. How far that goes, the relay tells that held the session: in what
+    comes over its other sessions (`ended`: no race), and by a `SessionEnd`, which other relays' MOs are held against.
+    Without either, the session is still open if it is of the same relay; if not, its relay was killed: then only what
+    came within `KILLED` before the new session can be without an answer, since answers leave within a second as a rule,
+    and within 20 s at worst. A relay that takes a bind from a dead one waits first, for longer than `SKEW`.
+    Each copy is swallowed once: it is itself what the next one is held against.
+    """
+    session, at = first["se"]["S"], int(first["at"]["N"])
+    if session == event.session:
+        return False
+    since = event.session_since
+    known = event.ended.get(session) or _end_of(session)
+    if known is not None:
+        doubtful, end = known
+        return at >= doubtful and event.at >= end - SKEW and event.at - max(end, since) < REDELIVERY
+    if event.relay and first.get("re", {}).get("S") == event.relay:
+        return False
+    return 0 <= since - at < KILLED and event.at - since < REDELIVERY
+
+
+def note_end(event: SessionEnd) -> None:
+    """Keep what a relay tells of a session that has ended. Repeatable."""
+    ledger_table.put(
+        {
+            "pk": {"S": f"session#{event.session}"},
+            "doubtful": {"N": str(event.doubtful)},
+            "at": {"N": str(event.at)},
+            "ttl": {"N": str(event.at // 1000 + REMEMBER)},
+        }
+    )
+
+
+def _end_of(session: str) -> tuple[int, int] | None:
+    item = ledger_table.get(f"session#{session}")
+    return (int(item["doubtful"]["N"]), int(item["at"]["N"])) if item else None
 
 
 def _item(pk: str, event: MoEvent) -> dict[str, Any]:
@@ -80,6 +123,7 @@ def _item(pk: str, event: MoEvent) -> dict[str, Any]:
         "pk": {"S": pk},
         "ev": {"S": event.event_id},
         "se": {"S": event.session or "-"},
+        **({"re": {"S": event.relay}} if event.relay else {}),
         "at": {"N": str(event.at)},
         "ttl": {"N": str(event.at // 1000 + REMEMBER)},
     }

@@ -28,6 +28,7 @@ from chalicelib.records import (
     OptOutEvent,
     Outcome,
     ReceiptEvent,
+    SessionEnd,
     event_body,
 )
 from chalicelib.settings import settings
@@ -157,6 +158,8 @@ def event_entry(event: Event) -> Entry:
         dedup = digest("dlr", event.event_id)
     elif isinstance(event, JoinTimeout):
         group, dedup = digest("join", event.join), digest("join", event.join, str(event.at))
+    elif isinstance(event, SessionEnd):
+        group = dedup = digest("session", event.session)
     else:
         group = _named_group(event.aggregator, event.external_id, event.key.channel, event.key.id)
         key = event.key

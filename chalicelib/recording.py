@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from chalicelib import (
     canaries,
     handing,
+    inbox,
     ledger,
     letters,
     queues,
@@ -37,6 +38,7 @@ from chalicelib.records import (
     MoEvent,
     Outcome,
     ReceiptEvent,
+    SessionEnd,
     explain,
 )
 
@@ -91,6 +93,8 @@ def _keys(received: Received) -> dict[str, str]:
         }
     if isinstance(event, MoEvent):
         return {"message_id": event.event_id, "channel": event.message.channel, "aggregator": event.aggregator}
+    if isinstance(event, SessionEnd):
+        return {"message_id": event.session, "aggregator": event.aggregator}
     return {"message_id": event.join if isinstance(event, JoinTimeout) else event.event_id}
 
 
@@ -109,6 +113,8 @@ def _one(received: Received) -> None:
             receiving.receive(event)
         elif isinstance(event, JoinTimeout):
             receiving.give_up_waiting(event)
+        elif isinstance(event, SessionEnd):
+            inbox.note_end(event)
         else:
             receiving.opt_out(event)
     except (registry.UnknownChannel, registry.UnknownAggregator, registry.UnknownPlatform) as error:

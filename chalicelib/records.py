@@ -100,8 +100,22 @@ class MoEvent(Record):
     piece: Piece | None = None
     session: str = ""  # the relay's session it came over; "" over HTTP
     session_since: int = 0  # ms: when that session was bound
+    relay: str = ""  # who knows which of its sessions have ended: the account's link in one process
+    ended: dict[str, tuple[int, int]] = {}  # sessions of that relay that ended of late: as in `SessionEnd`
     at: int = 0
-    octets: str = ""  # Base64 of what could not be decoded
+    octets: str = ""  # Base64 of what could not be decoded, and of what is binary
+    udh: str = ""  # hex: the user data header of a binary MO, its length octet included, without concatenation
+    data_coding: int | None = None  # of a binary MO; None: it is text
+
+
+class SessionEnd(Record):
+    """A session over which MOs came has ended. Its relay knows what was answered, and so what may come again."""
+
+    kind: Literal["session_end"] = "session_end"
+    session: str
+    aggregator: str
+    doubtful: int  # ms: what came before was answered, and the SMSC has the answer
+    at: int  # ms: the end
 
 
 class ReceiptEvent(Record):
@@ -132,7 +146,9 @@ class JoinTimeout(Record):
     at: int = 0
 
 
-Event = Annotated[Outcome | MoEvent | ReceiptEvent | OptOutEvent | JoinTimeout, Field(discriminator="kind")]
+Event = Annotated[
+    Outcome | MoEvent | SessionEnd | ReceiptEvent | OptOutEvent | JoinTimeout, Field(discriminator="kind")
+]
 
 
 class EventRecord(Record):

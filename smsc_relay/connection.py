@@ -43,6 +43,9 @@ class Connection(asyncio.Protocol):
         self.over: asyncio.Future[Ended] = self._loop.create_future()
         self.gone = asyncio.Event()
         self.log: PduLog | None = None
+        self.now = self._loop.time
+        self.heard = self.now()  # when the SMSC was last heard
+        self.left: float | None = None  # when we began to log out
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
@@ -68,6 +71,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
+        self.heard = self.now()
         if self.log is not None:
             self._guarded(self.log.heard, data)
         for piece in pieces(data):
@@ -129,6 +133,7 @@ class Connection(asyncio.Protocol):
     def leave(self) -> None:
         """Log out."""
         if self.open:
+            self.left = self.left or self.now()
             self.conversation.leave(self._loop.time())
             self.flush()
 

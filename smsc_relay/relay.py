@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 from chalicelib import freezes, telemetry
@@ -13,7 +14,7 @@ from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account, Found, Kind, kind_of, load
 from smsc_relay.desk import Desk
 from smsc_relay.journal import Journal
-from smsc_relay.link import Link, Shared, Timing
+from smsc_relay.link import LOOK, Link, Shared, Timing
 from smsc_relay.outbox import Outbox
 from smsc_relay.permits import Free, Permits
 from smsc_relay.publishing import Publisher
@@ -65,6 +66,7 @@ class Relay:
                 self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
+            await _until_sent(shared.outbox, self._timing.record)
             for task in (flushing, publishing, ordered, watching):
                 task.cancel()
             await asyncio.wait([flushing, publishing, ordered, watching])
@@ -167,6 +169,14 @@ class Relay:
             "unusable": self._unusable,
             "leases": self._permits.report(),
         }
+
+
+async def _until_sent(outbox: Outbox, seconds: float) -> None:
+    """Wait for what the links have said last, no longer than that: the end of their sessions."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while outbox.pending:
+                await asyncio.sleep(LOOK)
 
 
 async def _either(event: Any, seconds: float) -> None:

@@ -8,14 +8,14 @@ import pytest
 
 from chalicelib import clock, inbox, queues, receiving, recording, registry, trace
 from chalicelib.messages import Incoming
-from chalicelib.records import LaterRecord, MoEvent, Piece
+from chalicelib.records import LaterRecord, MoEvent, Piece, SessionEnd
 from tests.support import CHANNEL, Aws
 
 TO_MAIN = "deliver-main.fifo"
 PHONE, OTHER = "+250788123123", "+250788999999"
 SECOND = CHANNEL.replace("6f1d", "7f1d")
 NOW = clock.now_ms()
-HOUR = 3_600_000
+HOUR, MINUTE = 3_600_000, 60_000
 
 
 @pytest.fixture
@@ -42,7 +42,18 @@ def over(session: str, text: str = "Join", *, since: int = -HOUR, **fields: Any)
     return mo(text, channel="", **fields)
 
 
-def tell(aws: Aws, *events: MoEvent) -> None:
+def again(after: int, *, doubtful: int, end: int, since: int) -> MoEvent:
+    """The content of `over("s")` over another session of the relay A, which knows that s ended at NOW plus `end` ms,
+    and that what came from NOW plus `doubtful` ms on may have no answer."""
+    return over("t", since=since, after=after, relay="A", ended={"s": (NOW + doubtful, NOW + end)})
+
+
+def ended(doubtful: int, end: int) -> SessionEnd:
+    """The end of `s`, as its relay tells it."""
+    return SessionEnd(session="s", aggregator="fast", doubtful=NOW + doubtful, at=NOW + end)
+
+
+def tell(aws: Aws, *events: MoEvent | SessionEnd) -> None:
     """Put events into the queue and record them, one invocation after the other."""
     for event in events:
         queues.send(queues.EVENTS, queues.event_entry(event))
@@ -122,11 +133,39 @@ COPIES = [
     pytest.param([over("s"), over("t", since=-1, after=2)], 2, id="a session that was there already"),
     pytest.param([over("s"), over("t", since=1, after=2), over("t", since=1, after=3)], 2, id="by a session only once"),
     pytest.param([over("s"), over("t", since=1, after=2), over("u", since=3, after=4)], 1, id="and by the next one"),
-    pytest.param([over("s"), over("t", since=1, after=60_000)], 1, id="in the first minute of a later session"),
-    pytest.param([over("s"), over("t", since=1, after=60_001)], 2, id="a later session: after its first minute"),
     pytest.param([over("s"), over("t", "Leave", since=1, after=2)], 2, id="a later session: other content"),
     pytest.param([over("s"), over("t", since=1, after=2, to="9090")], 2, id="a later session: to another number"),
     pytest.param([over("s"), over("t", since=1, after=2, octets="gg==")], 2, id="a later session: other octets"),
+    pytest.param([over("s", octets="gg=="), over("t", since=1, after=2, octets="gg==", udh="0605040B8423F0")], 2,
+                 id="a later session: another header"),
+    # A relay that was killed has told nothing: what came shortly before the next session may come again.
+    pytest.param([over("s"), over("t", since=MINUTE, after=7 * MINUTE - 1)], 1, id="killed: sent again in minutes"),
+    pytest.param([over("s"), over("t", since=MINUTE, after=7 * MINUTE)], 2, id="killed: after all retries"),
+    pytest.param([over("s"), over("t", since=3 * MINUTE - 1, after=3 * MINUTE)], 1, id="killed: away for 3 minutes"),
+    pytest.param([over("s"), over("t", since=3 * MINUTE, after=3 * MINUTE)], 2, id="killed: answered long before"),
+    pytest.param([over("s"), over("t", since=30 * HOUR, after=30 * HOUR)], 2, id="answered 30 hours before a rebind"),
+    pytest.param([over("s", relay="A"), over("t", since=1, after=2, relay="B")], 1, id="killed: another relay's"),
+    pytest.param([over("s", relay="A"), over("t", since=30_000 - inbox.SKEW, after=30_000, relay="B")], 1,
+                 id="killed: the other relay's clock is late"),
+    pytest.param([over("s", relay="A"), over("t", since=30_000 + inbox.SKEW, after=MINUTE, relay="B")], 1,
+                 id="killed: the other relay's clock is early"),
+    # A relay knows which of its sessions are open, and what was answered in the others.
+    pytest.param([over("s", relay="A"), over("t", since=1, after=2, relay="A")], 2, id="the first session goes on"),
+    pytest.param([over("s", relay="A"), again(1, doubtful=0, end=0, since=1)], 1, id="no answer before the end"),
+    pytest.param([over("s", relay="A"), again(1, doubtful=1, end=5, since=6)], 2, id="answered for certain"),
+    pytest.param([over("s", relay="A"), again(30_000, doubtful=1, end=20_000, since=25_000)], 2,
+                 id="a link that flaps: two answers"),
+    pytest.param([over("s", relay="A"), again(5, doubtful=0, end=4, since=-HOUR)], 1, id="over a bind that stays"),
+    pytest.param([over("s", relay="A"), again(4, doubtful=0, end=5 + inbox.SKEW, since=-HOUR)], 2,
+                 id="over a bind that stays, before the end"),
+    pytest.param([over("s", relay="A"), again(6 * MINUTE, doubtful=0, end=1, since=-HOUR)], 1,
+                 id="over a bind that stays, minutes later"),
+    pytest.param([over("s", relay="A"), again(6 * MINUTE + 1, doubtful=0, end=1, since=-HOUR)], 2,
+                 id="over a bind that stays, after all retries"),
+    pytest.param([over("s", relay="A"), again(9 * HOUR, doubtful=0, end=4, since=9 * HOUR - MINUTE)], 1,
+                 id="after hours without a link"),
+    pytest.param([over("s", relay="A"), again(9, doubtful=0, end=4, since=5), again(30, doubtful=0, end=4, since=5)], 2,
+                 id="each copy once"),
 ]  # fmt: skip
 
 
@@ -135,6 +174,25 @@ def test_what_comes_twice_is_told_once(gateway: Aws, events: list[MoEvent], mess
     tell(gateway, *events)
     assert len(texts(gateway)) == messages
     assert sum(len(hops(event, "duplicate")) for event in events) == len(events) - messages
+
+
+@pytest.mark.parametrize(
+    ("end", "second", "messages"),
+    [
+        pytest.param(ended(1, 5), over("t", since=6, after=9, relay="B"), 2, id="a rolling restart: two answers"),
+        pytest.param(ended(0, 5), over("t", since=6, after=9, relay="B"), 1, id="not answered: redelivered"),
+        pytest.param(ended(0, 5), over("t", since=9 * HOUR, after=9 * HOUR, relay="B"), 1, id="after hours"),
+        pytest.param(ended(0, 5), over("t", since=6, after=7 * MINUTE, relay="B"), 2, id="after all retries"),
+        pytest.param(ended(0, 5), over("t", since=-HOUR, after=9, relay="B"), 1, id="over another relay's bind"),
+        pytest.param(ended(0, inbox.SKEW), over("t", since=-HOUR, after=1, relay="B"), 1, id="whose clock is late"),
+        pytest.param(ended(0, 5), over("t", since=6, after=9, relay="A"), 1, id="of the same relay, later"),
+    ],
+)
+def test_what_a_relay_tells_of_a_session_counts_for_all(
+    gateway: Aws, end: SessionEnd, second: MoEvent, messages: int
+) -> None:
+    tell(gateway, over("s", relay="A"), end, end, second)
+    assert len(texts(gateway)) == messages
 
 
 @pytest.mark.parametrize("event", [mo(external_id="a"), mo(), over("s"), over("s", "")], ids=["id", "none", "smsc", ""])

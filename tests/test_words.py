@@ -22,6 +22,7 @@ from chalicelib.records import (
     Outcome,
     Piece,
     ReceiptEvent,
+    SessionEnd,
     status_fields,
 )
 
@@ -293,6 +294,17 @@ EVENTS = [
     Outcome(key=KEY, aggregator="fast", accepted=False, reason="no route", code="7", recorded=True),
     MoEvent(event_id="e", message=INCOMING, aggregator="fast", at=5),
     MoEvent(event_id="e", message=INCOMING, to="8080", piece=Piece(reference=5, total=2, sequence=1, wide=True)),
+    MoEvent(
+        event_id="e",
+        message=INCOMING,
+        session="s",
+        relay="r",
+        ended={"t": (3, 4)},
+        octets="gg==",
+        udh="00",
+        data_coding=0,
+    ),
+    SessionEnd(session="s", aggregator="fast", doubtful=3, at=4),
     ReceiptEvent(event_id="e", update=StatusUpdate(channel="", status=Status.FAILED, external_id="x"), aggregator="f"),
     OptOutEvent(event_id="e", optout=OptOut(channel=UUID, sender="+250788123123")),
 ]
