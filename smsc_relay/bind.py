@@ -15,6 +15,7 @@ from chalicelib import queues, telemetry
 from smsc_relay.accounts import Account
 from smsc_relay.connection import Connection
 from smsc_relay.gate import Gate
+from smsc_relay.logins import Logins
 from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Fault, Happening, Ready, Refused, Role, Surroundings
@@ -61,7 +62,14 @@ class Bind:
     where the SMSC opens it; None: we do."""
 
     def __init__(
-        self, number: int, role: Role, account: Account, owner: Owner, permits: Permits, gate: Gate | None = None
+        self,
+        number: int,
+        role: Role,
+        account: Account,
+        owner: Owner,
+        permits: Permits,
+        logins: Logins,
+        gate: Gate | None = None,
     ) -> None:
         self.role = role
         self._gate = gate
@@ -69,7 +77,7 @@ class Bind:
         self._blamed = False  # the peer's fault has been told already
         self._claim = Claim(account.name, role.value, number, account.config.binds)
         self.name = self._claim.bind
-        self._account, self._owner, self._permits = account, owner, permits
+        self._account, self._owner, self._permits, self._logins = account, owner, permits, logins
         self._tls = account.tls
         self.connection: Connection | None = None
         self.state = "down"  # for people: down, standby, awaiting, connecting, logging in, up, waiting, refused
@@ -77,7 +85,6 @@ class Bind:
         self.reason = ""  # of the last end
         self._code = ""  # of the last end, where it was a refusal
         self._failures = 0
-        self._refusals = 0
         self.logged_until = 0
         self._refused: Refused | None = None
         self._up_at = 0.0
@@ -170,8 +177,11 @@ class Bind:
         self._become("connecting", self.reason)
         try:
             async with asyncio.timeout(None) as self._connecting:
+                if self._gate is None:
+                    await self._my_turn()
                 connection = await self._connect()
         except Exception as error:  # no address, no route, no answer, no common TLS: whatever it is, it is tried again
+            self._logins.done(self)
             if self._must_go.is_set():
                 return 0.0
             self._failures += 1
@@ -186,6 +196,8 @@ class Bind:
             connection.drop()
             await connection.gone.wait()
             raise
+        finally:
+            self._logins.done(self)
         if self._blamed and not self._up_at and self._refused is None:  # not the SMSC, as far as we know
             self._owner.failed(self, ended.reason)
             return 0.0
@@ -195,6 +207,13 @@ class Bind:
         lived = asyncio.get_running_loop().time() - self._up_at if self._up_at else 0.0
         self._failures = 0 if lived >= STEADY else self._failures + 1
         return self._wait(ended.reason)
+
+    async def _my_turn(self) -> None:
+        while not self._logins.may(self):
+            if self._logins.resting:
+                self._become("refused", self._logins.reason)
+            await self._logins.change(self)
+        self._become("connecting", self.reason)
 
     async def _connect(self) -> Connection:
         """Connect to the first address that answers, beginning with the one that did last time; or take the call."""
@@ -261,7 +280,7 @@ class Bind:
         refused = self._refused
         lasted = now - self.trouble_since if nobody else inf
         chance = random.random()  # noqa: S311 - spreads load, no secret
-        delay = wait_after(self._account.config, self._failures, self._refusals, refused, lasted, chance)
+        delay = wait_after(self._account.config, self._failures, self._logins.refusals, refused, lasted, chance)
         state = "waiting"
         if self._gate is not None and refused is None:
             delay = 0.0  # it is for the SMSC to try again
@@ -270,7 +289,10 @@ class Bind:
             reason = f"refused: {refused.reason}"
             if not refused.busy:
                 state = "refused"
-                self._refusals += refused.credentials
+            if refused.credentials and not refused.busy:
+                delay = self._logins.resting or delay  # another bind's may have been refused at the same time
+                if not self._logins.resting:
+                    self._logins.refused(reason, delay)
         self._become(state, reason)
         self._owner.failed(self, reason)
         extra = {"aggregator": self._account.name, "bind": self.name, "reason": reason, "retry_in_s": round(delay, 1)}
@@ -378,7 +400,7 @@ class Bind:
 
     def _on_ready(self) -> None:
         self._up_at = asyncio.get_running_loop().time()
-        self._refusals = 0
+        self._logins.accepted()
         self._become("up")
         telemetry.logger().info("bind_up", extra={"aggregator": self._account.name, "bind": self.name})
         self._owner.up(self)

@@ -18,6 +18,7 @@ from smsc_relay.gate import Gate
 from smsc_relay.intake import Intake
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import Lanes
+from smsc_relay.logins import Logins
 from smsc_relay.order import Order
 from smsc_relay.orders import Ask
 from smsc_relay.outbox import Outbox
@@ -103,8 +104,9 @@ class Link:
         self._arrivals = Arrivals(account.name, shared.outbox)
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
         self._gates: dict[Listening, Gate] = {}
+        logins = Logins()
         self._binds = [
-            Bind(number, role, account, self, shared.permits, self._gate(role))
+            Bind(number, role, account, self, shared.permits, logins, self._gate(role))
             for number in range(1, account.config.binds + 1)
             for role in account.dialect.roles(account.config)
         ]

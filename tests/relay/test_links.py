@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib import aws, queues, registry
 from chalicelib.settings import settings
-from smsc_relay import bind, health
+from smsc_relay import bind, health, logins
 from smsc_relay.protocol import Refused
 from smsc_relay.relay import Relay
 from smsc_relay.retry import wait_after
@@ -136,6 +136,32 @@ async def test_refused_credentials_wait_until_they_are_changed(world: World) -> 
             world.account(smsc, secrets={"password": "new"})
             await eventually(lambda: state(relay) == ["up"])
     assert [said["password"] for said in smsc.logins] == ["old", "new"]
+
+
+async def test_wrong_credentials_are_tried_by_one_bind_of_an_account(world: World) -> None:
+    """Five at once would lock it at many an SMSC; when they are right, all log in without waiting any longer."""
+    async with Smsc() as smsc:
+        wrong: Any = {"op": "refused", "reason": "wrong password", "credentials": True}
+        answers: list[Any] = [wrong, wrong]
+        smsc.login = lambda said: answers.pop() if answers else {"op": "welcome"}
+        world.account(smsc, binds=5, refused_delay=0.2)
+        async with relaying() as relay:
+            await eventually(lambda: state(relay) == ["refused"] * 5)
+            assert len(smsc.logins) == 1
+            await smsc.until(lambda: len(smsc.logins) == 2)
+            await eventually(lambda: state(relay) == ["up"] * 5)
+    assert len(smsc.logins) == 2 + 5
+
+
+async def test_a_login_that_is_not_answered_does_not_keep_the_others_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "PATIENCE", 0.1)
+    async with Smsc() as smsc:
+        smsc.login = lambda said: {"op": "welcome" if len(smsc.logins) > 1 else "silence"}
+        world.account(smsc, binds=3, login_timeout=20)
+        async with relaying() as relay:
+            await eventually(lambda: sorted(state(relay)) == ["logging in", "up", "up"])
 
 
 @pytest.mark.parametrize(
