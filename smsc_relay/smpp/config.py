@@ -93,7 +93,7 @@ class SmppConfig(LinkConfig):
     """Keys of the type SMPP. Field names are those of SMPP 3.4 chapter 5."""
 
     CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
-        "address_range", "bind", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response", "interface_version",
+        "address_range", "bind", "bind_classes", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response", "interface_version",
         "mo_address", "mo_alphabet", "mo_dest_rules", "mo_source_rules", "outbind_networks", "outbind_password",
         "outbind_port", "outbind_system_id", "password", "receipt_id_from", "receipt_pattern", "receipt_states",
         "receipt_timezone", "rx_host", "rx_port", "status_classes", "system_id", "system_type", "unmarked_receipts",
@@ -179,6 +179,11 @@ class SmppConfig(LinkConfig):
     tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs that every submit carries, as the operator demands")
     status_classes: dict[StatusCode, Literal["temporary", "throttled", "permanent", "account"]] = Field(
         {}, description="what a command_status of a submit means here, where it differs: {RSUBMITFAIL: temporary}"
+    )
+    bind_classes: dict[StatusCode, Literal["busy", "credentials"]] = Field(
+        {},
+        description="what a command_status of a bind means here, where it differs: {RBINDFAIL: busy} waits as after "
+        "RALYBND, credentials as after RINVPASWD",
     )
 
     receipts: Literal["all", "last", "failure", "none"] = Field(

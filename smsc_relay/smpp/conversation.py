@@ -276,7 +276,7 @@ class SmppConversation:
                     found.append(Ready(event.system_id))
                     found += _congestion(event.pdu)
                 case BindRefused():
-                    found.append(_refused(event))
+                    found.append(_refused(event, self._config.bind_classes.get(event.status)))
                 case Closed():
                     self._halves.clear()
                     if self._uncalled:
@@ -423,7 +423,11 @@ def _congestion(pdu: Pdu) -> list[Happening]:
     return [] if level is None or level > _CONGESTED else [Congested(level)]
 
 
-def _refused(event: BindRefused) -> Refused:
-    """RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know."""
+def _refused(event: BindRefused, known: str | None) -> Refused:
+    """RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know; some, to a bind
+    more than they allow. `known`: the account's `bind_classes` of this status."""
     credentials = event.status_class is StatusClass.CONFIGURATION or event.status == Status.ESME_RBINDFAIL
-    return Refused(status_name(event.status), f"0x{event.status:08X}", credentials, busy=event.status_class in _BUSY)
+    busy = event.status_class in _BUSY
+    if known is not None:
+        credentials, busy = known == "credentials", known == "busy"
+    return Refused(status_name(event.status), f"0x{event.status:08X}", credentials, busy)

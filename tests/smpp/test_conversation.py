@@ -152,20 +152,23 @@ def test_a_password_longer_than_the_specification_allows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "credentials", "busy"),
+    ("status", "credentials", "busy", "config"),
     [
-        ("ESME_RBINDFAIL", True, False),
-        ("ESME_RINVPASWD", True, False),
-        ("ESME_RINVSYSID", True, False),
-        ("ESME_RINVSYSTYP", True, False),
-        ("ESME_RALYBND", False, True),
-        ("ESME_RSYSERR", False, True),
-        ("ESME_RTHROTTLED", False, True),
-        ("ESME_RINVCMDID", False, False),
+        ("ESME_RBINDFAIL", True, False, {}),
+        ("ESME_RINVPASWD", True, False, {}),
+        ("ESME_RINVSYSID", True, False, {}),
+        ("ESME_RINVSYSTYP", True, False, {}),
+        ("ESME_RALYBND", False, True, {}),
+        ("ESME_RSYSERR", False, True, {}),
+        ("ESME_RTHROTTLED", False, True, {}),
+        ("ESME_RINVCMDID", False, False, {}),
+        ("ESME_RBINDFAIL", False, True, {"RBINDFAIL": "busy"}),
+        ("ESME_RSYSERR", True, False, {"0x08": "credentials"}),
+        ("ESME_RINVPASWD", True, False, {"RBINDFAIL": "busy"}),
     ],
 )
-def test_refused(status: str, credentials: bool, busy: bool) -> None:
-    line = Line()
+def test_refused(status: str, credentials: bool, busy: bool, config: dict[str, str]) -> None:
+    line = Line(bind_classes=config)
     line.talk.start(line.now)
     line.give()
     code = constants.Status[status]
