@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7
 from chalicelib.gsm7 import ESC, GSMEncodeError
-from chalicelib.text import clusters
+from chalicelib.text import Measure, cut
 
 Language = Literal[
     "turkish", "spanish", "portuguese", "bengali", "gujarati", "hindi", "kannada", "malayalam", "oriya", "punjabi",
@@ -24,7 +24,6 @@ NUMBERS: Final[dict[Language, int]] = {
 }  # fmt: skip
 SINGLE_SHIFT: Final = 0x24
 LOCKING_SHIFT: Final = 0x25
-_OCTETS: Final = 140  # of a short message on the air (TS 23.040 section 9.2.3.16)
 _CR: Final = 0x0D
 
 
@@ -103,28 +102,20 @@ def decode(octets: bytes, shift: Shift) -> str:
     return "".join(found)
 
 
-def segments(text: str, shift: Shift, *, reference_bits: Literal[8, 16] = 8) -> list[str]:
-    """Cut a text that fits into short messages, as `chalicelib.text.segments` does for the default tables."""
-    header = 1 + len(shift.elements)
-    if septets(text, shift) <= _room(header):
-        return [text]
-    limit = _room(header + (5 if reference_bits == 8 else 6))
-    parts: list[str] = []
-    current, used = "", 0
-    for piece in clusters(text):
-        for bit in [piece] if septets(piece, shift) <= limit else piece:
-            cost = septets(bit, shift)
-            if used + cost > limit:
-                parts.append(current)
-                current, used = "", 0
-            current += bit
-            used += cost
-    return [*parts, current]
+def segments(
+    text: str, shift: Shift, *, reference_bits: Literal[8, 16] = 8, limits: tuple[int, int] | None = None
+) -> list[str]:
+    """Cut a text that fits into short messages, as `chalicelib.text.segments` does for the default tables. `limits`:
+    septets of a short message without any header, and beside a concatenation's."""
+    alone, joined = limits or (gsm7.SINGLE, 153 if reference_bits == 8 else 152)
+    single = _room(alone, 1 + len(shift.elements))
+    part = _room(joined, len(shift.elements))
+    return list(cut(text, Measure(functools.partial(septets, shift=shift), single, part)))
 
 
-def _room(header: int) -> int:
-    """Septets beside a header of so many octets."""
-    return (_OCTETS - header) * 8 // 7
+def _room(limit: int, taken: int) -> int:
+    """Of so many septets, those that are left when a header takes so many octets (more)."""
+    return (-(-limit * 7 // 8) - taken) * 8 // 7
 
 
 @functools.cache

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7
 from chalicelib.values import value
@@ -57,6 +57,11 @@ def substitute_gsm7(text: str) -> str:
         return text
     replaced = text.translate(_SUBSTITUTES)
     return replaced if gsm7.is_gsm7(replaced) else text
+
+
+def substitute(text: str, known: Callable[[str], bool]) -> str:
+    """The text with look-alikes in place of those characters that are not `known`, as far as there are any."""
+    return "".join(one if known(one) else one.translate(_SUBSTITUTES) for one in text)
 
 
 # --- grapheme clusters ----------------------------------------------------------------------------------------------
@@ -150,32 +155,54 @@ class Segmentation:
         return len(self.parts)
 
 
-def segments(text: str, *, reference_bits: Literal[8, 16] = 8, encoding: Encoding | None = None) -> Segmentation:
+class Measure(NamedTuple):
+    """What limits a segment: the size of a text, and the most that a short message has of it, alone and as a part."""
+
+    size: Callable[[str], int]
+    single: int
+    joined: int
+
+
+def segments(
+    text: str,
+    *,
+    reference_bits: Literal[8, 16] = 8,
+    encoding: Encoding | None = None,
+    limits: tuple[int, int] | None = None,
+) -> Segmentation:
     """Cut a text into short messages, in GSM 7-bit where it fits and UCS-2 otherwise.
 
     Neither an escape pair nor a surrogate pair is cut; a grapheme cluster only where it is longer than a segment.
+    `limits`: units of a short message alone and as a part, where they are not those of the air.
     """
     chosen: Encoding = encoding or ("gsm7" if gsm7.is_gsm7(text) else "ucs2")
-    units = gsm7.septets(text) if chosen == "gsm7" else utf16_units(text)
-    if units <= _SINGLE[chosen]:
+    size = gsm7.septets if chosen == "gsm7" else utf16_units
+    units = size(text)
+    single, joined = limits or (_SINGLE[chosen], _JOINED[chosen, reference_bits])
+    if units <= single:
         return Segmentation(chosen, (text,), units)
-    limit = _JOINED[chosen, reference_bits]
     if chosen == "gsm7" and units == len(text):
-        return Segmentation(chosen, tuple(text[at : at + limit] for at in range(0, len(text), limit)), units)
+        return Segmentation(chosen, tuple(text[at : at + joined] for at in range(0, len(text), joined)), units)
+    return Segmentation(chosen, cut(text, Measure(size, single, joined)), units)
+
+
+def cut(text: str, *measures: Measure) -> tuple[str, ...]:
+    """The text in parts that no measure finds too long, cut between grapheme clusters where those fit a part."""
+    if all(size(text) <= single for size, single, _ in measures):
+        return (text,)
     parts: list[str] = []
     current: list[str] = []
-    used = 0
+    used = [0] * len(measures)
     for piece in clusters(text):
-        size = gsm7.septets(piece) if chosen == "gsm7" else utf16_units(piece)
-        for bit in [piece] if size <= limit else list(piece):
-            cost = gsm7.septets(bit) if chosen == "gsm7" else utf16_units(bit)
-            if used + cost > limit:
+        fits = all(size(piece) <= joined for size, _, joined in measures)
+        for bit in [piece] if fits else list(piece):
+            after = [before + size(bit) for before, (size, _, _) in zip(used, measures, strict=True)]
+            if current and any(total > joined for total, (_, _, joined) in zip(after, measures, strict=True)):
                 parts.append("".join(current))
-                current, used = [], 0
+                current, after = [], [size(bit) for size, _, _ in measures]
             current.append(bit)
-            used += cost
-    parts.append("".join(current))
-    return Segmentation(chosen, tuple(parts), units)
+            used = after
+    return (*parts, "".join(current))
 
 
 def utf16_units(text: str) -> int:

@@ -99,7 +99,7 @@ KANNEL: Final = (
          _above_zero(_float, "waits grow from reconnect_min to reconnect_max")),
     Knob("msg-id-type", "id_in_response", "and id_in_receipt: 0 both decimal, 1 hex and decimal, 2 decimal and hex, "
          "3 both hex"),
-    Knob("alt-charset", "alphabet"),
+    Knob("alt-charset", "alphabet", "of data_coding 0, which is written where the alphabet has a number of its own"),
     Knob("alt-addr-charset", "sender_alphabet", "unset: windows-1252 there"),
     Knob("alt-dcs", "data_coding", "message classes are not sent; the number itself can be set"),
     Knob("validityperiod", "validity", "minutes there, seconds here; always absolute there: validity_form: absolute",
@@ -165,7 +165,7 @@ JASMIN: Final = (
     Knob("validity", "validity"),
     Knob("ripf", "replace_if_present"),
     Knob("def_msg_id", "", "canned messages of the SMSC are not sent"),
-    Knob("coding", "data_coding", "texts that are not UCS-2; which they are is found out"),
+    Knob("coding", "data_coding", "texts that are not UCS-2, which is found out; what they are: alphabet (3: latin1)"),
     Knob("submit_throughput", "max_tps"),
     Knob("requeue_delay", "", "back-off in the lane: 5, 15, 40 s, then aside"),
     Knob("dlr_msgid", "id_in_response", "and id_in_receipt: 0 text, 1 hex and decimal, 2 decimal and hex"),
@@ -185,7 +185,11 @@ JASMIN: Final = (
 
 _IDS: Final = {0: ("decimal", "decimal"), 1: ("hex", "decimal"), 2: ("decimal", "hex"), 3: ("hex", "hex")}
 _CHARSETS: Final = {"GSM": "gsm7", "LATIN1": "latin1", "LATIN-1": "latin1", "ISO-8859-1": "latin1", "ASCII": "ascii",
-                    "UTF-8": "utf-8", "UCS-2": "ucs2", "WINDOWS-1252": "windows-1252"}  # fmt: skip
+                    "UTF-8": "utf-8", "UCS-2": "ucs2", "WINDOWS-1252": "windows-1252", "ISO-8859-5": "iso8859-5",
+                    "ISO-8859-8": "iso8859-8", "ISO-8859-9": "iso8859-9", "SHIFT_JIS": "shift_jis",
+                    "SHIFT-JIS": "shift_jis", "SJIS": "shift_jis"}  # fmt: skip
+_OF_SENDERS: Final = ("latin1", "ascii", "gsm7", "windows-1252", "utf-8")
+_NUMBERED: Final = ("iso8859-5", "iso8859-8", "shift_jis")  # whose data_coding is another here where none is said
 _PREFIX: Final = re.compile(r"\+[0-9]*|[0-9]+")
 _KNOBS: Final = {knob.name: knob for knob in KANNEL}
 _PLAIN: Final = {knob.name: knob for knob in KANNEL if knob.key}
@@ -321,9 +325,10 @@ def _converted(knob: Knob, value: str, group: Mapping[str, str], remarks: list[s
         return {"id_in_response": response, "id_in_receipt": receipt}
     if knob.name in ("alt-charset", "alt-addr-charset"):
         charset = _CHARSETS.get(value.upper())
-        if charset is None:
+        if charset is None or (knob.name == "alt-addr-charset" and charset not in _OF_SENDERS):
             remarks.append(f"{knob.name}: {value} is not known here; {knob.key} has what is")
-        return {knob.key: charset} if charset else {}
+            return {}
+        return {knob.key: charset, "data_coding": 0} if charset in _NUMBERED else {knob.key: charset}
     if knob.name in ("source-addr-ton", "source-addr-npi") and _autodetects(group):
         return {}
     if knob.name == "ssl-client-certkey-file":

@@ -90,6 +90,37 @@ config:
 - A channel may have `source_rules` and `dest_rules` of its own, in place of the account's. What arrives is read before
   anybody knows whose it is: the others are the account's.
 """
+_ALPHABETS: Final = """
+## Alphabets and segments
+
+A text is written in `alphabet`, with `data_coding`, where all of it can be, and else in UCS-2, with `ucs2_data_coding`.
+How much of it a segment holds depends on what the SMSC makes of it for the air:
+
+| `alphabet` | a segment, and a part of a longer text | for characters of |
+|---|---|---|
+| `gsm7`, `gsm7_packed` | 160 and 153 septets | GSM 7-bit |
+| `latin1`, `ascii`, `windows-1252`, `utf-8` | 160 and 153 septets, since the SMSC makes such | both GSM 7-bit and it |
+| the same with `segment_limits` | octets, 140 say: the SMSC hands them to the phone | the alphabet |
+| `iso8859-9` (Turkish), `iso8859-5` (Cyrillic) | 140 and 134 octets, handed to the phone | the alphabet |
+| `iso8859-8` (Hebrew), `shift_jis` (Japanese) | the same | the alphabet |
+| `ucs2`, and what fits none of these | 70 and 67 UTF-16 units | Unicode |
+
+```yaml
+config:
+  alphabet: iso8859-9                          # data_coding 0 is Latin-5 there, in both directions
+  segment_limits: {iso8859-9: 140, ucs2: [70, 66]}
+  mo_charsets: {3: iso8859-9}                  # and so is 3 in MOs
+```
+
+- A part is a septet, unit or octet shorter with `long_messages: udh16`. Parts in UTF-8 are shorter where they would be
+  more octets than short_message holds with its header: 254, 255 in SMPP 5.0, 160 in 3.3. In UTF-8 and Shift JIS a text
+  goes in UCS-2 after all where that takes fewer segments.
+- `iso8859-5`, `iso8859-8` and `shift_jis` have numbers of their own, 6, 7 and 5, which `data_coding` is where it is not
+  given; data_coding 0 then means GSM 7-bit in MOs, unless `mo_alphabet` says otherwise. `iso8859-9` has none:
+  `data_coding: 3` is for an SMSC that has it in the place of Latin-1, and then MOs with 3 are read so.
+- `encoding: smart` replaces look-alikes (curly quotes, dashes) that the alphabet lacks, where that avoids UCS-2.
+- Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments; `max_parts` is of them.
+"""
 
 
 def run(options: Any) -> None:
@@ -118,6 +149,7 @@ def page() -> str:
             "\n## Keys of SMPP\n",
             *_keys(schema, own),
             *_inner_keys(schema),
+            _ALPHABETS.rstrip("\n"),
             _RULES.rstrip("\n"),
             _OUTBIND,
             "## Coming from Kannel\n",

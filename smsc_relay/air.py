@@ -86,14 +86,19 @@ def looks_like_header(octets: bytes) -> bool:
 
 
 def national(
-    text: str, languages: Sequence[Language], bits: Literal[8, 16], fewest: int
-) -> tuple[Shift, tuple[str, ...]]:  # fmt: skip
+    text: str,
+    languages: Sequence[Language],
+    bits: Literal[8, 16],
+    fewest: int,
+    limits: tuple[int, int] | None = None,
+) -> tuple[Shift, tuple[str, ...]]:
     """The language tables that need the fewest parts, the simplest of those, if any need fewer than `fewest`: UCS-2,
-    which every phone knows, is better where it costs no more. No parts: none does."""
+    which every phone knows, is better where it costs no more. No parts: none does. `limits`: as in
+    `gsm7_national.segments`."""
     best: tuple[Shift, tuple[str, ...]] = (DEFAULT, ())
     for shift in gsm7_national.shifts(languages):
         if gsm7_national.fits(text, shift):
-            parts = gsm7_national.segments(text, shift, reference_bits=bits)
+            parts = gsm7_national.segments(text, shift, reference_bits=bits, limits=limits)
             if len(parts) < fewest:
                 best, fewest = (shift, tuple(parts)), len(parts)
     return best

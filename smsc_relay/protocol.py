@@ -49,6 +49,7 @@ class Segment:
     index: int  # from 0
     total: int
     body: Any
+    count: int = 1  # short messages that the SMSC makes of it
 
 
 @value

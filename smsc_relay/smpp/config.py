@@ -12,6 +12,7 @@ from chalicelib.channels.config import Flag, Secret
 from chalicelib.gsm7_national import Language
 from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
+from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
 from smsc_relay.smpp.codec import Limits
 from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
 from smsc_relay.smpp.rules import MOST_RULES, AddressRule
@@ -20,6 +21,7 @@ from smsc_relay.smpp.times import LONGEST
 from smsc_relay.zones import zone_of
 
 _VERSIONS: Final = {33: VERSION_33, 34: VERSION_34, 50: VERSION_50}
+_SHORT_MESSAGE: Final = {33: 160, 34: 254, 50: 255}  # octets of short_message
 _LONGEST: Final = 256  # octets, with the NUL: what an operator may hand out, whatever the specification says
 
 
@@ -52,7 +54,6 @@ def _tag(value: Any) -> Any:
 Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 StatusCode = Annotated[int, BeforeValidator(_status), Field(gt=0, le=0xFFFFFFFF)]
-Alphabet = Literal["gsm7", "gsm7_packed", "latin1", "ascii", "windows-1252", "utf-8", "ucs2"]
 Rules = Annotated[tuple[AddressRule, ...], Field(max_length=MOST_RULES)]
 IdForm = Literal["text", "hex", "decimal"]
 
@@ -93,11 +94,11 @@ class SmppConfig(LinkConfig):
     """Keys of the type SMPP. Field names are those of SMPP 3.4 chapter 5."""
 
     CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset((
-        "address_range", "bind", "bind_classes", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response", "interface_version",
-        "mo_address", "mo_alphabet", "mo_dest_rules", "mo_source_rules", "outbind_networks", "outbind_password",
-        "outbind_port", "outbind_system_id", "password", "receipt_id_from", "receipt_pattern", "receipt_states",
-        "receipt_timezone", "rx_host", "rx_port", "status_classes", "system_id", "system_type", "unmarked_receipts",
-        "validity_form",
+        "address_range", "bind", "bind_classes", "bind_npi", "bind_ton", "id_in_receipt", "id_in_response",
+        "interface_version", "mo_address", "mo_alphabet", "mo_charsets", "mo_dest_rules", "mo_source_rules",
+        "outbind_networks", "outbind_password", "outbind_port", "outbind_system_id", "password",
+        "receipt_id_from", "receipt_pattern", "receipt_states", "receipt_timezone", "rx_host", "rx_port",
+        "status_classes", "system_id", "system_type", "unmarked_receipts", "validity_form",
     ))  # fmt: skip
 
     port: Port = Field(2775, description="its TCP port; with bind: pair, that of the transmitter")
@@ -149,13 +150,29 @@ class SmppConfig(LinkConfig):
     encoding: Literal["auto", "smart", "ucs2"] = Field(
         "auto", description="smart: look-alikes are replaced where that avoids UCS-2; ucs2: never GSM 7-bit"
     )
-    alphabet: Alphabet = Field("gsm7", description="what the SMSC takes data_coding 0 for")
+    alphabet: Alphabet = Field(
+        "gsm7", description="what texts are written in that need no UCS-2, and what the SMSC takes data_coding for"
+    )
+    segment_limits: dict[Alphabet, Limit] = Field(
+        {},
+        description="units of a segment, where the SMSC has others: {latin1: 140}, or [140, 130], alone and as a "
+        "part; septets of gsm7, UTF-16 units of ucs2, octets of the rest",
+    )
     national_languages: tuple[Language, ...] = Field(
         (),
         description="languages whose GSM 7-bit tables SMSC and phones know; used where UCS-2 takes more segments",
     )
-    mo_alphabet: Alphabet | None = Field(None, description="what data_coding 0 means in MOs; unset: as alphabet")
-    data_coding: Octet = Field(0, description="data_coding of texts that are not UCS-2")
+    mo_alphabet: Alphabet | None = Field(
+        None, description="what data_coding 0 means in MOs; unset: as alphabet, but gsm7 where that has another number"
+    )
+    mo_charsets: dict[Annotated[int, Field(ge=1, le=255)], Alphabet] = Field(
+        {}, description="what other data_codings mean in MOs, where it differs: {3: iso8859-9}"
+    )
+    data_coding: Octet = Field(
+        0,
+        description="data_coding of texts that are not UCS-2; unset: 6 with alphabet iso8859-5, 7 with iso8859-8, 5 "
+        "with shift_jis, else 0",
+    )
     ucs2_data_coding: Octet = Field(8, description="data_coding of UCS-2")
     ucs2_order: Literal["big", "little"] = Field("big", description="order of octets in UCS-2; big by the standard")
     long_messages: Literal["udh8", "udh16", "sar", "payload"] = Field(
@@ -245,8 +262,19 @@ class SmppConfig(LinkConfig):
         zone_of(value)
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_coding(cls, data: Any) -> Any:
+        """An alphabet with a number of its own leaves data_coding 0 to GSM 7-bit."""
+        alphabet = data.get("alphabet") if isinstance(data, dict) else None
+        if not isinstance(alphabet, str) or alphabet not in CODECS or alphabet in MADE_GSM7:
+            return data
+        data = {"data_coding": CODINGS.get(alphabet, 0), **data}
+        return data if data["data_coding"] in (0, "0") else {"mo_alphabet": "gsm7", **data}
+
     @model_validator(mode="after")
     def _allowed(self) -> Self:
+        check_limits(self.segment_limits, self.reference_bits, self.part_header, self.short_message_max)
         if self.interface_version == 33:
             if self.bind == "transceiver":
                 raise ValueError("bind must not be transceiver with interface_version 33; pair is what 3.3 has")
@@ -307,8 +335,18 @@ class SmppConfig(LinkConfig):
 
     @property
     def short_message_max(self) -> int:
-        """Octets that short_message holds."""
-        return 255 if self.version >= VERSION_50 else 254
+        """Octets that short_message holds, which 3.4 has made more (section 5.2.21)."""
+        return _SHORT_MESSAGE[self.interface_version]
+
+    @property
+    def reference_bits(self) -> Literal[8, 16]:
+        """Of the number that joins the parts of a long message; where the SMSC makes them, 8 is usual."""
+        return 16 if self.long_messages == "udh16" else 8
+
+    @property
+    def part_header(self) -> int:
+        """Octets of a concatenation header that we write into short_message."""
+        return {"udh8": 6, "udh16": 7}.get(self.long_messages, 0)
 
     @property
     def limits(self) -> Limits:

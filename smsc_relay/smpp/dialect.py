@@ -59,9 +59,9 @@ class SmppDialect:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
         """
         found = texts.cut(with_attachments(message.text, message.attachments), config)
+        if found.segments > config.max_parts:
+            raise CannotEncode(f"the text takes {found.segments} segments; max_parts is {config.max_parts}")
         total = len(found.parts)
-        if total > config.max_parts:
-            raise CannotEncode(f"the text takes {total} segments; max_parts is {config.max_parts}")
         template = _template(message, config, found.data_coding)
         if total == 1:
             bodies = [_whole(template, config, found)]
@@ -70,7 +70,8 @@ class SmppDialect:
         longest = max([len(body.short_message) for body in bodies])
         if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
-        segments = [Segment(index, total, body) for index, body in enumerate(bodies)]
+        count = found.segments // total  # all of them in one message_payload, or each in a submit_sm of its own
+        segments = [Segment(index, total, body, count) for index, body in enumerate(bodies)]
         return Plan(tuple(segments), found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
 
     @property
@@ -121,7 +122,7 @@ def _whole(template: Template, config: SmppConfig, found: texts.Cut) -> SubmitSm
     esm_class, tlvs = config.esm_mode, _own_tlvs(config)
     if found.elements:
         esm_class, octets = esm_class | ESM_UDHI, air.header(found.elements) + octets
-    if found.long:
+    if found.segments > 1 or len(octets) > config.short_message_max:
         if len(octets) > _PAYLOAD_MAX:
             raise CannotEncode(f"the text takes {len(octets)} octets; message_payload holds {_PAYLOAD_MAX}")
         tlvs, octets = (*tlvs, (int(Tag.MESSAGE_PAYLOAD), octets)), b""

@@ -41,7 +41,7 @@ def request(inquiry: Inquiry, config: SmppConfig, registered: int) -> Pdu:
 def _text(inquiry: Inquiry, config: SmppConfig) -> bytes:
     """replace_sm has neither data_coding nor header: the text is written as the one before it."""
     found = texts.cut(inquiry.text, config)
-    if found.long or found.elements or len(found.parts) > 1:
+    if found.segments > 1 or found.elements or len(found.parts[0]) > config.short_message_max:
         raise CannotEncode("replace_sm takes a text of one short message")
     if inquiry.encoding and found.encoding != inquiry.encoding:
         raise CannotEncode(

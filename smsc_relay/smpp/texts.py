@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+import functools
+from typing import Final, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
-from chalicelib.text import clean, segments, substitute_gsm7
+from chalicelib.text import Measure, clean, segments, substitute, substitute_gsm7
+from chalicelib.text import cut as cut_text
 from chalicelib.values import value
 from smsc_relay.air import (
     NO_HEADER,
@@ -25,11 +27,10 @@ from smsc_relay.air import (
     text_of,
     ucs2_text,
 )
-from smsc_relay.smpp.config import Alphabet, SmppConfig
+from smsc_relay.smpp.alphabets import CODECS, WIDE, Alphabet, carried, limits, own_coding
+from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
-
-CODECS: Final = {"latin1": "latin-1", "ascii": "ascii", "windows-1252": "cp1252", "utf-8": "utf-8"}
 
 # --- text -> octets -------------------------------------------------------------------------------------------------
 
@@ -40,31 +41,51 @@ class Cut(NamedTuple):
     parts: tuple[bytes, ...]
     data_coding: int
     encoding: str  # gsm7, latin1, ..., ucs2; gsm7:1:0 with Turkish as single, and no locking shift
-    long: bool  # more than one short message, whatever the number of parts
+    segments: int  # short messages that it is on the air: those that the SMSC makes, where there is one part
     elements: bytes = b""  # of the header of each part, beside the concatenation's
 
 
 def cut(text: str, config: SmppConfig) -> Cut:
-    """Encode a text, in the account's alphabet where all of it fits and in UCS-2 otherwise, and cut it into parts that
-    leave room for the header of `long_messages`. National language tables are used where they save a part.
+    """Encode a text, in the account's alphabet where all of it fits and in UCS-2 otherwise or where that takes fewer
+    parts, and cut it into parts that leave room for the header of `long_messages`. National language tables are used
+    where they save a part.
 
-    Parts are those of GSM 7-bit whatever charset the SMSC wants it in: that is what it makes of them for the air.
+    Parts are those of GSM 7-bit where the SMSC makes that of the account's charset, and of its octets where it carries
+    them (`alphabets.limits`).
     """
-    if config.encoding == "smart":
-        text = substitute_gsm7(text)
-    bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
-    alphabet = config.alphabet if _fits(text, config) else "ucs2"
-    if alphabet == "gsm7" and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
-        return Cut((whole,), config.data_coding, alphabet, long=False)
-    found = segments(text, reference_bits=bits, encoding="ucs2" if alphabet == "ucs2" else "gsm7").parts
+    text, alphabet = _choice(text, config)
+    if alphabet == "gsm7" and not config.segment_limits and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
+        return Cut((whole,), config.data_coding, alphabet, segments=1)
+    found = _parts(text, alphabet, config)
+    if len(found) > 1 and alphabet in WIDE:
+        other = _parts(text, "ucs2", config)
+        if len(other) < len(found):
+            alphabet, found = "ucs2", other
     if alphabet == "ucs2" and config.national_languages:
-        shift, parts = national(text, config.national_languages, bits, len(found))
+        bits = config.reference_bits
+        room = limits(config.alphabet, config.segment_limits, bits)
+        shift, parts = national(text, config.national_languages, bits, len(found), room)
         if parts:
-            return _cut_national(parts, shift, config, bits)
+            return _cut_national(parts, shift, config)
     parts = (text,) if config.long_messages == "payload" else found
-    octets = tuple(_octets(part, alphabet, config, _header_length(len(parts), config)) for part in parts)
+    header = 0 if len(parts) == 1 else config.part_header
+    octets = tuple(_octets(part, alphabet, config, header) for part in parts)
     data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
-    return Cut(octets, data_coding, alphabet, len(found) > 1)
+    return Cut(octets, data_coding, alphabet, len(found))
+
+
+def _choice(text: str, config: SmppConfig) -> tuple[str, Alphabet]:
+    """What is sent of a text, and in which alphabet."""
+    alphabet, smart = config.alphabet, config.encoding == "smart"
+    if carried(alphabet, config.segment_limits) and config.encoding != "ucs2":
+        known = functools.partial(_encodable, alphabet=alphabet)
+        if known(text):
+            return text, alphabet
+        if smart and known(replaced := substitute(text, known)):
+            return replaced, alphabet
+    if smart:
+        text = substitute_gsm7(text)
+    return text, alphabet if _fits(text, config) else "ucs2"
 
 
 def _fits(text: str, config: SmppConfig) -> bool:
@@ -72,29 +93,43 @@ def _fits(text: str, config: SmppConfig) -> bool:
         return False
     if config.national_languages and "ç" in text:
         return False  # the default alphabet makes a capital of it
-    codec = CODECS.get(config.alphabet)
-    if codec is None:
-        return True
+    return config.alphabet not in CODECS or _encodable(text, config.alphabet)
+
+
+def _encodable(text: str, alphabet: Alphabet) -> bool:
+    """Shift JIS has no sign of its own for ¥: the octet that Python writes is a backslash elsewhere."""
+    codec = CODECS[alphabet]
     try:
-        text.encode(codec)
+        octets = text.encode(codec)
     except UnicodeEncodeError:
         return False
-    return True
+    return alphabet != "shift_jis" or octets.decode(codec) == text
 
 
-def _cut_national(parts: tuple[str, ...], shift: Shift, config: SmppConfig, bits: int) -> Cut:
+def _parts(text: str, alphabet: Alphabet, config: SmppConfig) -> tuple[str, ...]:
+    """The text of each short message."""
+    room = limits(alphabet, config.segment_limits, config.reference_bits)
+    size = functools.partial(_length, codec=CODECS[alphabet]) if alphabet in WIDE else len
+    if carried(alphabet, config.segment_limits):
+        return cut_text(text, Measure(size, *room))
+    if alphabet == "utf-8" and config.long_messages != "payload":  # 160 septets may be more octets than fit
+        most = config.short_message_max
+        return cut_text(text, Measure(gsm7.septets, *room), Measure(size, most, most - config.part_header))
+    return segments(text, encoding="ucs2" if alphabet == "ucs2" else "gsm7", limits=room).parts
+
+
+def _length(text: str, codec: str) -> int:
+    return len(text.encode(codec))
+
+
+def _cut_national(parts: tuple[str, ...], shift: Shift, config: SmppConfig) -> Cut:
     octets = [gsm7_national.encode(part, shift) for part in parts]
     if config.alphabet == "gsm7_packed":
-        fill = fill_bits(1 + len(shift.elements) + (0 if len(parts) == 1 else 5 if bits == 8 else 6))
+        concatenation = 0 if len(parts) == 1 else config.part_header - 1
+        fill = fill_bits(1 + len(shift.elements) + concatenation)
         octets = [packed(part, fill) for part in octets]
     encoding = f"{config.alphabet}:{shift.single}:{shift.locking}"
-    return Cut(tuple(octets), config.data_coding, encoding, len(parts) > 1, shift.elements)
-
-
-def _header_length(total: int, config: SmppConfig) -> int:
-    if total == 1 or config.long_messages == "sar":
-        return 0
-    return 7 if config.long_messages == "udh16" else 6
+    return Cut(tuple(octets), config.data_coding, encoding, len(parts), shift.elements)
 
 
 def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> bytes:
@@ -167,12 +202,22 @@ _CHARSETS: Final[dict[int, str]] = {
 }  # the rest is binary, reserved or opaque
 
 
+def _charset(data_coding: int, config: SmppConfig) -> str:
+    """What an MO's octets are, as the account says or else the standard."""
+    if data_coding in config.mo_charsets:
+        return config.mo_charsets[data_coding]
+    alphabet = config.alphabet if config.mo_alphabet is None else config.mo_alphabet
+    if not data_coding:
+        return alphabet
+    if data_coding == config.data_coding and own_coding(config.alphabet, data_coding):
+        return config.alphabet
+    charset = _CHARSETS.get(data_coding, "binary")
+    return alphabet if charset == "gsm7" and alphabet == "gsm7_packed" else charset
+
+
 def decode(octets: bytes, data_coding: int, config: SmppConfig, about: Header = NO_HEADER) -> tuple[str, bool]:
     """The text of the octets that follow a user data header, and whether that is certain."""
-    alphabet = config.alphabet if config.mo_alphabet is None else config.mo_alphabet
-    charset = _CHARSETS.get(data_coding, "binary") if data_coding else alphabet
-    if charset == "gsm7" and alphabet == "gsm7_packed":
-        charset = alphabet
+    charset = _charset(data_coding, config)
     if charset == "ascii" and any(octet < 0x20 and octet not in b"\n\r\t" for octet in octets):
         charset = "gsm7"  # some SMSCs call the default alphabet ASCII
     match charset:

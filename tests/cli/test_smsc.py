@@ -102,7 +102,11 @@ def applied(one: kannel_accounts.Imported) -> dict[str, Any]:
         ("use-ssl = yes", {"tls": True}),
         ("connection-timeout = 0\nenquire-link-interval = 55", {"keepalive": 55.0}),
         ("alt-charset = ISO-8859-1", {"alphabet": "latin1"}),
+        ("alt-charset = ISO-8859-9", {"alphabet": "iso8859-9"}),
+        ("alt-charset = iso-8859-5", {"alphabet": "iso8859-5", "data_coding": 0}),
         ("alt-charset = KOI8-R", {}),
+        ("alt-addr-charset = ISO-8859-9", {"sender_alphabet": None}),
+        ("alt-addr-charset = UCS-2", {"sender_alphabet": None}),
     ],
 )
 def test_a_group_becomes_a_file_that_can_be_applied(more: str, expected: dict[str, Any]) -> None:

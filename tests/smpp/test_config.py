@@ -62,6 +62,17 @@ def test_the_least_that_is_needed() -> None:
         pytest.param(
             {"national_languages": ["urdu"], "long_messages": "sar"}, "national_languages needs alphabet", id="sar"
         ),
+        pytest.param({"segment_limits": {"latin1": 9}}, "latin1: a part must have at least 10 units", id="segments"),
+        pytest.param({"segment_limits": {"gsm7": [140, 150]}}, "no more than one alone", id="parts above one alone"),
+        pytest.param({"segment_limits": {"gsm7": 255}}, "more than the 254 octets of short_message", id="too long"),
+        pytest.param({"segment_limits": {"utf-8": [254, 249]}}, "more than the 254 octets", id="header too long"),
+        pytest.param({"segment_limits": {"ucs2": 128}}, "more than the 254 octets", id="UCS-2 too long"),
+        pytest.param({"segment_limits": {"latin1": "many"}}, "must be the units of a short message", id="no number"),
+        pytest.param({"segment_limits": {"latin1": [140, 130, 1]}}, "or two numbers", id="three numbers"),
+        pytest.param({"segment_limits": {"klingon": 140}}, "segment_limits.klingon", id="limit of no alphabet"),
+        pytest.param({"alphabet": "klingon"}, "alphabet: Input should be", id="no alphabet"),
+        pytest.param({"mo_charsets": {0: "latin1"}}, "greater than or equal to 1", id="mo_charsets 0"),
+        pytest.param({"mo_charsets": {3: "klingon"}}, "mo_charsets.3: Input should be", id="no charset"),
         pytest.param({"id_in_receipt": "hex"}, "must both be text, or neither", id="one id form"),
         pytest.param({"rx_port": 2776}, "rx_host and rx_port are for bind: pair", id="rx without pair"),
         pytest.param({"outbind_port": 2776}, "outbind_port needs outbind_networks", id="outbind from anywhere"),
@@ -90,6 +101,32 @@ def test_refused(given: dict[str, Any], message: str) -> None:
         config(**given)
     assert message in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "data_coding", "mo_alphabet"),
+    [
+        pytest.param({}, 0, None, id="GSM 7-bit"),
+        pytest.param({"alphabet": "latin1"}, 0, None, id="Latin-1"),
+        pytest.param({"alphabet": "latin1", "data_coding": 3}, 3, None, id="Latin-1 by its number"),
+        pytest.param({"alphabet": "iso8859-5"}, 6, "gsm7", id="Cyrillic"),
+        pytest.param({"alphabet": "iso8859-8"}, 7, "gsm7", id="Hebrew"),
+        pytest.param({"alphabet": "shift_jis"}, 5, "gsm7", id="JIS"),
+        pytest.param({"alphabet": "iso8859-9"}, 0, None, id="Latin-5 has no number"),
+        pytest.param({"alphabet": "iso8859-9", "data_coding": 3}, 3, "gsm7", id="Latin-5 by agreement"),
+        pytest.param({"alphabet": "iso8859-5", "data_coding": 0}, 0, None, id="Cyrillic as default alphabet"),
+        pytest.param({"alphabet": "iso8859-5", "mo_alphabet": "latin1"}, 6, "latin1", id="MOs otherwise"),
+    ],
+)
+def test_what_follows_from_an_alphabet(given: dict[str, Any], data_coding: int, mo_alphabet: str | None) -> None:
+    found = config(**given)
+    assert (found.data_coding, found.mo_alphabet) == (data_coding, mo_alphabet)
+
+
+def test_segment_limits_are_written_in_three_ways() -> None:
+    found = config(segment_limits={"latin1": 140, "gsm7": [150, "140"], "ucs2": ["60"]})
+    assert found.segment_limits == {"latin1": (140,), "gsm7": (150, 140), "ucs2": (60,)}
+    assert config(segment_limits={"utf-8": [254, 254]}, long_messages="sar").segment_limits == {"utf-8": (254, 254)}
 
 
 def test_secrets_show_themselves_nowhere() -> None:

@@ -139,6 +139,53 @@ def test_message_payload() -> None:
     assert (full.short_message, full.tlvs) == (b"a" * 160, ())
 
 
+@pytest.mark.parametrize(
+    ("text", "more", "counts"),
+    [
+        pytest.param("Hi", {}, [1], id="one"),
+        pytest.param(GSM_LONG, {}, [1, 1], id="parts of ours"),
+        pytest.param(GSM_LONG, {"long_messages": "sar"}, [1, 1], id="sar"),
+        pytest.param("Hi", {"long_messages": "payload"}, [1], id="short, payload"),
+        pytest.param(GSM_LONG, {"long_messages": "payload"}, [2], id="payload"),
+        pytest.param(UCS_LONG * 3, {"long_messages": "payload"}, [5], id="UCS-2 payload"),
+        pytest.param("ş" * 300, {"long_messages": "payload", "alphabet": "iso8859-9"}, [3], id="Latin-5 payload"),
+        pytest.param("Δ" * 160, {"long_messages": "payload", "alphabet": "utf-8"}, [1], id="UTF-8 payload"),
+        pytest.param("Δ" * 161, {"long_messages": "payload", "alphabet": "utf-8"}, [2], id="UTF-8, two of GSM 7-bit"),
+    ],
+)
+def test_what_the_smsc_makes_of_a_submit(text: str, more: dict[str, Any], counts: list[int]) -> None:
+    """It bills and limits the segments that it makes."""
+    assert [one.count for one in plan(text, **more).segments] == counts
+
+
+def test_utf8_of_one_segment_may_need_message_payload() -> None:
+    found = only(plan("Δ" * 160, alphabet="utf-8", long_messages="payload"))
+    assert (found.short_message, found.tlv(Tag.MESSAGE_PAYLOAD)) == (b"", ("Δ" * 160).encode())
+
+
+VERSION_33: dict[str, Any] = {"interface_version": 33, "bind": "pair"}
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "lengths"),
+    [
+        pytest.param("a" * 160, {}, [160], id="GSM 7-bit"),
+        pytest.param("a" * 161, {"long_messages": "udh16"}, [159, 16], id="GSM 7-bit, parts"),
+        pytest.param("ж" * 70, {}, [140], id="UCS-2"),
+        pytest.param("ж" * 71, {}, [140, 14], id="UCS-2, parts"),
+        pytest.param("Δ" * 100, {"alphabet": "utf-8"}, [160, 52], id="UTF-8"),
+        pytest.param("ж" * 141, {"alphabet": "iso8859-5"}, [140, 13], id="Cyrillic"),
+        pytest.param("Ş" + "a" * 160, {"national_languages": ["turkish"]}, [158, 22], id="Turkish tables"),
+    ],
+)
+def test_smpp_33_holds_160_octets(text: str, more: dict[str, Any], lengths: list[int]) -> None:
+    settings = config(**VERSION_33, **more)
+    found = [one.body for one in DIALECT.plan(message(text), settings, REFERENCE).segments]
+    assert [len(one.short_message) for one in found] == lengths
+    for one in found:
+        assert decode(encode(one, 1, limits=settings.limits)).pdu == one
+
+
 def test_a_plan_is_pure() -> None:
     for text in ("Hi", GSM_LONG, UCS_LONG):
         assert plan(text) == plan(text)
@@ -168,8 +215,17 @@ def test_attachments_are_lines_of_the_text() -> None:
     [
         pytest.param({"text": "a" * 200, "max_parts": 1}, "takes 2 segments; max_parts is 1", id="max_parts"),
         pytest.param({"text": "a" * (255 * 153 + 1)}, "takes 256 segments; max_parts is 255", id="256 segments"),
-        pytest.param({"text": "á" * 32_768, "long_messages": "payload"}, "holds 65535", id="payload"),
-        pytest.param({"text": "Δ" * 160, "alphabet": "utf-8"}, "takes 320 octets in utf-8", id="UTF-8"),
+        pytest.param(
+            {"text": "á" * 32_768, "long_messages": "payload"}, "takes 490 segments; max_parts is 255", id="payload"
+        ),
+        pytest.param(
+            {"text": "a" * 161, "long_messages": "payload", "max_parts": 1},
+            "takes 2 segments; max_parts is 1",
+            id="max_parts, where the SMSC cuts",
+        ),
+        pytest.param(
+            {"text": "Δ" * 33_000, "alphabet": "utf-8", "long_messages": "payload"}, "holds 65535", id="UTF-8 payload"
+        ),
         pytest.param({"sender": "Federal Post"}, "the sender has more than 11 characters", id="long sender"),
         pytest.param({"sender": "1" * 21}, "the sender has more than 20", id="long number"),
         pytest.param({"sender": "بريد"}, "characters that latin1 has not", id="Arabic sender"),

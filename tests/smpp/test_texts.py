@@ -97,6 +97,35 @@ def test_alphabets_of_the_account(alphabet: str, octets: bytes, text: str) -> No
     assert read(mo(octets), mo_alphabet=alphabet, alphabet="ascii") == texts.Read(text)
 
 
+@pytest.mark.parametrize(
+    ("data_coding", "more", "octets", "text"),
+    [
+        pytest.param(0, {"alphabet": "iso8859-9"}, b"\xfe\xf0", "şğ", id="Latin-5"),
+        pytest.param(3, {"alphabet": "iso8859-9"}, b"\xfe", "þ", id="Latin-1 beside it"),
+        pytest.param(3, {"alphabet": "iso8859-9", "data_coding": 3}, b"\xfe", "ş", id="Latin-5 for Latin-1"),
+        pytest.param(0, {"alphabet": "iso8859-9", "data_coding": 3}, b"\x00", "@", id="and GSM 7-bit for 0"),
+        pytest.param(6, {"alphabet": "iso8859-5"}, b"\xd6", "ж", id="Cyrillic"),
+        pytest.param(0, {"alphabet": "iso8859-5"}, b"\x00", "@", id="GSM 7-bit beside it"),
+        pytest.param(0, {"alphabet": "iso8859-5", "data_coding": 0}, b"\xd6", "ж", id="Cyrillic for 0"),
+        pytest.param(5, {"alphabet": "shift_jis"}, "日本".encode("iso2022_jp"), "日本", id="the other JIS"),
+        pytest.param(0, {"alphabet": "shift_jis", "data_coding": 0}, b"\x93\xfa", "日", id="Shift JIS for 0"),
+        pytest.param(3, {"mo_charsets": {3: "iso8859-9"}}, b"\xfe", "ş", id="mo_charsets"),
+        pytest.param(4, {"mo_charsets": {"4": "utf-8"}}, "ş".encode(), "ş", id="text that is called binary"),
+        pytest.param(1, {"alphabet": "gsm7_packed", "mo_charsets": {1: "gsm7"}}, b"\x00", "@", id="not packed"),
+        pytest.param(0xF1, {"alphabet": "gsm7_packed"}, bytes.fromhex("E8329BFD06"), "hello", id="packed"),
+        pytest.param(3, {"alphabet": "iso8859-9", "data_coding": 3, "mo_charsets": {3: "latin1"}}, b"\xfe", "þ",
+                     id="mo_charsets count more"),
+    ],
+)  # fmt: skip
+def test_charsets_of_mos(data_coding: int, more: dict[str, Any], octets: bytes, text: str) -> None:
+    assert read(mo(octets, data_coding), **more) == texts.Read(text)
+
+
+def test_binary_from_an_smsc_of_33() -> None:
+    found = read(mo(b"\x01\x80\xff", 4), interface_version=33, bind="pair")
+    assert found.octets == base64.b64encode(b"\x01\x80\xff").decode()
+
+
 def test_little_endian_by_agreement() -> None:
     assert read(mo(b"H\x00i\x00", 8), ucs2_order="little").text == "Hi"
 
@@ -244,11 +273,49 @@ ESCAPES = "€" * 80  # 160 septets
         pytest.param("á", {"alphabet": "latin1"}, "ucs2", 8, [2], id="in Latin-1, but not on the air"),
         pytest.param("é", {"alphabet": "ascii"}, "ucs2", 8, [2], id="not in ASCII"),
         pytest.param("Δ", {"alphabet": "utf-8"}, "utf-8", 0, [2], id="UTF-8"),
+        pytest.param("Δ" * 127, {"alphabet": "utf-8"}, "utf-8", 0, [254], id="UTF-8 fills short_message"),
+        pytest.param("Δ" * 128, {"alphabet": "utf-8"}, "utf-8", 0, [248, 8], id="UTF-8, more"),
+        pytest.param("Δ" * 128, {"alphabet": "utf-8", "long_messages": "udh16"}, "utf-8", 0, [246, 10],
+                     id="UTF-8, 16 bits"),
+        pytest.param("Δ" * 128, {"alphabet": "utf-8", "long_messages": "sar"}, "utf-8", 0, [254, 2], id="UTF-8, sar"),
+        pytest.param("Δ" * 128, {"alphabet": "utf-8", "long_messages": "payload"}, "utf-8", 0, [256],
+                     id="UTF-8, payload"),
+        pytest.param("Δ" * 128, {"alphabet": "utf-8", "interface_version": 50}, "utf-8", 0, [248, 8],
+                     id="UTF-8, 255 octets"),
+        pytest.param(GSM_161, {"alphabet": "utf-8"}, "utf-8", 0, [153, 8], id="UTF-8 that the SMSC makes GSM 7-bit"),
+        pytest.param("日" * 100, {"alphabet": "utf-8", "segment_limits": {"utf-8": 140}}, "ucs2", 8, [134, 66],
+                     id="carried UTF-8 takes more than UCS-2"),
+        pytest.param("ş" + "a" * 132 + "b" * 7, {"alphabet": "utf-8", "segment_limits": {"utf-8": 140}}, "utf-8", 0,
+                     [134, 7], id="carried UTF-8"),
+        pytest.param("ş" * 140, {"alphabet": "iso8859-9"}, "iso8859-9", 0, [140], id="Latin-5"),
+        pytest.param("ş" * 141, {"alphabet": "iso8859-9"}, "iso8859-9", 0, [134, 7], id="Latin-5, two parts"),
+        pytest.param("ş" * 141, {"alphabet": "iso8859-9", "long_messages": "udh16"}, "iso8859-9", 0, [133, 8],
+                     id="Latin-5, 16 bits"),
+        pytest.param("ж", {"alphabet": "iso8859-9"}, "ucs2", 8, [2], id="not in Latin-5"),
+        pytest.param("“ş”", {"alphabet": "iso8859-9"}, "ucs2", 8, [6], id="Latin-5 and a look-alike"),
+        pytest.param("“ş”", {"alphabet": "iso8859-9", "encoding": "smart"}, "iso8859-9", 0, [3],
+                     id="Latin-5 and a look-alike replaced"),
+        pytest.param("ş", {"alphabet": "iso8859-9", "encoding": "ucs2"}, "ucs2", 8, [2], id="Latin-5, always UCS-2"),
+        pytest.param("жё", {"alphabet": "iso8859-5"}, "iso8859-5", 6, [2], id="Cyrillic"),
+        pytest.param("שלום", {"alphabet": "iso8859-8"}, "iso8859-8", 7, [4], id="Hebrew"),
+        pytest.param("日本", {"alphabet": "shift_jis"}, "shift_jis", 5, [4], id="Shift JIS"),
+        pytest.param("ｱ" * 141, {"alphabet": "shift_jis"}, "shift_jis", 5, [134, 7], id="half-width kana"),
+        pytest.param("日" * 68 + "a" * 4, {"alphabet": "shift_jis"}, "shift_jis", 5, [140], id="wide and narrow"),
+        pytest.param("日" * 67 + "本" * 67, {"alphabet": "shift_jis"}, "shift_jis", 5, [134, 134], id="wide only"),
+        pytest.param("¥", {"alphabet": "shift_jis"}, "ucs2", 8, [2], id="Shift JIS writes it as a backslash"),
+        pytest.param("á" * 141, {"alphabet": "latin1", "segment_limits": {"latin1": 140}}, "latin1", 0, [134, 7],
+                     id="Latin-1 that is carried"),
+        pytest.param("é" * 161, {"alphabet": "latin1", "segment_limits": {"latin1": [160, 150]}}, "latin1", 0,
+                     [150, 11], id="Latin-1, both limits"),
+        pytest.param(GSM_160, {"segment_limits": {"gsm7": 140}}, "gsm7", 0, [133, 27], id="shorter segments"),
+        pytest.param(UCS_70, {"segment_limits": {"ucs2": [60, 50]}}, "ucs2", 8, [100, 40], id="shorter UCS-2"),
+        pytest.param(GSM_160, {"alphabet": "gsm7_packed", "segment_limits": {"gsm7_packed": 150}}, "gsm7_packed", 0,
+                     [126, 15], id="shorter packed"),
         pytest.param("Hi", {"alphabet": "ucs2"}, "ucs2", 8, [4], id="an SMSC with nothing but UCS-2"),
         pytest.param(GSM_160, {"alphabet": "gsm7_packed"}, "gsm7_packed", 0, [140], id="packed"),
         pytest.param(GSM_161, {"alphabet": "gsm7_packed"}, "gsm7_packed", 0, [134, 8], id="packed, two parts"),
     ],
-)
+)  # fmt: skip
 def test_cut(text: str, more: dict[str, Any], encoding: str, data_coding: int, lengths: list[int]) -> None:
     found = texts.cut(text, config(**more))
     assert (found.encoding, found.data_coding, [len(part) for part in found.parts]) == (encoding, data_coding, lengths)
