@@ -142,7 +142,8 @@ def add_piece(name: str, event: MoEvent) -> Joined:
     """File one part, unless its place is taken or the message has been handed on. Repeatable."""
     piece = event.piece
     assert piece is not None  # noqa: S101 - only parts are joined
-    number, body = {"#n": str(piece.sequence)}, {":body": {"S": event.to_body()}}
+    kept = event.model_copy(update={"ended": {}})  # has done its work, and 255 of them may be more than an item holds
+    number, body = {"#n": str(piece.sequence)}, {":body": {"S": kept.to_body()}}
     change, condition = "SET q.#n = if_not_exists(q.#n, :body)", "attribute_not_exists(done)"
     ledger_table.put_new(_base(name, event))
     filed = ledger_table.attempt(

@@ -5,7 +5,7 @@ As in `recording`, every step can be done again.
 
 from __future__ import annotations
 
-from chalicelib import canaries, channels, handing, inbox, queues, registry, telemetry, trace
+from chalicelib import canaries, channels, handing, inbox, parts, queues, registry, telemetry, trace
 from chalicelib.clock import iso, now_ms
 from chalicelib.messages import Incoming
 from chalicelib.records import JoinTimeout, LaterRecord, MoEvent, OptOutEvent, Piece
@@ -81,6 +81,7 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
         "from": message.sender,
         "text": with_attachments(message.text, message.attachments),
         "date": iso(message.received_at or event.at),
+        **_octets(event),
     }
     record = handing.delivery(channel, "receive", fields, event.event_id)
     handing.put(queues.deliver_queue(channel.platform), queues.mo_entry(record, message.sender))
@@ -95,6 +96,14 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
         sender=message.sender,
         text=message.text,
     )
+
+
+def _octets(event: MoEvent) -> dict[str, str]:
+    """What the platform is told of an MO that its text does not say."""
+    if event.data_coding is None:
+        return {}
+    udh = {"udh": event.udh} if event.udh else {}
+    return {"data": event.octets, **udh, "data_coding": str(event.data_coding)}
 
 
 def _is_answer(channel: Channel, sender: str, subject: str) -> bool:
@@ -118,11 +127,7 @@ def _takes_names(channel: Channel) -> bool:
 
 
 def _join(name: str, joined: inbox.Joined, channel: Channel, *, incomplete: bool = False) -> None:
-    pieces = [joined.pieces[n] for n in sorted(joined.pieces)]
-    first = pieces[0]
-    text = "".join(piece.message.text for piece in pieces)
-    whole = first.model_copy(update={"message": first.message.model_copy(update={"text": text}), "piece": None})
-    _hand_on(whole, channel, incomplete=incomplete)
+    _hand_on(parts.whole(joined.pieces, joined.total), channel, incomplete=incomplete)
     inbox.mark_joined(name)
 
 

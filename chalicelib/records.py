@@ -103,9 +103,10 @@ class MoEvent(Record):
     relay: str = ""  # who knows which of its sessions have ended: the account's link in one process
     ended: dict[str, tuple[int, int]] = {}  # sessions of that relay that ended of late: as in `SessionEnd`
     at: int = 0
-    octets: str = ""  # Base64 of what could not be decoded, and of what is binary
-    udh: str = ""  # hex: the user data header of a binary MO, its length octet included, without concatenation
-    data_coding: int | None = None  # of a binary MO; None: it is text
+    octets: str = ""  # Base64: of what is binary, has a port, or is no certain text; of each part of a long message
+    charset: str = ""  # what the octets of such a part are, as in `charsets.Written`: it may be cut inside a character
+    udh: str = ""  # hex: the user data header, its length octet included, of what is binary or has a port
+    data_coding: int | None = None  # what the octets are by the SMSC; None: the text says it all
 
 
 class SessionEnd(Record):

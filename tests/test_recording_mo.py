@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -95,6 +96,15 @@ def hops(event: MoEvent, name: str) -> list[dict[str, Any]]:
         ),
         pytest.param(mo("", sender="40404"), {"from": "40404", "text": "", "date": clock.iso(NOW)}, id="empty"),
         pytest.param(over("s"), {"from": PHONE, "text": "Join", "date": clock.iso(NOW)}, id="from an SMSC"),
+        pytest.param(
+            over("s", "\ufffd", octets="/wA=", data_coding=4),
+            {"from": PHONE, "text": "\ufffd", "date": clock.iso(NOW), "data": "/wA=", "data_coding": "4"}, id="binary",
+        ),
+        pytest.param(
+            over("s", "", octets="AQYA", udh="0605040B8423F0", data_coding=0),
+            {"from": PHONE, "text": "", "date": clock.iso(NOW), "data": "AQYA", "udh": "0605040B8423F0",
+             "data_coding": "0"}, id="to a port",
+        ),
         pytest.param(over("s", to="+8080"), {"from": PHONE, "text": "Join", "date": clock.iso(NOW)}, id="written so"),
     ],
 )  # fmt: skip
@@ -303,6 +313,34 @@ def test_what_stays_incomplete_is_told_as_far_as_it_came(gateway: Aws, waiting: 
     assert texts(gateway) == []
 
 
+def half(sequence: int, octets: bytes, charset: str = "utf-16-be", **fields: Any) -> MoEvent:
+    """One of two parts as the relay tells them."""
+    encoded = base64.b64encode(octets).decode()
+    return part(sequence, octets.decode("ascii", "replace"), 2,
+                octets=encoded, charset=charset, **{"data_coding": 8, **fields})  # fmt: skip
+
+
+def test_a_character_that_the_smsc_has_cut(gateway: Aws) -> None:
+    first, second = half(1, b"\x00H\xd8\x3d"), half(2, b"\xde\x00\x00I")
+    tell(gateway, second, first)
+    assert told(gateway) == [{"from": PHONE, "text": "H😀I", "date": clock.iso(NOW)}]
+
+
+def test_half_a_character_whose_other_half_never_comes(gateway: Aws, waiting: Later) -> None:
+    tell(gateway, half(1, b"\x00H\xd8\x3d"))
+    wake(gateway, waiting[0])
+    (fields,) = told(gateway)
+    assert (fields["text"], fields["data"], fields["data_coding"]) == ("H\ufffd", "AEjYPQ==", "8")
+
+
+def test_octets_in_parts(gateway: Aws) -> None:
+    """A WAP push: what a part is said to be is said of all."""
+    port: dict[str, Any] = {"charset": "binary", "udh": "0605040B8423F0", "data_coding": 4}
+    tell(gateway, half(2, b"\x00\xff", **port), half(1, b"\x01\x06\x00", **port))
+    (fields,) = told(gateway)
+    assert (fields["data"], fields["udh"], fields["data_coding"]) == ("AQYAAP8=", "0605040B8423F0", "4")
+
+
 def test_a_wake_up_after_the_last_part_changes_nothing(gateway: Aws, waiting: Later) -> None:
     tell(gateway, part(1, "Love ", 2), part(2, "is kind.", 2))
     assert texts(gateway) == ["Love is kind."]
@@ -346,8 +384,12 @@ def test_the_last_part_given_again_tells_nothing_again(gateway: Aws) -> None:
 
 
 def test_an_event_of_255_parts(gateway: Aws) -> None:
-    """As many as there can be, of the longest texts: within DynamoDB's 400 KB."""
-    tell(gateway, *(part(n, f"{n:03d}" + "я" * 64, 255) for n in range(1, 256)))
+    """As many as there can be, of the longest texts, when sessions come and go: within DynamoDB's 400 KB."""
+    ended = {queues.new_id(): (NOW - 2, NOW - 1) for _ in range(20)}
+    for n in range(1, 256):
+        said = f"{n:03d}" + "я" * 64
+        octets = base64.b64encode(said.encode("utf-16-be")).decode()
+        tell(gateway, part(n, said, 255, octets=octets, charset="utf-16-be", relay="A", ended=ended))
     (text,) = texts(gateway)
     assert [text[at : at + 3] for at in range(0, len(text), 67)] == [f"{n:03d}" for n in range(1, 256)]
 
