@@ -119,7 +119,8 @@ config:
   given; data_coding 0 then means GSM 7-bit in MOs, unless `mo_alphabet` says otherwise. `iso8859-9` has none:
   `data_coding: 3` is for an SMSC that has it in the place of Latin-1, and then MOs with 3 are read so.
 - `encoding: smart` replaces look-alikes (curly quotes, dashes) that the alphabet lacks, where that avoids UCS-2.
-- Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments; `max_parts` is of them.
+- Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments. They count for `max_tps` and
+  `max_parts` as if they were ours.
 """
 
 

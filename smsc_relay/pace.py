@@ -11,6 +11,8 @@ much again, now and then: if more is taken, the refusals were not for the speed,
 then on. The same is tried at once where nothing is refused of more than was taken while something was: what the SMSC
 was short of is there again, and the full rate is seconds away instead of most of a minute.
 
+A submit of which the SMSC makes several segments counts as those: it is followed by as long a pause.
+
 After an outage the link begins with a quarter of its rate and doubles it step by step: whoever comes back has others
 to serve as well, and a backlog to send. Throttled meanwhile, it goes on from there as always. No I/O, no clock.
 """
@@ -49,8 +51,9 @@ class Pace:
         self.rate = self._limit
         self._next = now  # when the next submit may go
         self._epoch = now
-        self._taken = 0  # of this epoch
+        self._taken = 0  # segments of this epoch
         self._refused = 0
+        self._answers = 0  # submits that they were
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
         self._ceiling = 0.0  # segments/s taken in the last epoch that had refusals
@@ -65,19 +68,20 @@ class Pace:
 
     def limit_to(self, limit: float, now: float) -> None:
         """The configured rate, which there must have been before, is another now; what was below it stays so."""
+        left = max(0.0, self._next - now) * min(1.0, self._limit / limit)
         self.rate = limit if self.rate == self._limit else self.rate * limit / self._limit
         self._limit = limit
-        self._next = min(self._next, now + 1 / self.rate)
+        self._next = now + left
 
     def wait(self, now: float) -> float:
         """Seconds until a submit may go, 0 for now."""
         return max(0.0, self._next - TOLERANCE - now) if self._next > now else 0.0
 
-    def spend(self, now: float) -> None:
-        """A submit goes."""
+    def spend(self, now: float, segments: int = 1) -> None:
+        """A submit goes, of which the SMSC makes so many segments."""
         rate = self.rate if self._share is None else self.allowed(now)
         if rate != inf:
-            self._next = max(self._next, now) + 1 / rate
+            self._next = max(self._next, now) + segments / rate
 
     @property
     def limit(self) -> float:
@@ -101,15 +105,17 @@ class Pace:
             self._share, self._step_at = RESTART, now + self._step
             self._next = max(self._next, now)
 
-    def taken(self, now: float) -> None:
+    def taken(self, now: float, segments: int = 1) -> None:
         """A submit has been answered, whatever the answer was, and not for its speed."""
-        self._taken += 1
+        self._taken += segments
+        self._answers += 1
         if self._is_over(now):
             self._turn(now)
 
-    def throttled(self, now: float) -> None:
+    def throttled(self, now: float, segments: int = 1) -> None:
         """A submit was too fast."""
-        self._refused += 1
+        self._refused += segments
+        self._answers += 1
         self._refused_at = now
         if self._share is not None:
             self.rate, self._share = self.allowed(now), None
@@ -130,7 +136,7 @@ class Pace:
 
     def _is_over(self, now: float) -> bool:
         lasted = now - self._epoch
-        return lasted >= EPOCH and (self._taken + self._refused >= ENOUGH or lasted >= LONGEST)
+        return lasted >= EPOCH and (self._answers >= ENOUGH or lasted >= LONGEST)
 
     def _turn(self, now: float) -> None:
         """An epoch is over."""
@@ -180,4 +186,4 @@ class Pace:
         return share <= PROBE_BELOW and now >= self._probe_at
 
     def _begin(self, now: float) -> None:
-        self._epoch, self._taken, self._refused = now, 0, 0
+        self._epoch, self._taken, self._refused, self._answers = now, 0, 0, 0

@@ -191,7 +191,7 @@ class Traffic:
             return
         rooms = [bind for bind in self.binds if bind.room > 0]
         used: dict[Bind, None] = {}
-        submitted = 0
+        submitted = segments = 0
         while rooms:
             wait = self.pace.wait(now)
             if wait > 0:
@@ -202,17 +202,18 @@ class Traffic:
             if part is None:
                 rooms.remove(bind)
                 continue
-            self.pace.spend(now)
+            self.pace.spend(now, part.segment.count)
             part.state = State.FLYING
             assert bind.connection is not None  # noqa: S101 - it has room
             bind.connection.conversation.submit(part.segment, part, now)
             used[bind] = None
             submitted += 1
+            segments += part.segment.count
             if bind.room <= 0:
                 rooms.remove(bind)
         for bind in used:
             bind.flush()
-        self.meter.submitted(submitted)
+        self.meter.submitted(segments)
         for _ in range(submitted):
             waypoints.reached("relay.submitted")
 
@@ -243,7 +244,7 @@ class Traffic:
         now = self._loop.time()
         waypoints.reached("relay.answered")
         if not answer.late:
-            self.pace.taken(now)
+            self.pace.taken(now, part.segment.count)
         self._well()
         self.meter.answered(answer.rtt, now)
         told = Told(accepted=True, external_id=answer.external_id)
@@ -299,7 +300,7 @@ class Traffic:
             return
         self.meter.failed(f"{answer.reason} {answer.code}".strip(), now_ms())
         if not answer.late:
-            self.pace.taken(now)
+            self.pace.taken(now, part.segment.count)
         job.halted = True
         if verdict is Verdict.PERMANENT:
             self._well()
@@ -332,7 +333,7 @@ class Traffic:
     def _throttled(self, part: Part, now: float) -> None:
         self.journal.count("throttled", self.account.name)
         self.meter.throttled += 1
-        self.pace.throttled(now)
+        self.pace.throttled(now, part.segment.count)
         at = self._deferred.defer(part, now, spread())
         if at is None:
             part.job.halted = True

@@ -186,7 +186,7 @@ class Trials:
         assert bind.connection is not None  # noqa: S101 - it has room
         bind.connection.conversation.submit(segment, trial, now)
         self._trials.append(trial)
-        self._traffic.pace.spend(now)
+        self._traffic.pace.spend(now, segment.count)
         bind.flush()
         return trial
 

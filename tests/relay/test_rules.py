@@ -76,6 +76,35 @@ def test_the_pace_is_kept(rate: float) -> None:
     assert taken == pytest.approx(rate * 20, rel=0.02, abs=1)
 
 
+@pytest.mark.parametrize("segments", [1, 3, 40])
+def test_what_becomes_several_segments_takes_as_long(segments: int) -> None:
+    pace, now, sent = Pace(10, 0.0), 0.0, 0
+    while now < 40:
+        pace.spend(now, segments)
+        pace.taken(now, segments)
+        sent += segments
+        now += pace.wait(now)
+    assert sent == pytest.approx(400, rel=0.02, abs=segments)
+    assert pace.rate == 10
+
+
+def test_segments_that_are_throttled_together_are_one_refusal_among_many() -> None:
+    """The share is of segments, an epoch of submits."""
+    pace = Pace(100, 0.0)
+    for n in range(19):
+        pace.taken(n / 19)
+    pace.throttled(1.1, 19)
+    assert pace.rate == pytest.approx(100 * 0.75, rel=0.05)
+
+
+@pytest.mark.parametrize(("rate", "wait"), [(20, 2.0), (10, 4.0), (5, 4.0)], ids=["doubled", "as it was", "halved"])
+def test_another_rate_shortens_the_wait_for_what_was_sent_before(rate: float, wait: float) -> None:
+    pace = Pace(10, 0.0)
+    pace.spend(0.0, 40)
+    pace.limit_to(rate, 0.0)
+    assert pace.wait(0.0) == pytest.approx(wait, abs=0.05)
+
+
 def test_a_pace_that_was_not_used_is_not_saved_up() -> None:
     pace = Pace(10, 0.0)
     sent = 0

@@ -11,6 +11,7 @@ import pytest
 from chalicelib import attempts, queues, registry, rendezvous
 from chalicelib.records import MessageKey, ReceiptEvent
 from smsc_relay.accounts import kind_of
+from smsc_relay.pace import Pace
 from smsc_relay.simulator.simulator import Simulator
 from tests.relay.conftest import World, eventually, relaying
 from tests.support import CHANNEL
@@ -44,6 +45,35 @@ async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
     assert receipts == outcomes
     (answer,) = [event for event in events if event["kind"] == "incoming"]
     assert (answer["message"]["text"], answer["to"]) == ("ok", "8080")
+
+
+@pytest.mark.parametrize(
+    ("more", "counts"),
+    [
+        pytest.param({}, [1, 1, 1], id="parts of ours"),
+        pytest.param({"long_messages": "sar"}, [1, 1, 1], id="sar"),
+        pytest.param({"long_messages": "payload"}, [3], id="payload"),
+    ],
+)
+async def test_what_the_smsc_cuts_counts_for_the_pace(
+    world: World, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], counts: list[int]
+) -> None:
+    """max_tps is of segments, whoever makes them."""
+    spent: list[int] = []
+    spend = Pace.spend
+
+    def noted(self: Pace, now: float, segments: int = 1) -> None:
+        spent.append(segments)
+        spend(self, now, segments)
+
+    monkeypatch.setattr(Pace, "spend", noted)
+    async with Simulator() as smsc:
+        register(world, smsc, max_tps=50, **more)
+        world.put(1, to="+250788123123", text=LONG)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+    assert spent == counts
+    assert [message.text for message in smsc.messages] == [LONG]
 
 
 async def test_numbers_that_the_smsc_writes_in_its_own_way(world: World) -> None:
