@@ -24,6 +24,9 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         parser.set_defaults(run=types)
     else:
         parser.add_argument("text", metavar="TEXT", help="- for standard input")
+        whose = parser.add_mutually_exclusive_group()
+        whose.add_argument("--link", default="", metavar="LINK", help="what this SMSC account makes of it")
+        whose.add_argument("--file", default="", metavar="FILE", help="the same of the account in an aggregator file")
         parser.set_defaults(run=segments)
 
 
@@ -99,10 +102,14 @@ def _key(key: dict[str, Any]) -> tuple[str, str, str, str, str]:
 def segments(options: argparse.Namespace) -> None:
     """What a text costs on the air."""
     from chalicelib import gsm7, text
+    from cli import link_segments
 
     given = sys.stdin.read().removesuffix("\n") if options.text == "-" else options.text
     if not given:
         raise Problem("the text is empty")
+    if options.link or options.file:
+        link_segments.run(options, given)
+        return
     found = text.segments(given)
     plain = text.substitute_gsm7(given)
     forcing = [character for character in dict.fromkeys(given) if not gsm7.is_gsm7(character)]
@@ -113,8 +120,8 @@ def segments(options: argparse.Namespace) -> None:
         "segments": found.count,
         "units": found.units,
         "units_of_segments": [gsm7.septets(p) if wide else text.utf16_units(p) for p in found.parts],
-        "forces_ucs2": [_named(c) for c in forcing],
-        "costs_two": [_named(c) for c in dear],
+        "forces_ucs2": [named(c) for c in forcing],
+        "costs_two": [named(c) for c in dear],
         "as_gsm7": plain if plain != given else "",
         "segments_as_gsm7": text.segments(plain).count if plain != given else 0,
     }
@@ -123,28 +130,30 @@ def segments(options: argparse.Namespace) -> None:
         return
     unit = "septets" if wide else "UTF-16 units"
     lengths = " + ".join(str(length) for length in about["units_of_segments"])
-    instead = f'"{plain}", {_segments(about["segments_as_gsm7"])}' if about["as_gsm7"] else ""
+    instead = f'"{plain}", {count(about["segments_as_gsm7"])}' if about["as_gsm7"] else ""
     output.fields(
         [
             ("encoding", "GSM 7-bit" if wide else "UCS-2"),
-            ("segments", f"{_segments(found.count)}: {lengths} {unit}"),
-            ("forces UCS-2", _list(about["forces_ucs2"])),
-            ("costs two", _list(about["costs_two"])),
+            ("segments", f"{count(found.count)}: {lengths} {unit}"),
+            ("forces UCS-2", listed(about["forces_ucs2"])),
+            ("costs two", listed(about["costs_two"])),
             ("in GSM 7-bit", instead),
         ]
     )
 
 
-def _segments(count: int) -> str:
-    return f"{count} segment{'' if count == 1 else 's'}"
+def count(segments: int) -> str:
+    """So many segments."""
+    return f"{segments} segment{'' if segments == 1 else 's'}"
 
 
-def _list(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first of them, and how many more there are."""
     more = f" and {len(names) - MORE} more" if len(names) > MORE else ""
     return ", ".join(names[:MORE]) + more
 
 
-def _named(character: str) -> str:
+def named(character: str) -> str:
     """`é U+00E9`, or only the number where there is nothing to see."""
     number = f"U+{ord(character):04X}"
     return f"{character} {number}" if character.isprintable() and not character.isspace() else number

@@ -121,6 +121,7 @@ config:
 - `encoding: smart` replaces look-alikes (curly quotes, dashes) that the alphabet lacks, where that avoids UCS-2.
 - Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments. They count for `max_tps` and
   `max_parts` as if they were ours.
+- `jangada segments TEXT --link ACCOUNT` shows what an account makes of a text: [cli.md](../cli.md).
 """
 
 

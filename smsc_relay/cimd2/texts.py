@@ -24,6 +24,7 @@ class Cut(NamedTuple):
 
     parts: tuple[bytes, ...]
     encoding: str  # gsm7, ucs2; gsm7:1:0 with Turkish as single, and no locking shift
+    texts: tuple[str, ...]  # of the parts
     elements: bytes = b""  # of the header of each part, beside the concatenation's
 
     @property
@@ -41,16 +42,16 @@ def cut(text: str, config: Cimd2Config) -> Cut:
     # The default alphabet makes a capital of ç, which national tables have.
     plain = config.encoding != "ucs2" and gsm7.is_gsm7(text) and not (config.national_languages and "ç" in text)
     if plain and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
-        return Cut((whole,), "gsm7")
+        return Cut((whole,), "gsm7", (text,))
     found = segments(text, reference_bits=bits, encoding="gsm7" if plain else "ucs2").parts
     if plain:
-        return Cut(tuple(gsm7.encode(part) for part in found), "gsm7")
+        return Cut(tuple(gsm7.encode(part) for part in found), "gsm7", found)
     if config.national_languages:
         shift, parts = air.national(text, config.national_languages, bits, len(found))
         if parts:
             septets = tuple(gsm7_national.encode(part, shift) for part in parts)
-            return Cut(septets, f"gsm7:{shift.single}:{shift.locking}", shift.elements)
-    return Cut(tuple(part.encode("utf-16-be") for part in found), "ucs2")
+            return Cut(septets, f"gsm7:{shift.single}:{shift.locking}", parts, shift.elements)
+    return Cut(tuple(part.encode("utf-16-be") for part in found), "ucs2", found)
 
 
 def written(found: Cut, config: Cimd2Config, reference: int, index: int) -> tuple[tuple[int, str], ...]:

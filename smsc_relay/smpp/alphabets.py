@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BeforeValidator
 
-from chalicelib import gsm7
+from chalicelib import gsm7, gsm7_national
+from chalicelib.gsm7_national import Shift
+from chalicelib.text import utf16_units
 
 Alphabet = Literal[
     "gsm7", "gsm7_packed", "latin1", "ascii", "windows-1252", "utf-8", "iso8859-5", "iso8859-8", "iso8859-9",
@@ -30,6 +32,8 @@ WIDE: Final = frozenset(("utf-8", "shift_jis"))  # characters of several octets
 MADE_GSM7: Final = frozenset(("latin1", "ascii", "windows-1252", "utf-8"))
 # data_coding of what has one of its own. The standard has none for ISO 8859-9.
 CODINGS: Final = {"iso8859-5": 6, "iso8859-8": 7, "shift_jis": 5}
+
+Unit = Literal["septets", "octets", "UTF-16 units"]
 
 _LEAST: Final = 10  # units of a segment: room for whatever must not be cut
 _Units = tuple[int, dict[Literal[8, 16], int]]
@@ -67,6 +71,19 @@ def limits(alphabet: Alphabet, given: Mapping[Alphabet, tuple[int, ...]], bits: 
     single, header = _OCTETS if carried(alphabet, given) else _UTF16 if alphabet == "ucs2" else _SEPTETS
     own = given.get(alphabet, (single,))
     return own[0], own[1] if len(own) == 2 else own[0] - header[bits]
+
+
+def measure(text: str, encoding: str, given: Mapping[Alphabet, tuple[int, ...]]) -> tuple[int, Unit]:
+    """How long a text is in an encoding of `texts.Cut`, in the units of its segments. `given`: as in `limits`."""
+    name, *shift = encoding.split(":")
+    if shift:
+        return gsm7_national.septets(text, Shift(*map(int, shift))), "septets"
+    alphabet: Alphabet = next(one for one in get_args(Alphabet) if one == name)
+    if alphabet == "ucs2":
+        return utf16_units(text), "UTF-16 units"
+    if carried(alphabet, given):
+        return len(text.encode(CODECS[alphabet])), "octets"
+    return gsm7.septets(text), "septets"
 
 
 def check_limits(given: Mapping[Alphabet, tuple[int, ...]], bits: Literal[8, 16], header: int, most: int) -> None:

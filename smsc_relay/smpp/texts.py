@@ -41,8 +41,13 @@ class Cut(NamedTuple):
     parts: tuple[bytes, ...]
     data_coding: int
     encoding: str  # gsm7, latin1, ..., ucs2; gsm7:1:0 with Turkish as single, and no locking shift
-    segments: int  # short messages that it is on the air: those that the SMSC makes, where there is one part
+    texts: tuple[str, ...]  # of each short message on the air, where there is one part those that the SMSC makes of it
     elements: bytes = b""  # of the header of each part, beside the concatenation's
+
+    @property
+    def segments(self) -> int:
+        """Short messages on the air."""
+        return len(self.texts)
 
 
 def cut(text: str, config: SmppConfig) -> Cut:
@@ -55,7 +60,7 @@ def cut(text: str, config: SmppConfig) -> Cut:
     """
     text, alphabet = _choice(text, config)
     if alphabet == "gsm7" and not config.segment_limits and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
-        return Cut((whole,), config.data_coding, alphabet, segments=1)
+        return Cut((whole,), config.data_coding, alphabet, (text,))
     found = _parts(text, alphabet, config)
     if len(found) > 1 and alphabet in WIDE:
         other = _parts(text, "ucs2", config)
@@ -71,7 +76,7 @@ def cut(text: str, config: SmppConfig) -> Cut:
     header = 0 if len(parts) == 1 else config.part_header
     octets = tuple(_octets(part, alphabet, config, header) for part in parts)
     data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
-    return Cut(octets, data_coding, alphabet, len(found))
+    return Cut(octets, data_coding, alphabet, found)
 
 
 def _choice(text: str, config: SmppConfig) -> tuple[str, Alphabet]:
@@ -129,7 +134,7 @@ def _cut_national(parts: tuple[str, ...], shift: Shift, config: SmppConfig) -> C
         fill = fill_bits(1 + len(shift.elements) + concatenation)
         octets = [packed(part, fill) for part in octets]
     encoding = f"{config.alphabet}:{shift.single}:{shift.locking}"
-    return Cut(tuple(octets), config.data_coding, encoding, len(parts), shift.elements)
+    return Cut(tuple(octets), config.data_coding, encoding, parts, shift.elements)
 
 
 def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> bytes:

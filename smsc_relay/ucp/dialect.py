@@ -50,9 +50,9 @@ class UcpDialect:
                 the account's operation has nothing else.
         """
         found = texts.cut(with_attachments(message.text, message.attachments), config)
-        total = len(found.parts)
-        if total > config.max_parts:
-            raise CannotEncode(f"the text takes {total} segments; max_parts is {config.max_parts}")
+        total, made = len(found.parts), len(found.texts)
+        if made > config.max_parts:
+            raise CannotEncode(f"the text takes {made} segments; max_parts is {config.max_parts}")
         source = address.sender(message.from_, config)
         recipient = address.recipient(message.to, config)
         bodies: list[Submit]
@@ -67,7 +67,7 @@ class UcpDialect:
                 CallInput(recipient, source.oadc, config.ac, ALPHANUMERIC, "", texts.ira(octets, config))
                 for octets in found.parts
             ]
-        segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
+        segments = tuple(Segment(index, total, body, made // total) for index, body in enumerate(bodies))
         joined = "separate" if config.separate else config.long_messages
         return Plan(segments, found.encoding, f"{found.encoding}/{joined}/{total}")
 

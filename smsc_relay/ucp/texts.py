@@ -39,6 +39,7 @@ class Cut(NamedTuple):
 
     parts: tuple[bytes, ...]
     encoding: str  # gsm7, ucs2; gsm7:1:0 with Turkish as single, and no locking shift
+    texts: tuple[str, ...]  # of each short message on the air, where there is one part those that the SMSC makes of it
     elements: bytes = b""  # of the header of each part, beside the concatenation's
 
     @property
@@ -57,12 +58,10 @@ def cut(text: str, config: UcpConfig) -> Cut:
         text = substitute_gsm7(text)
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     if _fits(text, config):
-        whole = gsm7.encode(text)
-        if len(whole) <= (_SMSC_CUTS if config.long_messages == "smsc" else gsm7.SINGLE):
-            return Cut((whole,), "gsm7")
-        return Cut(
-            tuple(gsm7.encode(part) for part in segments(text, reference_bits=bits, encoding="gsm7").parts), "gsm7"
-        )
+        whole, found = gsm7.encode(text), segments(text, reference_bits=bits, encoding="gsm7").parts
+        if len(found) == 1 or (config.long_messages == "smsc" and len(whole) <= _SMSC_CUTS):
+            return Cut((whole,), "gsm7", found)
+        return Cut(tuple(gsm7.encode(part) for part in found), "gsm7", found)
     if config.operation != "51":
         raise CannotEncode(f"the text needs UCS-2, which operation {config.operation} does not have")
     found = segments(text, reference_bits=bits, encoding="ucs2").parts
@@ -70,8 +69,8 @@ def cut(text: str, config: UcpConfig) -> Cut:
         shift, parts = national(text, config.national_languages, bits, len(found))
         if parts:
             octets = tuple(gsm7_national.encode(part, shift) for part in parts)
-            return Cut(octets, f"gsm7:{shift.single}:{shift.locking}", shift.elements)
-    return Cut(tuple(part.encode("utf-16-be") for part in found), "ucs2")
+            return Cut(octets, f"gsm7:{shift.single}:{shift.locking}", parts, shift.elements)
+    return Cut(tuple(part.encode("utf-16-be") for part in found), "ucs2", found)
 
 
 def _fits(text: str, config: UcpConfig) -> bool:

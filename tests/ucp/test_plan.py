@@ -167,6 +167,25 @@ def test_parts(text: str, settings: dict[str, Any], encoding: str, parts: int) -
             assert ("050003" in body.xser or "060804" in body.xser) == joined
 
 
+@pytest.mark.parametrize(
+    ("text", "settings", "counts"),
+    [
+        pytest.param("x" * 160, {"long_messages": "smsc"}, [1], id="short"),
+        pytest.param("x" * 161, {"long_messages": "smsc"}, [2], id="the SMSC cuts"),
+        pytest.param("x" * 320, {"long_messages": "smsc"}, [3], id="the SMSC cuts in three"),
+        pytest.param("x" * 321, {"long_messages": "smsc"}, [1, 1, 1], id="we cut"),
+    ],
+)
+def test_what_the_smsc_makes_of_an_operation(text: str, settings: dict[str, Any], counts: list[int]) -> None:
+    """For the pace, and for max_parts."""
+    assert [one.count for one in plan(text, **settings).segments] == counts
+
+
+def test_more_than_the_smsc_may_cut() -> None:
+    with pytest.raises(CannotEncode, match="takes 3 segments; max_parts is 2"):
+        plan("x" * 320, long_messages="smsc", max_parts=2)
+
+
 def test_a_table_and_a_part() -> None:
     long = bodies(TURKISH * 2, national_languages=["turkish"])
     assert [body.xser for body in long] == [f"0109080003{42:02X}02{n:02X}240101" for n in (1, 2)]
