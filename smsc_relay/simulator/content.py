@@ -23,6 +23,7 @@ ALPHABETS: Final[dict[str, str | None]] = {
     "windows-1252": "windows-1252",
     "cyrillic": "iso-8859-5",
     "hebrew": "iso-8859-8",
+    "turkish": "iso-8859-9",
     "jis": "shift_jis",
     "iso2022jp": "iso2022_jp",
     "kanji": "euc_jp",

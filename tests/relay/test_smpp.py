@@ -28,6 +28,9 @@ def register(world: World, smsc: Simulator, **config: Any) -> None:
     registry.reset()
 
 
+SIMULATED = {"iso8859-9": "turkish", "iso8859-5": "cyrillic", "iso8859-8": "hebrew", "shift_jis": "jis"}
+
+
 async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
     async with Simulator() as smsc:
         register(world, smsc)
@@ -45,6 +48,53 @@ async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
     assert receipts == outcomes
     (answer,) = [event for event in events if event["kind"] == "incoming"]
     assert (answer["message"]["text"], answer["to"]) == ("ok", "8080")
+
+
+@pytest.mark.parametrize(
+    ("more", "theirs", "text", "submits"),
+    [
+        pytest.param({"alphabet": "iso8859-9"}, "turkish", "Şu ığdır ağacı " * 10, 2, id="Latin-5"),
+        pytest.param({"alphabet": "iso8859-5"}, "gsm7", "Привет, мир! " * 11, 2, id="Cyrillic"),
+        pytest.param({"alphabet": "iso8859-5", "data_coding": 0}, "cyrillic", "Привет, мир!", 1, id="Cyrillic for 0"),
+        pytest.param({"alphabet": "iso8859-8"}, "gsm7", "שלום עולם " * 14, 1, id="Hebrew"),
+        pytest.param({"alphabet": "shift_jis"}, "gsm7", "こんにちは、世界。" * 10, 2, id="Shift JIS"),
+        pytest.param({"alphabet": "utf-8"}, "utf-8", "ΔΦΓΛΩΠ" * 26, 2, id="UTF-8"),
+        pytest.param({"alphabet": "utf-8", "long_messages": "payload"}, "utf-8", "ΔΦΓΛΩΠ" * 60, 1, id="UTF-8 payload"),
+        pytest.param({"alphabet": "latin1", "segment_limits": {"latin1": 140}}, "latin1", "Olá, à Ângela! " * 10, 2,
+                     id="Latin-1 to phones"),
+    ],
+)  # fmt: skip
+async def test_what_is_written_in_an_alphabet_arrives(
+    world: World, more: dict[str, Any], theirs: str, text: str, submits: int
+) -> None:
+    """At the phone, and from it; the SMSC calls it what the account does, or what the standard does."""
+    said = text[:20]
+    async with Simulator({"accounts": {"ilha": {"alphabet": theirs}}}) as smsc:
+        register(world, smsc, **more)
+        world.put(1, to="+250788123123", text=text)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+            await smsc.wait_for(lambda smsc: bool(smsc.messages))
+            own = SIMULATED.get(more["alphabet"], more["alphabet"])
+            smsc.inject(source="250788123123", to="8080", text=said, alphabet=own)
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 2 * submits + 1)
+    assert [(message.text, len(message.segments)) for message in smsc.messages] == [(text, submits)]
+    told = [body["event"] for body in world.aws.bodies(queues.EVENTS)]
+    assert [event["message"]["text"] for event in told if event["kind"] == "incoming"] == [said]
+
+
+async def test_smpp_33_has_unicode_and_binary(world: World) -> None:
+    async with Simulator() as smsc:
+        register(world, smsc, interface_version=33, bind="pair")
+        world.put(1, to="+250788123123", text="ж" * 71)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+            await smsc.wait_for(lambda smsc: bool(smsc.messages))
+            smsc.inject(source="250788123123", to="8080", octets="0180FF")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 2 + 2 + 1)
+    assert [message.text for message in smsc.messages] == ["ж" * 71]
+    told = [body["event"] for body in world.aws.bodies(queues.EVENTS)]
+    assert [event["octets"] for event in told if event["kind"] == "incoming"] == ["AYD/"]
 
 
 @pytest.mark.parametrize(
