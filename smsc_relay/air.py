@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import DEFAULT, Language, Shift
 from chalicelib.records import Piece
-from chalicelib.text import clean
 
 # --- packed septets -------------------------------------------------------------------------------------------------
 
@@ -25,54 +23,6 @@ def packed(septets: bytes, fill: int = 0) -> bytes:
 def fill_bits(header: int) -> int:
     """Zero bits between a user data header of so many octets and packed text (TS 23.040 section 9.2.3.24)."""
     return -8 * header % 7
-
-
-def text_of(septets: bytes, shift: Shift = DEFAULT) -> str:
-    """The text of unpacked septets."""
-    return gsm7.decode(septets) if shift == DEFAULT else gsm7_national.decode(septets, shift)
-
-
-# --- octets -> text -------------------------------------------------------------------------------------------------
-
-
-def gsm7_text(octets: bytes, shift: Shift = DEFAULT) -> tuple[str, bool]:
-    """The text of one septet per octet, and whether that is certain. A septet has no high bit: octets that have are
-    text of another charset, marked wrongly."""
-    if max(octets, default=0) > 0x7F:
-        return guess(octets), False
-    return text_of(octets, shift), True
-
-
-def ucs2_text(octets: bytes, *, little: bool = False) -> tuple[str, bool]:
-    """UTF-16 in fact, and whether it is certain. A byte order mark counts, and is no text; of an odd number of octets
-    the last is dropped."""
-    order = "utf-16-le" if little else "utf-16-be"
-    if octets[:2] in (b"\xfe\xff", b"\xff\xfe"):
-        order = "utf-16-be" if octets[0] == 0xFE else "utf-16-le"
-        octets = octets[2:]
-    whole = octets[: len(octets) & ~1]
-    try:
-        return whole.decode(order), len(whole) == len(octets)
-    except UnicodeDecodeError:
-        return whole.decode(order, "replace"), False
-
-
-def guess(octets: bytes) -> str:
-    """Text of an unknown charset."""
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return octets.decode("latin-1")
-
-
-def readable(octets: bytes) -> str:
-    """What can be read of octets that are no text."""
-    return clean(octets.decode("ascii", "replace"))
-
-
-def as_base64(octets: bytes) -> str:
-    """For `MoEvent.octets`."""
-    return base64.b64encode(octets).decode("ascii")
 
 
 def looks_like_header(octets: bytes) -> bool:
@@ -120,12 +70,19 @@ def concatenation(reference: int, total: int, sequence: int, *, wide: bool) -> b
     return bytes((0x00, 3, reference & 0xFF, total, sequence))
 
 
+# Ports of 8 and of 16 bits, the receiver's first (TS 23.040 sections 9.2.3.24.3 and 9.2.3.24.4)
+_PORTS: Final = frozenset(((0x04, 2), (0x05, 4)))
+
+
 class Header(NamedTuple):
-    """What a user data header says; `length` in octets, its length octet included."""
+    """What a user data header says; `length` in octets, its length octet included. `others`: its elements but those of
+    long messages, as they are; `ports`: it names application ports."""
 
     length: int
     piece: Piece | None = None
     shift: Shift = DEFAULT
+    others: bytes = b""
+    ports: bool = False
 
 
 NO_HEADER: Final = Header(0)
@@ -139,6 +96,7 @@ def header_of(octets: bytes) -> Header | None:
     end = 1 + octets[0]
     piece: Piece | None = None
     shift = DEFAULT
+    others, ports = b"", False
     at = 1
     while at < end:
         if at + 2 > end or at + 2 + octets[at + 1] > end:
@@ -149,12 +107,20 @@ def header_of(octets: bytes) -> Header | None:
             piece = piece_of(data[0], data[1], data[2])
         elif kind == 0x08 and size == 4:
             piece = piece_of(int.from_bytes(data[:2], "big"), data[2], data[3], wide=True)
-        elif kind == gsm7_national.SINGLE_SHIFT and size == 1:
+        else:
+            others += octets[at : at + 2 + size]
+            ports = ports or (kind, size) in _PORTS
+        if kind == gsm7_national.SINGLE_SHIFT and size == 1:
             shift = shift._replace(single=data[0])
         elif kind == gsm7_national.LOCKING_SHIFT and size == 1:
             shift = shift._replace(locking=data[0])
         at += 2 + size
-    return Header(end, piece, shift)
+    return Header(end, piece, shift, others, ports)
+
+
+def port_element(destination: int, source: int) -> bytes:
+    """The element of application ports of 16 bits (TS 23.040 section 9.2.3.24.4)."""
+    return b"\x05\x04" + destination.to_bytes(2, "big") + source.to_bytes(2, "big")
 
 
 def piece_of(reference: int, total: int, sequence: int, *, wide: bool = False) -> Piece | None:

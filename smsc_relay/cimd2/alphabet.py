@@ -6,9 +6,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from chalicelib import gsm7
+from chalicelib import charsets, gsm7
 from chalicelib.gsm7_national import DEFAULT, Shift
-from smsc_relay import air
 
 # Septet -> the two characters after `_`
 _ESCAPES: Final[dict[int, str]] = {
@@ -50,7 +49,7 @@ def decode(value: str, shift: Shift = DEFAULT) -> tuple[str, bool]:
 
     def flush() -> None:
         if septets:
-            pieces.append(air.text_of(bytes(septets), shift))
+            pieces.append(charsets.septets(bytes(septets), shift))
             septets.clear()
 
     for token in _TOKEN.findall(value):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
-from chalicelib.messages import Incoming, StatusUpdate
+from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
+from smsc_relay import incoming
 from smsc_relay.cimd2 import address, receipts, texts, times
 from smsc_relay.cimd2.codec import Packet, parameters
 from smsc_relay.cimd2.config import Cimd2Config
@@ -350,19 +351,10 @@ class Cimd2Conversation:
 
     def _incoming(self, packet: Packet) -> tuple[MoEvent, str]:
         config, around = self._config, self._around
-        text = texts.read(packet, config)
-        event = MoEvent(
-            event_id=around.new_id(),
-            message=Incoming(channel="", sender=address.phone(packet, config), text=text.text),
-            aggregator=around.aggregator,
-            to=config.mo_address or address.destination(packet),
-            piece=text.piece,
-            session=self._name,
-            session_since=self._since,
-            at=around.wall_ms(),
-            octets=text.octets,
-        )
-        return event, text.fault
+        found = texts.read(packet, config)
+        sender = address.phone(packet, config)
+        to = config.mo_address or address.destination(packet)
+        return incoming.event(around, found, sender, to, self._name, self._since), found.fault
 
     def _receipt(self, packet: Packet, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None or not receipt.external_id:

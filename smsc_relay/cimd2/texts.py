@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
-from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
-from smsc_relay import air
+from smsc_relay import air, incoming
 from smsc_relay.cimd2 import alphabet
 from smsc_relay.cimd2.codec import Packet, parameters
 from smsc_relay.cimd2.config import Cimd2Config
 from smsc_relay.cimd2.constants import Tag
+from smsc_relay.incoming import Read
 
 # --- text -> parameters ---------------------------------------------------------------------------------------------
 
@@ -73,16 +72,6 @@ def written(found: Cut, config: Cimd2Config, reference: int, index: int) -> tupl
 # --- parameters -> text ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The text of an MO."""
-
-    text: str
-    octets: str = ""  # Base64 of what could not be decoded for sure
-    piece: Piece | None = None
-    fault: str = ""  # the rule that the peer broke, for the log
-
-
 Charset = Literal["gsm7", "ucs2", "binary"]
 _CLASSES: Final[dict[int, Charset]] = {0: "gsm7", 1: "binary", 2: "ucs2", 3: "gsm7"}
 
@@ -102,20 +91,31 @@ def charset(coding: int) -> Charset:
 
 
 def read(packet: Packet, config: Cimd2Config) -> Read:
-    """The text of a deliver message. Never fails."""
+    """The text of a deliver message, and what it has beside. Never fails."""
     about, fault = _header(packet.get(Tag.UDH))
+    coding = packet.integer(Tag.DCS) or 0
     binary = packet.get(Tag.BINARY)
     if binary is None:
-        value = packet.get(Tag.USER_DATA) or ""
-        text, sure = alphabet.decode(value, about.shift)
-        return Read(clean(text), "" if sure else _base64(value.encode("latin-1")), about.piece,
-                    fault or ("" if sure else "user data with an unknown escape"))  # fmt: skip
+        return _user_data(packet.get(Tag.USER_DATA) or "", coding, about, fault)
     try:
         octets = bytes.fromhex(binary)
     except ValueError:
-        return Read(clean(binary), _base64(binary.encode("latin-1")), about.piece, "binary user data that is not hex")
-    text, sure = _decoded(octets, charset(packet.integer(Tag.DCS) or 0), about, config)
-    return Read(clean(text), "" if sure else _base64(octets), about.piece, fault)
+        found = incoming.unread(binary.encode("latin-1"), fault="binary user data that is not hex")
+        return replace(found, piece=about.piece)
+    how = charset(coding)
+    if how == "gsm7" and config.mo_septets == "packed":
+        octets = gsm7.unpack(octets, fill_bits=air.fill_bits(about.length))
+    return incoming.read(octets, "utf-16-be" if how == "ucs2" else how, coding, about, fault)
+
+
+def _user_data(value: str, coding: int, about: air.Header, fault: str) -> Read:
+    """A text that has characters beside those of GSM is read as it is."""
+    try:
+        return incoming.read(alphabet.septets_of(value), "gsm7", coding, about, fault)
+    except ValueError:
+        text, sure = alphabet.decode(value, about.shift)
+    octets = "" if sure else incoming.as_base64(value.encode("latin-1"))
+    return Read(clean(text), octets, about.piece, fault or ("" if sure else "user data with an unknown escape"))
 
 
 def _header(value: str | None) -> tuple[air.Header, str]:
@@ -128,21 +128,3 @@ def _header(value: str | None) -> tuple[air.Header, str]:
     if found is None:
         return air.NO_HEADER, "a user data header of a wrong length"
     return found, ""
-
-
-def _decoded(octets: bytes, how: Charset, about: air.Header, config: Cimd2Config) -> tuple[str, bool]:
-    if how == "ucs2":
-        whole = octets[: len(octets) & ~1]
-        try:
-            return whole.decode("utf-16-be"), len(whole) == len(octets)
-        except UnicodeDecodeError:
-            return whole.decode("utf-16-be", "replace"), False
-    if how == "gsm7":
-        if config.mo_septets == "packed":
-            octets = gsm7.unpack(octets, fill_bits=air.fill_bits(about.length))
-        return air.text_of(octets, about.shift), max(octets, default=0) <= 0x7F
-    return octets.decode("ascii", "replace"), False
-
-
-def _base64(octets: bytes) -> str:
-    return base64.b64encode(octets).decode("ascii")

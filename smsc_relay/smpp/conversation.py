@@ -8,9 +8,10 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
-from chalicelib.messages import Incoming, StatusUpdate
+from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from chalicelib.values import value
+from smsc_relay import incoming
 from smsc_relay.protocol import (
     Accepted,
     Answered,
@@ -361,21 +362,10 @@ class SmppConversation:
 
     def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
         config, around = self._config, self._around
-        text = texts.read(pdu, config)
-        event = MoEvent(
-            event_id=around.new_id(),
-            message=Incoming(
-                channel="", sender=address.phone(pdu.source_addr_ton, pdu.source_addr, config), text=text.text
-            ),
-            aggregator=around.aggregator,
-            to=config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config),
-            piece=text.piece,
-            session=self._name,
-            session_since=self._since,
-            at=around.wall_ms(),
-            octets=text.octets,
-        )
-        return event, text.fault
+        found = texts.read(pdu, config)
+        sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
+        to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
+        return incoming.event(around, found, sender, to, self._name, self._since), found.fault
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None:

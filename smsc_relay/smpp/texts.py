@@ -8,25 +8,21 @@ from typing import Final, NamedTuple
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
-from chalicelib.text import Measure, clean, segments, substitute, substitute_gsm7
+from chalicelib.text import Measure, segments, substitute, substitute_gsm7
 from chalicelib.text import cut as cut_text
-from chalicelib.values import value
+from smsc_relay import incoming
 from smsc_relay.air import (
     NO_HEADER,
     Header,
-    as_base64,
     fill_bits,
-    gsm7_text,
-    guess,
     header_of,
     looks_like_header,
     national,
     packed,
     piece_of,
-    readable,
-    text_of,
-    ucs2_text,
+    port_element,
 )
+from smsc_relay.incoming import Read
 from smsc_relay.smpp.alphabets import CODECS, WIDE, Alphabet, carried, limits, own_coding
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
@@ -150,16 +146,6 @@ def _octets(text: str, alphabet: Alphabet, config: SmppConfig, header: int) -> b
 # --- octets -> text -------------------------------------------------------------------------------------------------
 
 
-@value
-class Read:
-    """The text of a deliver_sm or data_sm."""
-
-    text: str
-    octets: str = ""  # Base64 of what could not be decoded for sure
-    piece: Piece | None = None
-    fault: str = ""  # the rule that the peer broke, for the log
-
-
 def body_of(pdu: DeliverSm | DataSm) -> bytes:
     """Where the text is: in short_message, or in message_payload. Of both, short_message counts."""
     if isinstance(pdu, DeliverSm) and pdu.short_message:
@@ -168,17 +154,35 @@ def body_of(pdu: DeliverSm | DataSm) -> bytes:
 
 
 def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Read:
-    """The text of an MO. Never fails."""
+    """The text of an MO, and what it has beside. Never fails."""
     octets = body_of(pdu)
     about = NO_HEADER
     if pdu.esm_class & ESM_UDHI or looks_like_header(octets):
         found = header_of(octets)
         if found is None:
-            return Read(readable(octets), as_base64(octets), fault="a user data header that runs past its message")
+            fault = "a user data header that runs past its message"
+            return incoming.unread(octets, pdu.data_coding, fault=fault)
         about = found
     body = octets[about.length :]
-    text, sure = decode(body, pdu.data_coding, config, about)
-    return Read(clean(text), "" if sure else as_base64(body), about.piece or sar(pdu))
+    if pdu.tlvs:
+        about = _with_tlvs(about, pdu)
+    charset = _charset(pdu.data_coding, config)
+    if charset == "gsm7_packed":
+        charset, body = "gsm7", gsm7.unpack(body, fill_bits=fill_bits(about.length))
+    elif charset == "ucs2":
+        charset = "utf-16-le" if config.ucs2_order == "little" else "utf-16-be"
+    return incoming.read(body, charset, pdu.data_coding, about)
+
+
+def _with_tlvs(about: Header, pdu: DeliverSm | DataSm) -> Header:
+    """What TLVs say in place of a user data header, where that does not say it (SMPP 3.4 sections 5.3.2.20 to
+    5.3.2.24)."""
+    if about.piece is None:
+        about = about._replace(piece=sar(pdu))
+    port, source = ((pdu.tlv_int(tag) or 0) & 0xFFFF for tag in (Tag.DESTINATION_PORT, Tag.SOURCE_PORT))
+    if about.ports or not (port or source):
+        return about
+    return about._replace(others=port_element(port, source) + about.others, ports=True)
 
 
 def sar(pdu: DeliverSm | DataSm) -> Piece | None:
@@ -218,26 +222,3 @@ def _charset(data_coding: int, config: SmppConfig) -> str:
         return config.alphabet
     charset = _CHARSETS.get(data_coding, "binary")
     return alphabet if charset == "gsm7" and alphabet == "gsm7_packed" else charset
-
-
-def decode(octets: bytes, data_coding: int, config: SmppConfig, about: Header = NO_HEADER) -> tuple[str, bool]:
-    """The text of the octets that follow a user data header, and whether that is certain."""
-    charset = _charset(data_coding, config)
-    if charset == "ascii" and any(octet < 0x20 and octet not in b"\n\r\t" for octet in octets):
-        charset = "gsm7"  # some SMSCs call the default alphabet ASCII
-    match charset:
-        case "gsm7":
-            return gsm7_text(octets, about.shift)
-        case "gsm7_packed":
-            return text_of(gsm7.unpack(octets, fill_bits=fill_bits(about.length)), about.shift), True
-        case "ucs2":
-            return ucs2_text(octets, little=config.ucs2_order == "little")
-        case "binary":
-            return readable(octets), False
-        case "jis":
-            charset = "iso2022_jp" if b"\x1b" in octets else "shift_jis"
-    codec = CODECS.get(charset, charset)
-    try:
-        return octets.decode(codec), True
-    except UnicodeDecodeError:
-        return (guess(octets) if charset in ("ascii", "utf-8") else octets.decode(codec, "replace")), False

@@ -10,8 +10,9 @@ from math import inf
 from typing import Any, Final
 
 from chalicelib import gsm7
-from chalicelib.messages import Incoming, StatusUpdate
+from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
+from smsc_relay import incoming
 from smsc_relay.numbers import is_phone
 from smsc_relay.protocol import (
     Accepted,
@@ -326,20 +327,11 @@ class UcpConversation:
 
     def _incoming(self, operation: CallInput | Transfer | Message) -> tuple[str, MoEvent]:
         config, around = self._config, self._around
-        text = texts.read(operation, config)
+        found = texts.read(operation, config)
         otoa = operation.otoa if isinstance(operation, Message) else ""
-        event = MoEvent(
-            event_id=around.new_id(),
-            message=Incoming(channel="", sender=address.phone(operation.oadc, otoa, config), text=text.text),
-            aggregator=around.aggregator,
-            to=config.mo_address or address.own(operation.adc),
-            piece=text.piece,
-            session=self._name,
-            session_since=self._since,
-            at=around.wall_ms(),
-            octets=text.octets,
-        )
-        return text.fault, event
+        sender = address.phone(operation.oadc, otoa, config)
+        to = config.mo_address or address.own(operation.adc)
+        return found.fault, incoming.event(around, found, sender, to, self._name, self._since)
 
     def _receipt(self, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None or not receipt.external_id:

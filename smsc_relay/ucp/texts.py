@@ -4,26 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
-from chalicelib.records import Piece
 from chalicelib.text import clean, segments, substitute_gsm7
-from smsc_relay.air import (
-    NO_HEADER,
-    Header,
-    as_base64,
-    concatenation,
-    gsm7_text,
-    header,
-    header_of,
-    looks_like_header,
-    national,
-    readable,
-    text_of,
-    ucs2_text,
-)
+from smsc_relay import incoming
+from smsc_relay.air import NO_HEADER, Header, concatenation, header, header_of, looks_like_header, national
+from smsc_relay.incoming import Read
 from smsc_relay.protocol import CannotEncode
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import ALPHANUMERIC, NUMERIC, TRANSPARENT, XSER_DCS, XSER_UDH
@@ -117,16 +104,6 @@ def service(kind: int, value: bytes) -> str:
 # --- fields -> text -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """The text of an MO."""
-
-    text: str
-    octets: str = ""  # Base64 of what could not be decoded for sure
-    piece: Piece | None = None
-    fault: str = ""  # the rule that the peer broke, for the log
-
-
 def services(xser: str) -> dict[int, bytes] | None:
     """Extra services by type, the last of each; None: they are cut short, or not hex."""
     octets = _unhexed(xser)
@@ -141,22 +118,25 @@ def services(xser: str) -> dict[int, bytes] | None:
     return found if octets is not None else None
 
 
+_PLAIN: Final = {"gsm7": 0, "binary": 4, "ucs2": 8}  # the data coding schemes of these, without a class
+
+
 def read(operation: CallInput | Transfer | Message, config: UcpConfig) -> Read:
-    """The text of an MO. Never fails."""
+    """The text of an MO, and what it has beside. Never fails."""
     mt = ALPHANUMERIC if isinstance(operation, Transfer) else operation.mt or ALPHANUMERIC
     if mt == NUMERIC:
         return Read(clean(operation.msg))
     octets = _unhexed(operation.msg)
     if octets is None:
         raw = operation.msg.encode("latin-1")
-        return Read(readable(raw), as_base64(raw), fault="a message that is not in hex")
+        return incoming.unread(raw, fault="a message that is not in hex")
     extra = services(operation.xser) if isinstance(operation, Message) else {}
     fault = "" if extra is not None else "XSer that runs past its end"
     extra = extra or {}
     about, octets, wrong = _header(extra.get(XSER_UDH, b""), octets, mt)
-    dcs = extra.get(XSER_DCS, b"")[:1]
-    text, sure = _decode(octets, mt, dcs[0] if dcs else None, about, operation, config)
-    return Read(clean(text), "" if sure else as_base64(octets), about.piece, fault or wrong)
+    given = extra.get(XSER_DCS, b"")[:1]
+    body, charset, coding = _written(octets, mt, given[0] if given else None, operation, config)
+    return incoming.read(body, charset, coding, about, fault or wrong)
 
 
 def _header(given: bytes, octets: bytes, mt: str) -> tuple[Header, bytes, str]:
@@ -171,22 +151,21 @@ def _header(given: bytes, octets: bytes, mt: str) -> tuple[Header, bytes, str]:
     return NO_HEADER, octets, ""
 
 
-def _decode(
-    octets: bytes, mt: str, dcs: int | None, about: Header, operation: CallInput | Transfer | Message, config: UcpConfig
-) -> tuple[str, bool]:
-    """The text, and whether it is certain."""
+def _written(
+    octets: bytes, mt: str, dcs: int | None, operation: CallInput | Transfer | Message, config: UcpConfig
+) -> tuple[bytes, str, int]:
+    """The octets, one for each septet, their charset, and the data coding scheme that they have."""
     if dcs is None:
         alphabet = "gsm7" if mt != TRANSPARENT else config.mo_transparent
+        dcs = _PLAIN[alphabet]
     else:
         alphabet = alphabet_of(dcs)
-    if alphabet == "ucs2":
-        return ucs2_text(octets)
-    if alphabet == "binary":
-        return readable(octets), False
+    if alphabet != "gsm7":
+        return octets, "utf-16-be" if alphabet == "ucs2" else "binary", dcs
     if mt == TRANSPARENT and (count := _septets(octets, operation)):
-        return text_of(gsm7.unpack(octets, count), about.shift), True
+        return gsm7.unpack(octets, count), "gsm7", dcs
     back = {new: old for old, new in config.substitutions.items()}
-    return gsm7_text(_substituted(octets, back), about.shift)
+    return _substituted(octets, back), "gsm7", dcs
 
 
 def _septets(octets: bytes, operation: CallInput | Transfer | Message) -> int:

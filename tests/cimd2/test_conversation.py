@@ -360,6 +360,9 @@ def test_an_mo() -> None:
             session="id-0",
             session_since=WALL,
             at=WALL,
+            octets="U1RPUBtl",
+            charset="gsm7",
+            data_coding=0,
         ),
     )
     assert line.talk.data_to_send() == b""

@@ -417,12 +417,12 @@ def test_mo() -> None:
     [
         pytest.param(
             DeliverSm(esm_class=0x40, short_message=bytes.fromhex("0500032A0201") + b"Love "),
-            "Love ", Piece(reference=0x2A, total=2, sequence=1), b"", id="concatenation header",
+            "Love ", Piece(reference=0x2A, total=2, sequence=1), b"Love ", id="concatenation header",
         ),
         pytest.param(
             DeliverSm(short_message=b"is", tlvs=(int_tlv(Tag.SAR_MSG_REF_NUM, 300), int_tlv(Tag.SAR_TOTAL_SEGMENTS, 3),
                                                  int_tlv(Tag.SAR_SEGMENT_SEQNUM, 2))),
-            "is", Piece(reference=300, total=3, sequence=2, wide=True), b"", id="sar",
+            "is", Piece(reference=300, total=3, sequence=2, wide=True), b"is", id="sar",
         ),
         pytest.param(
             DeliverSm(data_coding=8, tlvs=(octets_tlv(Tag.MESSAGE_PAYLOAD, "بريد".encode("utf-16-be")),)),

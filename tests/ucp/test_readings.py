@@ -193,6 +193,32 @@ def test_pieces(fields: dict[str, str], piece: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        pytest.param({"mt": "4", "nb": "16", "msg": "0606", "xser": "01070605040B84C0020201F5"},
+                     ("BgY=", "", "0605040B84C002", 0xF5), id="WAP push"),
+        pytest.param({"mt": "4", "nb": "16", "msg": "0606", "xser": "010C0B05040B84C00200030202010201F5"},
+                     ("BgY=", "binary", "0605040B84C002", 0xF5), id="a part of it"),
+        pytest.param({"mt": "4", "nb": "16", "msg": "0606"}, ("BgY=", "", "", 4), id="binary, no coding"),
+        pytest.param({"mt": "3", "msg": "4869", "xser": "010706050423F40000"}, ("SGk=", "", "06050423F40000", 0),
+                     id="a text to a port"),
+        pytest.param({"mt": "3", "msg": "351B", "xser": "0106050003020201"}, ("NRs=", "gsm7", "", 0),
+                     id="a part that ends with an escape"),
+        pytest.param({"mt": "4", "nb": "14", "msg": "B50D", "xser": "01060500030202010201F1"},
+                     ("NRs=", "gsm7", "", 0xF1), id="of packed septets"),
+        pytest.param({"mt": "4", "nb": "16", "msg": "D83D", "xser": "0106050003020201020108"},
+                     ("2D0=", "utf-16-be", "", 8), id="a part that ends with half a character"),
+        pytest.param({"mt": "4", "nb": "16", "msg": "D83D"}, ("2D0=", "", "", 8), id="half a character, no coding"),
+    ],
+)  # fmt: skip
+def test_what_a_text_does_not_say(fields: dict[str, str], expected: tuple[Any, ...]) -> None:
+    settings = config(mo_transparent="ucs2") if fields["msg"] == "D83D" else config()
+    read = texts.read(Message(52, **fields), settings)
+    assert (read.octets, read.charset, read.udh, read.data_coding) == expected
+    assert read.fault == ""
+
+
+@pytest.mark.parametrize(
     ("fields", "fault"),
     [
         ({"mt": "3", "msg": "4869zz"}, "not in hex"),
