@@ -152,11 +152,17 @@ def cut_national(text: str, language: Language, width: int) -> tuple[Shift, list
     return shift, [gsm7_national.encode(part, shift) for part in parts]
 
 
-def cut_octets(octets: bytes, width: int) -> list[bytes]:
-    """Octets in parts of what fits into a short message."""
-    if len(octets) <= _SINGLE:
+def cut_octets(octets: bytes, width: int, further: int = 0) -> list[bytes]:
+    """Octets in parts of what fits into a short message beside `further` octets of information elements.
+
+    Raises:
+        ContentError: nothing fits.
+    """
+    if len(octets) <= _SINGLE - further - (1 if further else 0):
         return [octets]
-    room = _JOINED[width]
+    room = _JOINED[width] - further
+    if room < 1:
+        raise ContentError("the user data header leaves no room")
     return [octets[at : at + room] for at in range(0, len(octets), room)]
 
 

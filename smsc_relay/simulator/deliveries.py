@@ -140,7 +140,7 @@ class MoRequest(BaseModel):
         whole = self.long in ("payload", "short")
         if self.octets is not None:
             octets = bytes.fromhex(self.octets)
-            return "binary", b"", [octets] if whole else cut_octets(octets, width)
+            return "binary", b"", [octets] if whole else cut_octets(octets, width, len(self.udh) // 2)
         text = self.text or ""
         if self.language is not None:
             shift, found = cut_national(text, self.language, 0 if whole else width)

@@ -109,6 +109,14 @@ async def test_long_ones(message: dict[str, Any], esm_class: int, headers: list[
                 assert got.tlv_int(Tag.SAR_SEGMENT_SEQNUM) == number + 1
 
 
+async def test_ports_take_room_of_octets() -> None:
+    """A short message has 140 octets, its header included."""
+    for size, lengths in ((133, [140]), (134, [140, 18])):
+        async with Simulator() as smsc, raw(smsc) as esme:
+            smsc.inject(**{"from": PHONE, "to": SHORT, "octets": "ff" * size, "udh": "05040b8423f0"})
+            assert [len((await esme.delivered()).short_message) for _ in lengths] == lengths
+
+
 @pytest.mark.parametrize(
     ("message", "coding", "octets"),
     [
