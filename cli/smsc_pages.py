@@ -122,6 +122,17 @@ config:
 - Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments. They count for `max_tps` and
   `max_parts` as if they were ours.
 - `jangada segments TEXT --link ACCOUNT` shows what an account makes of a text: [cli.md](../cli.md).
+
+## What phones send
+
+An MO is read by its data_coding: GSM 7-bit, Latin-1, UCS-2 and the rest of SMPP 3.4 section 5.2.19, the message classes
+of GSM (0x10, 0xF1, ...) too, with `mo_alphabet` and `mo_charsets` where the SMSC means something else. 2, 4, 0x14 to
+0x17 and 0xF4 to 0xF7 are binary. What is binary, has a port (in the user data header, or in destination_port and
+source_port) or is no certain text goes to the platform with its octets, header and data_coding:
+[platform.md](../platform.md#what-is-no-text).
+
+Parts of a long MO are joined by header or by sar TLVs, in whatever order, over whatever bind. They may be cut anywhere,
+between the octets of a character too: octets are put together before they are read.
 """
 
 
