@@ -33,6 +33,8 @@ def gsm7_by(shift: Shift) -> str:
 
 def decode(octets: bytes, charset: str) -> tuple[str, bool]:
     """The text, and whether that is certain; never fails. What is not certain may have NULs and U+FFFD in it."""
+    if charset == "gsm7" and octets.isascii():  # as most are
+        return gsm7.decode(octets), True
     return join([Written(octets, charset)])
 
 
@@ -89,7 +91,7 @@ def septets(octets: bytes, shift: Shift = DEFAULT) -> str:
 def _gsm7(octets: bytes, parts: Iterable[Written]) -> tuple[str, bool]:
     """A septet has no high bit: octets that have are text of another charset, marked wrongly. Each part is by its own
     tables; an ESC that a part ends with is the next one's."""
-    if max(octets, default=0) > 0x7F:
+    if not octets.isascii():
         return guess(octets), False
     found: list[str] = []
     escape = b""
