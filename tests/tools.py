@@ -68,7 +68,9 @@ def tool(name: str, package: str = "") -> Tool:
     found = next((root / folder / name for folder in _PROGRAMS if (root / folder / name).exists()), None)
     if found is None:
         pytest.fail(f"package {package} brings no program {name}: {root}", pytrace=False)
+    private = (root / "usr/lib").glob("*-linux-gnu*/pulseaudio")  # of libpulse, which looks for it below the real root
     libraries = [root / "usr/lib", *(root / "usr/lib").glob("*-linux-gnu*"), *(root / "lib").glob("*-linux-gnu*")]
+    libraries += private
     return Tool(found, ":".join(map(str, libraries)))
 
 
