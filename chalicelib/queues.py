@@ -44,6 +44,7 @@ MAX_BATCH: Final = 10  # entries of a batch call
 MAX_BATCH_OCTETS: Final = 1_048_576  # of all entries' bodies together, and of one body
 MAX_DELAY: Final = 900  # seconds: the longest DelaySeconds
 MAX_VISIBILITY: Final = 43_200
+_COUNTS: Final = tuple(f"ApproximateNumberOfMessages{one}" for one in ("", "NotVisible", "Delayed"))  # as in `Depth`
 
 
 class RefusedBySqs(Exception):  # noqa: N818 - named for who refused
@@ -320,20 +321,31 @@ class Depth:
         """All of them."""
         return self.visible + self.in_flight + self.delayed
 
+    @property
+    def untaken(self) -> int:
+        """Those that nobody has received, or that have been given back."""
+        return self.visible + self.delayed
+
 
 def depth(queue: str) -> Depth | None:
     """How deep a queue is, None where there is no such queue."""
-    names = ["", "NotVisible", "Delayed"]
     try:
-        found = aws.sqs().get_queue_attributes(
-            QueueUrl=settings().queue_url(queue),
-            AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],
-        )["Attributes"]
+        return depth_in(aws.sqs().get_queue_attributes(**depth_question(queue)))
     except Exception as error:
         if aws.error_code(error).rsplit(".", 1)[-1] in ("NonExistentQueue", "QueueDoesNotExist"):
             return None
         raise
-    return Depth(*(int(found.get(f"ApproximateNumberOfMessages{name}", 0)) for name in names))
+
+
+def depth_question(queue: str) -> dict[str, Any]:
+    """What GetQueueAttributes is asked for the depth of a queue."""
+    return {"QueueUrl": settings().queue_url(queue), "AttributeNames": list(_COUNTS)}
+
+
+def depth_in(answer: dict[str, Any]) -> Depth:
+    """The depth in an answer of GetQueueAttributes."""
+    found = answer.get("Attributes") or {}
+    return Depth(*(int(found.get(name, 0)) for name in _COUNTS))
 
 
 def receive(queue: str, visibility: int) -> list[Received]:

@@ -58,18 +58,18 @@ def status(options: argparse.Namespace) -> None:
     """A line for each link and task; what is missing is said."""
     from chalicelib import registry
     from chalicelib.clock import now_ms
-    from smsc_relay.status import read
+    from smsc_relay.status import present, read
 
     accounts = [account(options.link)] if options.link else [one for one in registry.aggregators() if one.is_smsc]
     found: dict[str, list[LinkStatus]] = {one.name: [] for one in accounts}
     for one in read(options.link):
         found.setdefault(one.link, []).append(one)  # a link may still run whose account is no longer registered
     now = now_ms()
-    shown = {name: _shown(said, now) for name, said in found.items()}
+    shown = {name: present(said, now) for name, said in found.items()}
     if options.json:
         output.as_json([_plain(name, shown[name], found[name], now) for name in found])
         return
-    rows = [_row(one, now) for said in shown.values() for one in said]
+    rows = [_row(one, waiting, now) for name, said in shown.items() for waiting in [_depth(name)] for one in said]
     output.table(_HEADS, rows, "" if shown else "no SMSC account is registered")
     for name in found:
         for line in _remarks(name, shown[name], found[name], now):
@@ -78,14 +78,7 @@ def status(options: argparse.Namespace) -> None:
         _binds(shown[options.link], now)
 
 
-def _shown(said: list[LinkStatus], now: int) -> list[LinkStatus]:
-    """The tasks that are there, and those that were there until a while ago and did not say that they end."""
-    from smsc_relay.status import SILENT
-
-    return [one for one in said if one.state != "stopped" and now - one.at < 10 * SILENT]
-
-
-def _row(one: LinkStatus, now: int) -> tuple[Any, ...]:
+def _row(one: LinkStatus, waiting: str, now: int) -> tuple[Any, ...]:
     silent = one.silent(now)
     wanted = "" if one.allowed is None else f" of {one.allowed:g}"
     return (
@@ -99,20 +92,16 @@ def _row(one: LinkStatus, now: int) -> tuple[Any, ...]:
         "" if one.p99 is None else f"{one.p99:g} ms",
         one.throttled,
         one.reconnects,
-        _depth(one.link),
+        waiting,
         f"{span(now - one.at)} ago",
     )
 
 
 def _depth(link: str) -> str:
     """Messages in the lanes of a link: replies + bulk."""
-    from chalicelib import queues
+    from smsc_relay.status import waiting
 
-    found = []
-    for bulk in (False, True):
-        depth = queues.depth(queues.lane_queue(queues.lane_name(link, own=True, bulk=bulk)))
-        found.append("?" if depth is None else str(depth.visible + depth.delayed))
-    return " + ".join(found)
+    return " + ".join("?" if one is None else str(one) for one in waiting(link))
 
 
 def _remarks(name: str, shown: list[LinkStatus], said: list[LinkStatus], now: int) -> Iterable[str]:

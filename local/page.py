@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from http.server import ThreadingHTTPServer
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -58,21 +59,34 @@ def state(world: World) -> dict[str, Any]:
         "phone": world.phone()[-_KEPT:],
         "platform": world.platform[-_KEPT:],
         "messages": [{"id": one, "hops": trace.read(one)} for one in _latest()],
-        "links": [_link(one) for one in status.read() if one.state != "stopped"],
+        "links": _links(),
     }
 
 
-def _link(one: LinkStatus) -> dict[str, Any]:
+def _links() -> list[dict[str, Any]]:
+    """Of each link the tasks that serve it, and what waits for them."""
+    now = now_ms()
+    return [
+        {**_link(one, now), "waiting": waiting}
+        for name, said in groupby(status.read(), lambda one: one.link)
+        for waiting in [status.waiting(name)]
+        for one in status.present(said, now)
+    ]
+
+
+def _link(one: LinkStatus, now: int) -> dict[str, Any]:
     """A link in a relay task, as the task has written it down last."""
     return {
         "name": one.link,
-        "state": "silent" if one.silent(now_ms()) else one.state,
+        "state": "silent" if one.silent(now) else one.state,
         "binds": f"{one.up}/{len(one.binds)} binds",
         "window": [one.in_flight, one.window],
         "rate": f"{one.actual:g}/s" + ("" if one.allowed is None else f" of {one.allowed:g}"),
         "p50": one.p50,
+        "p99": one.p99,
+        "throttled": one.throttled,
         "error": one.error,
-        "at": one.at,
+        "error_at": one.error_at,
     }
 
 

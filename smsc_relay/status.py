@@ -6,16 +6,19 @@ Item `relay#<link>#<task>` of the ledger's table, listed by its index `parked`; 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib import ledger_table
+from chalicelib import ledger_table, queues
 
 LATEST: Final = 30.0  # s from one writing to the next, at the longest
 SILENT: Final = 75_000  # ms without a word after which a task is not there any more
+GONE: Final = 10 * SILENT  # ms without a word after which nobody waits for a task any more
 KEEP: Final = 86_400  # s that the last word of a task is kept
 _LISTED: Final = "#relay"  # partition of the index `parked`
+_FREE: Final = frozenset({"standby", "awaiting", "down"})  # states of a bind without its lease, or not begun
 
 State = Literal["up", "frozen", "paused", "refused", "down", "standby", "stopped"]
 
@@ -75,6 +78,11 @@ class LinkStatus(BaseModel):
         """Binds that are up."""
         return sum(bind.state == "up" for bind in self.binds)
 
+    @property
+    def held(self) -> frozenset[str]:
+        """Names of the binds that it has the leases of: up, or on their way there."""
+        return frozenset(bind.bind for bind in self.binds if bind.state not in _FREE)
+
     def silent(self, now: int) -> bool:
         """Its task has said nothing for so long that it is not there, or cannot reach AWS."""
         return now - self.at > SILENT
@@ -98,3 +106,24 @@ def read(link: str = "") -> list[LinkStatus]:
     found = [LinkStatus.model_validate_json(item["d"]["S"]) for item in ledger_table.parked_items(_LISTED)]
     wanted = [one for one in found if link in ("", one.link)]
     return sorted(wanted, key=lambda one: (one.link, -one.at))
+
+
+def present(said: Iterable[LinkStatus], now: int) -> list[LinkStatus]:
+    """Of the last words on one link those that still hold: of the tasks that are there, and of those that have said
+    nothing for a while. Of these none that has ended, and none whose binds others have: it was killed, and is gone."""
+    said = [one for one in said if one.state != "stopped" and now - one.at < GONE]
+    there = [one for one in said if not one.silent(now)]
+    if not there:
+        return said
+    wanted = frozenset(bind.bind for one in there for bind in one.binds)
+    missing = wanted.difference(*(one.held for one in there))
+    return [one for one in said if not one.silent(now) or one.held & missing]
+
+
+def waiting(link: str) -> tuple[int | None, int | None]:
+    """Messages in the lanes of a link that nobody has taken now: replies, bulk. None: there is no such queue (raises
+    as a call to AWS)."""
+    replies, bulk = (
+        queues.depth(queues.lane_queue(queues.lane_name(link, own=True, bulk=one))) for one in (False, True)
+    )
+    return (None if replies is None else replies.untaken, None if bulk is None else bulk.untaken)

@@ -22,6 +22,9 @@ from tests.tools import tool
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PATIENCE = 60_000  # ms
+FACTS = re.compile(  # of a link that is well
+    r"up1/1 binds.*window \d+/\d+.*/s.*p50 [\d.]+ ms.*p99 [\d.]+ ms.*throttled \d+.*waiting \d+ \+ \d+.*no error so far"
+)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
@@ -90,7 +93,7 @@ def test_messages_both_ways_over_every_line(page: Page, tmp_path: Path) -> None:
         assert all(re.search(r" \d+ ms", hop) for hop in hops), hops
     for name in ("demo-smpp", "demo-ucp", "demo-cimd2"):
         link = page.locator("#links .link.up").filter(has_text=name)
-        expect(link).to_contain_text(re.compile(r"1/1 binds.*window \d+/\d+.*/s.*p50 [\d.]+ ms"), timeout=PATIENCE)
+        expect(link).to_contain_text(FACTS, timeout=PATIENCE)
     picture = Path(os.environ.get("JANGADA_SCREENSHOT") or tmp_path / "page.png")
     page.screenshot(path=picture, full_page=True)
     assert picture.stat().st_size > 10_000

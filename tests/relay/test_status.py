@@ -185,6 +185,39 @@ def test_the_screen(
     assert "slow" not in capsys.readouterr().out
 
 
+OTHER = "7f1b0a52-2f63-4c1e-8a6c-5a0d6f1e2b3c"
+
+
+def bind(number: int, state: str) -> BindStatus:
+    return BindStatus(bind=f"{number}-transceiver", role="transceiver", state=state, since=1)
+
+
+@pytest.mark.parametrize(
+    ("killed", "other", "shown"),
+    [
+        pytest.param(["up"], ["up"], False, id="another has its bind"),
+        pytest.param(["up"], ["waiting"], False, id="another tries to open its bind"),
+        pytest.param(["up"], ["standby"], True, id="nobody has its bind yet"),
+        pytest.param(["up", "up"], ["up", "standby"], True, id="another has one of two"),
+        pytest.param(["up", "up"], ["up"], False, id="there are fewer binds now"),
+        pytest.param(["standby"], ["up"], False, id="it stood by"),
+    ],
+)
+def test_a_task_that_was_killed_is_listed_until_another_has_its_binds(
+    accounts: World, killed: list[str], other: list[str], shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binds = [tuple(bind(number, state) for number, state in enumerate(states, 1)) for states in (killed, other)]
+    status.write(said(at=now_ms() - 120_000, binds=binds[0]))
+    status.write(said(task=OTHER, binds=binds[1]))
+    assert main(["smsc", "status", "fast"]) == 0
+    screen = capsys.readouterr().out
+    assert OTHER[:8] in screen
+    assert (TASK[:8] in screen, "killed, or cannot reach" in screen) == (shown, shown)
+    assert main(["smsc", "status", "fast", "--json"]) == 0
+    (fast,) = json.loads(capsys.readouterr().out)
+    assert [one["task"] for one in fast["tasks"]] == [OTHER, *([TASK] if shown else [])]
+
+
 def test_a_program_gets_the_same(accounts: World, capsys: pytest.CaptureFixture[str]) -> None:
     status.write(said())
     assert main(["smsc", "status", "--json"]) == 0
