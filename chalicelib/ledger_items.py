@@ -1,8 +1,8 @@
 """What the ledger keeps of a message, and how it is written down (DynamoDB, items under 1 KB).
 
-Item `m#<channel>#<id>`: generation `g`, rank `rk`, parts `p` = {"0": {s, o, u, x, r, c, w, t}} with s(tate) claimed,
-accepted, failed or again, o(wner), u(ntil, ms), x (external id), r(ank), c(ode), w(hy), t(rouble since, ms). It holds
-no text.
+Item `m#<channel>#<id>`: generation `g`, rank `rk`, parts `p` = {"0": {s, o, u, x, r, c, w, t, n}} with s(tate) claimed,
+accepted, failed or again, o(wner), u(ntil, ms), x (external id), r(ank), c(ode), w(hy), t(rouble since, ms) and n(o
+receipt asked for). It holds no text.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class PartState:
     code: str = ""
     reason: str = ""
     trouble_since: int = 0  # ms: when the present run of failures began, 0: there is none
+    silent: bool = False  # accepted, and receipts were asked for of other parts, not of this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,14 @@ class MessageState:
     parts: Mapping[int, PartState] = field(default_factory=dict)
 
     def overall(self) -> Status:
-        """The message's status by its parts: failed when one is, else as far as the least of them."""
+        """The message's status by its parts: failed when one is, else as far as the least of them. Once all are
+        accepted, those of which no receipt was asked for do not hold the others back."""
         ranks = [part.rank for part in self.parts.values()]
         if Status.FAILED.rank in ranks or self.whole_rank == Status.FAILED.rank:
             return Status.FAILED
         every = min(ranks) if self.total and len(ranks) >= self.total else 0
+        if every:
+            every = min([part.rank for part in self.parts.values() if not part.silent], default=every)
         return _BY_RANK[max(every, self.whole_rank)]
 
 
@@ -68,6 +72,8 @@ def part_value(part: PartState) -> dict[str, Any]:
             fields[name] = {"S": text}
     if part.trouble_since:
         fields["t"] = {"N": str(part.trouble_since)}
+    if part.silent:
+        fields["n"] = {"BOOL": True}
     return {"M": fields}
 
 
@@ -109,4 +115,5 @@ def _part(value: dict[str, Any]) -> PartState:
         code=text("c"),
         reason=text("w"),
         trouble_since=int(value.get("t", {}).get("N", 0)),
+        silent=bool(value.get("n", {}).get("BOOL")),
     )

@@ -152,7 +152,7 @@ def _outcome(outcome: Outcome) -> None:
         code=outcome.code,
     )
     if outcome.accepted and outcome.external_id:
-        submit = rendezvous.Submit(key, outcome.part, outcome.destination, outcome.at or now)
+        submit = rendezvous.Submit(key, outcome.part, outcome.destination, outcome.at or now, silent=outcome.silent)
         for receipt in rendezvous.meet_outcome(outcome.aggregator, outcome.external_id, submit):
             state = ledger.raise_status(key, outcome.part, receipt.update.status, receipt.update.code) or state
     if state is not None:
@@ -161,7 +161,13 @@ def _outcome(outcome: Outcome) -> None:
 
 def _concluded(outcome: Outcome) -> PartState:
     if outcome.accepted:
-        return PartState("accepted", external_id=outcome.external_id, rank=Status.WIRED.rank, until=outcome.at)
+        return PartState(
+            "accepted",
+            external_id=outcome.external_id,
+            rank=Status.WIRED.rank,
+            until=outcome.at,
+            silent=outcome.silent,
+        )
     return PartState("failed", reason=outcome.reason, code=outcome.code, rank=Status.FAILED.rank, until=outcome.at)
 
 

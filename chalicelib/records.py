@@ -77,6 +77,7 @@ class Outcome(Record):
     reason: str = ""  # of a failure
     code: str = ""
     at: int = 0
+    silent: bool = False  # receipts were asked for of other parts, not of this one
     recorded: bool = False  # the sender has written it to the ledger already (HTTP); else λ record does
 
 

@@ -6,7 +6,8 @@ Item `ext#<aggregator>#<external id>`: `subs`, the submits that were given this 
 
 Where an id is a recipient and a second (`ReceiptEvent.shared`: UCP, CIMD2), several messages have it honestly, whatever
 binds and tasks they went over. Each final receipt then ends the oldest of them that has not ended, and is written down
-with it, so that the same receipt again finds the same message.
+with it, so that the same receipt again finds the same message. Where receipts were asked for of other parts than a
+silent one (`receipts: last`), they are kept for those, though these may come later.
 
 An id may be used again for the same recipient, so age decides too: a receipt is never that of a submit that was
 accepted clearly after it came, nor, while another fits, after its own done date; and a parked one that was taken is
@@ -44,6 +45,7 @@ class Submit:
     at: int
     ended_by: str = ""  # event id of the final receipt that was taken for it; written down for shared ids only
     had: tuple[str, ...] = ()  # event ids of the receipts that had been parked for it
+    silent: bool = False  # receipts were asked for of other parts of the message, not of this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[Rece
             continue
         one_end = _one_end(receipt)
         known = receipt.event_id in had
-        if not known and (not _fits(receipt, submit) or (one_end and ended_by not in ("", receipt.event_id))):
+        passes = one_end and (submit.silent or ended_by not in ("", receipt.event_id))
+        if not known and (passes or not _fits(receipt, submit)):
             rest += 1
             continue
         if not known:
@@ -100,7 +103,8 @@ def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[Rece
 
 def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
     """The submit that a receipt speaks of: of those that fit the newest, or, where messages share ids, the oldest that
-    has not ended. None: parked until one comes. Repeatable."""
+    has not ended; a part of which it was asked for rather than a silent one. None: parked until one comes.
+    Repeatable."""
     external_id = receipt.update.external_id
     item = _item(receipt.aggregator, external_id)
     subs = _subs(item)
@@ -108,8 +112,9 @@ def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
         if receipt.event_id in sub.had:
             return sub
     fitting = _in_time(receipt, [sub for sub in subs if _fits(receipt, sub)])
-    if fitting:
-        return _shared(receipt, subs, fitting) if receipt.shared else fitting[-1]
+    found = _shared(receipt, subs, fitting) if receipt.shared else _named(fitting)
+    if found is not None:
+        return found
     known = [text for text in _texts(item, "rc") if ReceiptEvent.from_body(text).event_id != receipt.event_id]
     known.append(receipt.to_body())
     most = MOST_TWINS if receipt.shared else MOST_PARKED
@@ -131,14 +136,28 @@ def meet_receipt(receipt: ReceiptEvent, now: int) -> Submit | None:
     return None
 
 
-def _shared(receipt: ReceiptEvent, subs: list[Submit], fitting: list[Submit]) -> Submit:
-    """Which of several messages with one id a receipt is taken for."""
+def _named(fitting: list[Submit]) -> Submit | None:
+    """The newest; of the parts of its message, which some SMSCs give one id, not a silent one."""
+    if not fitting:
+        return None
+    newest = fitting[-1]
+    return next((sub for sub in reversed(fitting) if sub.key == newest.key and not sub.silent), newest)
+
+
+def _shared(receipt: ReceiptEvent, subs: list[Submit], fitting: list[Submit]) -> Submit | None:
+    """Which of several messages with one id a receipt is taken for; None: one that is still to come."""
     for sub in fitting:
         if sub.ended_by == receipt.event_id:
             return sub
-    found = next((sub for sub in fitting if not sub.ended_by), None)
+    going_on = [sub for sub in fitting if not sub.ended_by]
+    found = next((sub for sub in going_on if not sub.silent), None)
+    if found is None and going_on:
+        asked = {sub.key for sub in subs if not sub.silent}
+        if any(sub.key not in asked for sub in going_on):
+            return None
+        found = going_on[0]  # nobody has asked for it
     if found is None:
-        return fitting[-1]  # the SMSC repeats itself
+        return fitting[-1] if fitting else None  # the SMSC repeats itself
     if _one_end(receipt):
         ended = [replace(sub, ended_by=receipt.event_id) if sub is found else sub for sub in subs]
         values: dict[str, Any] = {":subs": {"L": [{"S": _dump(sub)} for sub in ended]}}
@@ -245,11 +264,14 @@ def _one_end(receipt: ReceiptEvent) -> bool:
 def _dump(sub: Submit) -> str:
     key = sub.key
     told: list[Any] = [key.channel, key.id, key.generation, sub.part, sub.destination, sub.at]
-    if sub.ended_by or sub.had:
-        told.append(sub.ended_by)
-    if sub.had:
-        told.append(sub.had)
+    more = [sub.ended_by, sub.had, sub.silent]
+    while more and not more[-1]:
+        more.pop()
+    told += more
     return json.dumps(told, separators=(",", ":"))
+
+
+_UNTOLD: Final[list[Any]] = ["", (), False]  # what `_dump` leaves out at the end
 
 
 def _subs(item: dict[str, Any]) -> list[Submit]:
@@ -257,6 +279,6 @@ def _subs(item: dict[str, Any]) -> list[Submit]:
     for text in _texts(item, "subs"):
         channel, message_id, generation, part, destination, at, *rest = json.loads(text)
         key = MessageKey(channel=channel, id=message_id, generation=generation)
-        ended_by, had = (*rest, "", ())[:2] if len(rest) != 1 else (rest[0], ())
-        found.append(Submit(key, part, destination, at, ended_by, tuple(had)))
+        ended_by, had, silent = rest + _UNTOLD[len(rest) :]
+        found.append(Submit(key, part, destination, at, ended_by, tuple(had), silent))
     return found
