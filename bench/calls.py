@@ -12,7 +12,8 @@ from typing import Any, Final
 from local.emulator import Emulator
 
 CHUNK: Final = 65_536  # octets of a payload that SQS bills as one request
-IGNORED: Final = ("leases", "ListTables", "DescribeTable", "GetQueueUrl")  # whatever the traffic is
+# What is called whatever the traffic is.
+IGNORED: Final = ("leases", "ListTables", "DescribeTable", "GetQueueAttributes", "GetQueueUrl")
 
 Counts = dict[str, float]
 

@@ -60,9 +60,10 @@ def count(name: str, subject: str, value: int = 1) -> None:
         _emit(name, "Count", value, subject)
 
 
-def gauges(subject: str, values: Mapping[str, tuple[str, float]]) -> None:
-    """Several metrics of an aggregator in one line: name -> (CloudWatch's unit, value)."""
-    _together(subject, [(name, unit, value) for name, (unit, value) in values.items()])
+def gauges(subject: str, values: Mapping[str, tuple[str, float]], said: Mapping[str, str | int] | None = None) -> None:
+    """Several metrics of an aggregator in one line: name -> (CloudWatch's unit, value). `said`: what is no metric, and
+    stands in the same line (properties of EMF: Logs Insights finds them)."""
+    _together(subject, [(name, unit, value) for name, (unit, value) in values.items()], said)
 
 
 def accepted(aggregator: str, took: Sequence[int]) -> None:
@@ -72,7 +73,9 @@ def accepted(aggregator: str, took: Sequence[int]) -> None:
     _together(aggregator, [("sent", "Count", len(took)), *latencies])
 
 
-def _together(subject: str, values: Sequence[tuple[str, str, float]]) -> None:
+def _together(
+    subject: str, values: Sequence[tuple[str, str, float]], said: Mapping[str, str | int] | None = None
+) -> None:
     if os.environ.get("JANGADA_METRICS") == "off" or not values:
         return
     from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
@@ -81,6 +84,8 @@ def _together(subject: str, values: Sequence[tuple[str, str, float]]) -> None:
     metrics.add_dimension(name="name", value=subject or "unknown")
     for name, unit, value in values:
         metrics.add_metric(name=name, unit=MetricUnit(unit), value=value)
+    for key, what in (said or {}).items():
+        metrics.add_metadata(key, what)
     metrics.flush_metrics()
 
 

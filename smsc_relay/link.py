@@ -15,6 +15,7 @@ from smsc_relay.arrivals import Arrivals
 from smsc_relay.bind import Bind
 from smsc_relay.config import Listening
 from smsc_relay.gate import Gate
+from smsc_relay.gauges import Gauges
 from smsc_relay.intake import Intake
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import Lanes
@@ -42,7 +43,6 @@ from smsc_relay.queue_client import Queues
 from smsc_relay.returns import Hold, Returns
 from smsc_relay.settling import Settling
 from smsc_relay.starting import Starting
-from smsc_relay.status import LinkStatus, State
 from smsc_relay.steady import now_ms
 from smsc_relay.traffic import Traffic
 from smsc_relay.trials import Tell, Trials
@@ -111,6 +111,7 @@ class Link:
             for role in account.dialect.roles(account.config)
         ]
         self._trials = Trials(lambda: self.account, traffic, self._binds, self._arrivals, shared.threads)
+        self.gauges = Gauges(account.name, account.dialect.name, account.lanes, traffic, self._binds, self._arrivals)
         self._tasks: dict[Bind, asyncio.Task[None]] = {}
         self._polling: asyncio.Task[None] | None = None
         self._listening: list[asyncio.Task[None]] = []
@@ -269,81 +270,6 @@ class Link:
 
     def _unfinished(self) -> int:
         return self._traffic.settling.pending + self._returns.pending + len(self._traffic.order)
-
-    # --- for people ---------------------------------------------------------------------------------------------------
-
-    def report(self) -> dict[str, Any]:
-        """How it is: for a health page, nothing decides by it."""
-        traffic = self._traffic
-        rate = traffic.pace.allowed(traffic.now())
-        return {
-            "binds": [bind.report() for bind in self._binds],
-            "messages": len(traffic.order),
-            "rate": None if rate == float("inf") else round(rate, 1),
-            "arrivals": self._arrivals.pending,
-        }
-
-    def status(self, task: str) -> LinkStatus:
-        """How it is, to be written down by `task`."""
-        traffic, meter, now = self._traffic, self._traffic.meter, self._traffic.now()
-        return LinkStatus(
-            link=self.account.name,
-            task=task,
-            protocol=self.account.dialect.name,
-            at=now_ms(),
-            state=self._state(),
-            binds=tuple(bind.status() for bind in self._binds),
-            wanted=_finite(traffic.pace.limit),
-            allowed=_finite(traffic.pace.allowed(now)),
-            actual=round(meter.rate(now), 1),
-            p50=meter.quantile(0.5, now),
-            p99=meter.quantile(0.99, now),
-            throttled=meter.throttled,
-            reconnects=meter.reconnects,
-            error=meter.error,
-            error_at=meter.error_at,
-            in_hand=len(traffic.order),
-            arriving=self._arrivals.pending,
-            paused_until=traffic.paused_until() if traffic.paused else 0,
-            pdu_log_until=max((bind.logged_until for bind in self._binds), default=0),
-        )
-
-    def _state(self) -> State:
-        states = {bind.state for bind in self._binds}
-        if self._traffic.frozen:
-            return "frozen"
-        if self._traffic.paused:
-            return "paused"
-        if "up" in states:
-            return "up"
-        if "refused" in states:
-            return "refused"
-        return "standby" if states <= {"standby", "awaiting"} else "down"
-
-    def measures(self) -> dict[str, tuple[str, float]]:
-        """Metrics of the last minute: name -> (unit, value)."""
-        traffic, meter, now = self._traffic, self._traffic.meter, self._traffic.now()
-        up = [bind for bind in self._binds if bind.state == "up"]
-        window = sum(bind.window for bind in up if bind.role.submits)
-        found = {
-            "binds_up": ("Count", float(len(up))),
-            "frozen": ("Count", float(traffic.frozen)),
-            "queue_age": ("Seconds", meter.take_waited() / 1000),
-        }
-        if window:
-            found["window_used"] = "Percent", 100 * sum(bind.in_flight for bind in up) / window
-        for name, share in (("round_trip_p50", 0.5), ("round_trip_p99", 0.99)):
-            took = meter.quantile(share, now)
-            if took is not None:
-                found[name] = "Milliseconds", took
-        oldest = min((job.record.first_seen for job in traffic.order), default=0)
-        if oldest:
-            found["queue_age"] = "Seconds", max(found["queue_age"][1], (now_ms() - oldest) / 1000)
-        return found
-
-
-def _finite(rate: float) -> float | None:
-    return None if rate == float("inf") else round(rate, 1)
 
 
 async def _until(done: Callable[[], bool], seconds: float) -> bool:

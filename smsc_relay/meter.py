@@ -21,6 +21,7 @@ class Meter:
         self._submitted = 0
         self._answers: deque[tuple[float, float]] = deque(maxlen=MOST)
         self._marks: deque[tuple[float, int]] = deque(((now, 0),))
+        self._told = now, 0  # when `take_rate` was called last, and what had been submitted
         self._known: set[str] = set()
         self._waited = 0
 
@@ -59,6 +60,11 @@ class Meter:
             marks.popleft()
         since, before = marks[0]
         return (self._submitted - before) / max(1.0, now - since)
+
+    def take_rate(self, now: float) -> float:
+        """Segments/s submitted since the last call."""
+        (since, before), self._told = self._told, (now, self._submitted)
+        return (self._submitted - before) / (now - since) if now > since else 0.0
 
     def quantile(self, share: float, now: float) -> float | None:
         """The round trip, in ms, that `share` of the last minute's answers took at most; None: there was none."""

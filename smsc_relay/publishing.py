@@ -14,6 +14,7 @@ from smsc_relay.queue_client import describe
 from smsc_relay.status import LinkStatus
 
 if TYPE_CHECKING:
+    from smsc_relay.gauges import Measures
     from smsc_relay.link import Link
 
 METRICS: Final = 60.0  # s from one line of metrics to the next
@@ -44,12 +45,12 @@ class Publisher:
         now = loop.time()
         links = dict(self._links())
         for link in links.values():
-            await self._write(link.status(self._task), now)
+            await self._write(link.gauges.status(self._task), now)
         for name in [name for name in self._written if name not in links]:
             await self.stopped(name)
         if now - self._measured >= METRICS:
             self._measured = now
-            measured = {name: link.measures() for name, link in links.items()}
+            measured = {name: (link.gauges.measures(), link.gauges.remarks()) for name, link in links.items()}
             await loop.run_in_executor(self._threads, _measure, measured)
 
     async def stopped(self, name: str) -> None:
@@ -85,6 +86,6 @@ class Publisher:
         self._written[said.link] = now, said
 
 
-def _measure(measured: Mapping[str, Mapping[str, tuple[str, float]]]) -> None:
-    for name, values in measured.items():
-        telemetry.gauges(name, values)
+def _measure(measured: Mapping[str, tuple[Measures, Mapping[str, str | int]]]) -> None:
+    for name, (values, remarks) in measured.items():
+        telemetry.gauges(name, values, remarks)

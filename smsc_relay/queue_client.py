@@ -81,6 +81,11 @@ class Queues:
         )
         return _expired(answer, len(wishes))
 
+    async def depth(self, queue: str) -> int:
+        """Messages that nobody has taken, roughly."""
+        answer = await self._calls.call("get_queue_attributes", **queues.depth_question(queue))
+        return queues.depth_in(answer).untaken
+
     async def bury(self, queue: str, body: str, group: str, reason: str) -> None:
         """As `chalicelib.queues.bury`."""
         await self._calls.call("send_message", **queues.burial(queue, body, group, reason))

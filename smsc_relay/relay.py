@@ -13,6 +13,7 @@ from chalicelib import freezes, telemetry
 from chalicelib.freezes import Freezes
 from smsc_relay.accounts import Account, Found, Kind, kind_of, load
 from smsc_relay.desk import Desk
+from smsc_relay.gauges import watch
 from smsc_relay.journal import Journal
 from smsc_relay.link import LOOK, Link, Shared, Timing
 from smsc_relay.outbox import Outbox
@@ -61,15 +62,18 @@ class Relay:
             publishing = asyncio.create_task(publisher.run(), name="publishing")
             ordered = asyncio.create_task(desk.run(), name="orders")
             watching = asyncio.create_task(self._watch_freezes(threads), name="freezes")
+            depths = watch(sqs, lambda: [link.gauges for link in self._links.values()], self._timing.publish)
+            looking = asyncio.create_task(depths, name="depths")
             while not self._stop.is_set():
                 await self._refresh(shared)
                 self.started.set()
                 await _either(self._stop.wait(), self._timing.refresh)
             await self._end()
             await _until_sent(shared.outbox, self._timing.record)
-            for task in (flushing, publishing, ordered, watching):
+            tasks = [flushing, publishing, ordered, watching, looking]
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait([flushing, publishing, ordered, watching])
+            await asyncio.wait(tasks)
             await publisher.close()
             await journal.close()
         threads.shutdown(wait=False, cancel_futures=True)
@@ -165,7 +169,7 @@ class Relay:
         """How the links are."""
         return {
             "status": "stopping" if self._stop.is_set() else "running",
-            "links": {name: link.report() for name, link in sorted(self._links.items())},
+            "links": {name: link.gauges.report() for name, link in sorted(self._links.items())},
             "unusable": self._unusable,
             "leases": self._permits.report(),
         }

@@ -29,7 +29,7 @@ def frozen(relay: Any) -> bool:
 
 def measured(relay: Any) -> tuple[str, float]:
     """What the metric `frozen` is now."""
-    found: tuple[str, float] = relay._links["fast"].measures()["frozen"]
+    found: tuple[str, float] = relay._links["fast"].gauges.measures()["frozen"]
     return found
 
 

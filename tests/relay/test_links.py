@@ -83,17 +83,17 @@ async def test_after_an_outage_the_rate_grows_by_steps_and_bulk_has_its_share(
         world.account(smsc, max_tps=40, restart_after=restart_after, restart_step=0.5, window=20)
         async with relaying() as relay:
             await smsc.until(lambda: smsc.logins)
-            assert relay.report()["links"]["fast"]["rate"] == 40
+            assert relay.report()["links"]["fast"]["allowed"] == 40
             await smsc.stop()
             await eventually(lambda: state(relay) == ["waiting"])
             for number in range(1, 31):
                 world.put(number)
                 world.put(100 + number, bulk=True)
             seen: dict[float, None] = {}
-            smsc.answer = lambda said: seen.setdefault(relay.report()["links"]["fast"]["rate"]) or {"id": said["id"]}
+            smsc.answer = lambda said: seen.setdefault(relay.report()["links"]["fast"]["allowed"]) or {"id": said["id"]}
             await smsc.start()
             await world.lane_empty(LANE, "lane-fast-bulk.fifo")
-            await eventually(lambda: relay.report()["links"]["fast"]["rate"] == 40)
+            await eventually(lambda: relay.report()["links"]["fast"]["allowed"] == 40)
     assert [rate for rate in rates if rate in seen] == list(seen)
     assert min(seen) == rates[0]
     assert sum(int(one) > 100 for one in smsc.ids()[:40]) >= 3
@@ -112,7 +112,7 @@ async def test_what_was_no_outage_is_no_reason_to_be_slow(world: World) -> None:
             await eventually(lambda: state(relay) == ["standby"] and not smsc.sessions)
             hand.allow(1)
             await eventually(lambda: state(relay) == ["up"])
-            assert relay.report()["links"]["fast"]["rate"] == 40
+            assert relay.report()["links"]["fast"]["allowed"] == 40
 
 
 async def test_a_busy_smsc_is_asked_again_soon(world: World) -> None:

@@ -11,10 +11,13 @@ from chalicelib import aws, freezes, ledger_table, rendezvous
 from chalicelib.clock import now_ms
 from chalicelib.messages import Status, StatusUpdate
 from chalicelib.records import ReceiptEvent
+from chalicelib.settings import settings
 from cli.main import main
-from smsc_relay import publishing, status
+from smsc_relay import gauges, publishing, status
 from smsc_relay.link import Timing
 from smsc_relay.meter import Meter
+from smsc_relay.queue_client import Queues
+from smsc_relay.relay import Relay
 from smsc_relay.status import BindStatus, LinkStatus
 from tests.relay.conftest import World, eventually, relaying
 from tests.relay.smsc import Smsc
@@ -57,6 +60,11 @@ async def test_a_task_says_how_its_link_is_until_it_ends(world: World) -> None:
     assert (one.state, one.binds) == ("stopped", ())
 
 
+def _one_at() -> int:
+    one = _one()
+    return one.at if one else 0
+
+
 def _one() -> LinkStatus | None:
     return next(iter(status.read("fast")), None)
 
@@ -85,30 +93,116 @@ async def test_little_is_written_while_nothing_changes(world: World, monkeypatch
             await eventually(lambda: len(written) > before)
 
 
+FACTS = {"binds_up", "frozen", "queue_age", "queue_depth", "queue_depth_bulk", "rate", "round_trip_p50",
+         "round_trip_p99", "window_used"}  # fmt: skip
+
+
 async def test_metrics_have_the_link_for_their_only_dimension(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(publishing, "METRICS", 0.0)
     monkeypatch.setenv("JANGADA_METRICS", "Jangada")
     printed: list[dict[str, Any]] = []
+    refused = iter(["temporary"])
 
     def measured() -> bool:
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-        printed.extend(line for line in lines if "round_trip_p99" in line)
-        return bool(printed)
+        printed.extend(line for line in lines if "binds_up" in line)
+        return {"round_trip_p99", "queue_depth"} <= printed[-1].keys() if printed else False
 
     async with Smsc() as smsc:
+        smsc.answer = lambda told: {"error": error} if (error := next(refused, "")) else {"id": f"x{told['id']}"}
         world.account(smsc, window=4)
         world.put_many(3)
         async with relaying(QUICK):
             await eventually(measured)
-    found = printed[0]
+    found = printed[-1]
     assert found["name"] == "fast"
     (directive,) = found["_aws"]["CloudWatchMetrics"]
     assert directive["Dimensions"] == [["name"]]
-    names = {metric["Name"] for metric in directive["Metrics"]}
-    assert names == {"binds_up", "frozen", "queue_age", "window_used", "round_trip_p50", "round_trip_p99"}
-    assert (found["binds_up"], found["frozen"]) == ([1.0], [0.0])
+    assert {metric["Name"] for metric in directive["Metrics"]} == FACTS
+    assert (found["binds_up"], found["frozen"], found["queue_depth_bulk"]) == ([1.0], [0.0], [0.0])
+    assert (found["state"], found["error"]) == ("up", "as told 7")
+    assert abs(now_ms() - found["error_at"]) < 600_000
+    assert sum(one["rate"][0] > 0 for one in printed) > 0
+
+
+async def test_what_waits_is_seen_while_no_bind_is_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gauges, "EVERY", 0.0)
+    monkeypatch.setattr(publishing, "METRICS", 0.0)
+    monkeypatch.setenv("JANGADA_METRICS", "Jangada")
+    printed = ""
+
+    def measured() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().out
+        return '"queue_depth":[5.0]' in printed and '"queue_depth_bulk":[1.0]' in printed
+
+    async with Smsc() as smsc:
+        await smsc.stop()
+        world.account(smsc)
+        world.put_many(5)
+        world.put(6, bulk=True)
+        async with relaying(QUICK) as relay:
+            await eventually(lambda: _health(relay).get("waiting") == [5, 1])
+            await eventually(measured)
+            await smsc.start()
+            await eventually(lambda: _health(relay)["waiting"] == [0, 0])
+
+
+async def test_a_depth_that_is_not_known_is_not_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gauges, "EVERY", 0.0)
+    async with Smsc() as smsc:
+        world.account(smsc)
+        async with relaying(QUICK) as relay:
+            await eventually(lambda: _health(relay).get("waiting") == [0, 0])
+            aws.sqs().delete_queue(QueueUrl=settings().queue_url("lane-fast-bulk.fifo"))
+            await eventually(lambda: _health(relay)["waiting"] == [None, None])
+
+
+async def test_lanes_are_looked_into_rarely(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    depth = Queues.depth
+
+    async def counted(self: Queues, queue: str) -> int:
+        looks.append(queue)
+        return await depth(self, queue)
+
+    monkeypatch.setattr(Queues, "depth", counted)
+    monkeypatch.setattr(gauges, "EVERY", 3600.0)
+    monkeypatch.setattr(status, "LATEST", 1.0)
+    async with Smsc() as smsc:
+        world.account(smsc)
+        async with relaying(QUICK) as relay:
+            await eventually(lambda: _health(relay).get("waiting") == [0, 0])
+            at = _one_at()
+            await eventually(lambda: _one_at() > at)  # many turns of the watch
+    assert looks == ["lane-fast.fifo", "lane-fast-bulk.fifo"]
+
+
+async def test_the_health_page_has_the_same_facts(world: World) -> None:
+    refused = iter(["throttled", "temporary"])
+    async with Smsc() as smsc:
+        smsc.answer = lambda told: {"error": error} if (error := next(refused, "")) else {"id": f"x{told['id']}"}
+        world.account(smsc, window=7, max_tps=50)
+        world.put_many(4)
+        async with relaying(QUICK) as relay:
+            await eventually(lambda: _health(relay).get("waiting") == [0, 0])
+            await world.lane_empty()
+            found = json.loads(json.dumps(_health(relay)))
+            assert (found["state"], found["in_flight"], found["window"], found["wanted"]) == ("up", 0, 7, 50)
+            assert (found["throttled"], found["error"], found["reconnects"]) == (1, "as told 7", 0)
+            assert 0 < found["p50"] <= found["p99"]
+            assert 0 < found["allowed"] <= 50
+            assert found["actual"] >= 0
+            assert found["binds"][0]["state"] == "up"
+
+
+def _health(relay: Relay) -> dict[str, Any]:
+    found: dict[str, Any] = relay.report()["links"].get("fast", {})
+    return found
 
 
 async def test_aws_that_does_not_answer_costs_the_link_nothing(world: World) -> None:
@@ -134,6 +228,7 @@ def test_a_meter_counts_what_is_recent() -> None:
     assert meter.rate(10.0) == pytest.approx(10, rel=0.15)
     assert meter.rate(60.0) <= 2
     assert meter.quantile(0.5, 100.0) is None
+    assert [meter.take_rate(10.0), meter.take_rate(20.0)] == [10, 0]
     meter.received(40)
     meter.received(20)
     assert [meter.take_waited(), meter.take_waited()] == [40, 0]

@@ -436,6 +436,15 @@ locals {
       metrics = [for one in local.aggregators : [var.namespace, name, "name", one]]
     } if length(local.aggregators) > 0],
     [for chart in [
+      { title = "Links: binds up", stat = "Sum", metric = "binds_up" },
+      { title = "Links: segments a second", stat = "Sum", metric = "rate" },
+      { title = "Links: window used, %", stat = "Average", metric = "window_used" },
+      { title = "Links: round trip, ms (p99)", stat = "Maximum", metric = "round_trip_p99" },
+      ] : {
+      title   = chart.title, stat = chart.stat
+      metrics = [for name in sort(tolist(var.smscs)) : [var.namespace, chart.metric, "name", name]]
+    } if length(var.smscs) > 0],
+    [for chart in [
       { title = "Canaries: to the receipt, ms", stat = "Maximum", metrics = [for name in sort(tolist(var.canaries)) : [var.namespace, "canary_delivered", "name", name]] },
       { title = "Canaries: failed in a row", stat = "Maximum", metrics = [for name in sort(tolist(var.canaries)) : [var.namespace, "canary_failed", "name", name]] },
     ] : chart if length(var.canaries) > 0],
