@@ -37,12 +37,13 @@ BACK: Final = (State.DOUBTFUL, State.PAUSED, State.REFUSED, State.SLOWED)  # in 
 
 
 class Told(NamedTuple):
-    """How a segment ended. `recorded`: as the ledger told it."""
+    """How a segment ended. `silent`: as `Segment.silent`; `recorded`: as the ledger told it."""
 
     accepted: bool
     external_id: str = ""
     reason: str = ""
     code: str = ""
+    silent: bool = False
     recorded: bool = False
 
 

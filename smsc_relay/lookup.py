@@ -57,7 +57,9 @@ def _sender(uuid: str, aggregator: str, config: type[LinkConfig]) -> Sender:
 def told_by(state: MessageState) -> dict[int, Told]:
     """The segments that the ledger has as concluded."""
     return {
-        index: Told(part.kind == "accepted", part.external_id, part.reason, part.code, recorded=True)
+        index: Told(
+            part.kind == "accepted", part.external_id, part.reason, part.code, silent=part.silent, recorded=True
+        )
         for index, part in state.parts.items()
         if part.kind in ("accepted", "failed")
     }
@@ -68,5 +70,6 @@ def write_down(key: MessageKey, total: int, told: dict[int, Told], now: int) -> 
     same, may be behind, and another process may be given the record meanwhile."""
     for index, one in told.items():
         if one.accepted and not one.recorded:
-            accepted = PartState("accepted", external_id=one.external_id, rank=Status.WIRED.rank, until=now)
+            rank = Status.WIRED.rank
+            accepted = PartState("accepted", external_id=one.external_id, rank=rank, until=now, silent=one.silent)
             ledger.conclude_unclaimed(key, index, total, accepted, now)

@@ -50,6 +50,7 @@ class Segment:
     total: int
     body: Any
     count: int = 1  # short messages that the SMSC makes of it
+    silent: bool = False  # receipts are asked for of other segments, not of this one
 
 
 @value

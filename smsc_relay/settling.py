@@ -100,6 +100,7 @@ class Settling:
                 reason=told.reason,
                 code=told.code,
                 at=now_ms(),
+                silent=told.silent,
                 recorded=told.recorded,
             )
             self._outbox.put(outcome, _Telling(self, known, bind))

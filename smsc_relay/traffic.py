@@ -247,7 +247,7 @@ class Traffic:
             self.pace.taken(now, part.segment.count)
         self._well()
         self.meter.answered(answer.rtt, now)
-        told = Told(accepted=True, external_id=answer.external_id)
+        told = Told(accepted=True, external_id=answer.external_id, silent=part.segment.silent)
         self._ended(part, State.TOLD)
         self.settling.note(part.job, part.index, told, bind)
         self._accepted.append((bind, answer, told))

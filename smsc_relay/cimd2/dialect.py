@@ -79,7 +79,10 @@ class Cimd2Dialect:
         bodies = [
             (*before, *texts.written(found, config, reference, n), *_rest(config, n, total)) for n in range(total)
         ]
-        segments = tuple(Segment(index, total, body) for index, body in enumerate(bodies))
+        segments = tuple(
+            Segment(index, total, body, silent=config.receipts == "last" and index + 1 < total)
+            for index, body in enumerate(bodies)
+        )
         return Plan(segments, found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
 
     @property

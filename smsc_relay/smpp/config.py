@@ -204,7 +204,9 @@ class SmppConfig(LinkConfig):
     )
 
     receipts: Literal["all", "last", "failure", "none"] = Field(
-        "all", description="which receipts to ask for: of all segments, of the last one, of failures only"
+        "all",
+        description="which receipts to ask for: of all segments, of the last one, which then speaks for all, or of "
+        "failures only",
     )
     intermediate: Flag = Field(False, description="ask for intermediate notifications too")
     id_in_response: IdForm = Field("text", description="how submit_sm_resp writes message ids")

@@ -71,7 +71,10 @@ class SmppDialect:
         if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
         count = found.segments // total  # all of them in one message_payload, or each in a submit_sm of its own
-        segments = [Segment(index, total, body, count) for index, body in enumerate(bodies)]
+        segments = [
+            Segment(index, total, body, count, silent=config.receipts == "last" and index + 1 < total)
+            for index, body in enumerate(bodies)
+        ]
         return Plan(tuple(segments), found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
 
     @property

@@ -146,7 +146,9 @@ class UcpConfig(LinkConfig):
     last_resort_pid: Pid = Field("", description="LPID")
 
     receipts: Literal["all", "last", "failure", "none"] = Field(
-        "all", description="which notifications to ask for: of all segments, of the last one, of failures only"
+        "all",
+        description="which notifications to ask for: of all segments, of the last one, which then speaks for all, or of "
+        "failures only",
     )
     intermediate: Flag = Field(False, description="ask for buffered notifications too")
     notification_request: Digit = Field("1", description="NRq where notifications are asked for; empty where the SMSC "

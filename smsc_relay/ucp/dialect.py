@@ -61,13 +61,19 @@ class UcpDialect:
         elif source.otoa == OTOA_ALPHANUMERIC:
             raise CannotEncode(f"the sender is alphanumeric, which operation {config.operation} does not have")
         elif config.operation == "30":
-            bodies = [_transfer(octets, source.oadc, recipient, config) for octets in found.parts]
+            bodies = [
+                _transfer(octets, source.oadc, recipient, config, last=index + 1 == total)
+                for index, octets in enumerate(found.parts)
+            ]
         else:
             bodies = [
                 CallInput(recipient, source.oadc, config.ac, ALPHANUMERIC, "", texts.ira(octets, config))
                 for octets in found.parts
             ]
-        segments = tuple(Segment(index, total, body, made // total) for index, body in enumerate(bodies))
+        segments = tuple(
+            Segment(index, total, body, made // total, silent=config.receipts == "last" and index + 1 < total)
+            for index, body in enumerate(bodies)
+        )
         joined = "separate" if config.separate else config.long_messages
         return Plan(segments, found.encoding, f"{found.encoding}/{joined}/{total}")
 
@@ -125,8 +131,8 @@ def _messages(
     return bodies
 
 
-def _transfer(octets: bytes, sender: str, recipient: str, config: UcpConfig) -> Transfer:
-    wanted = bool(_notifications(config, last=True))
+def _transfer(octets: bytes, sender: str, recipient: str, config: UcpConfig, *, last: bool) -> Transfer:
+    wanted = bool(_notifications(config, last=last))
     return Transfer(
         adc=recipient,
         oadc=sender,

@@ -151,7 +151,9 @@ def test_everything_that_an_account_can_ask_for() -> None:
     ],
 )
 def test_status_report_requests(more: dict[str, Any], masks: list[str | None]) -> None:
-    assert [one.get(56) for one in written(plan("x" * 161, **more))] == masks
+    found = plan("x" * 161, **more)
+    assert [one.get(56) for one in written(found)] == masks
+    assert [one.silent for one in found.segments] == [more.get("receipts") == "last", False]
 
 
 def test_more_messages() -> None:

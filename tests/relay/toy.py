@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -49,6 +49,7 @@ class ToyConfig(LinkConfig):
     user: str = "toy"
     password: Secret | None = None
     part: int = Field(0, description="characters of a segment; 0: no limit")
+    receipts: Literal["all", "last"] = "all"
 
 
 class ToyConversation:
@@ -203,7 +204,10 @@ class ToyDialect:
         texts = [message.text[at : at + size] for at in range(0, len(message.text), size)] or [""]
         segments = tuple(
             Segment(
-                index, len(texts), {"id": message.key, "to": message.to, "text": text, "part": index, "ref": reference}
+                index,
+                len(texts),
+                {"id": message.key, "to": message.to, "text": text, "part": index, "ref": reference},
+                silent=config.receipts == "last" and index + 1 < len(texts),
             )
             for index, text in enumerate(texts)
         )

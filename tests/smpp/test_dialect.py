@@ -344,6 +344,12 @@ def test_fields(more: dict[str, Any], field: str, expected: Any) -> None:
 def test_a_receipt_of_the_last_segment() -> None:
     found = plan(GSM_LONG, receipts="last", intermediate=True)
     assert [one.body.registered_delivery for one in found.segments] == [0x00, 0x11]
+    assert [one.silent for one in found.segments] == [True, False]
+
+
+@pytest.mark.parametrize("receipts", ["all", "failure", "none"])
+def test_no_segment_is_silent_where_all_are_asked_alike(receipts: str) -> None:
+    assert [one.silent for one in plan(GSM_LONG, receipts=receipts).segments] == [False, False]
 
 
 def test_more_messages_to_send() -> None:

@@ -225,7 +225,9 @@ def test_another_code_on_the_link() -> None:
     ],
 )
 def test_notifications(settings: dict[str, Any], asked: list[tuple[str, str]]) -> None:
-    assert [(body.nrq, body.nt) for body in bodies("x" * 200, **settings)] == asked
+    found = plan("x" * 200, **settings).segments
+    assert [(one.body.nrq, one.body.nt) for one in found] == asked
+    assert [one.silent for one in found] == [settings.get("receipts") == "last", False]
 
 
 def test_everything_that_an_operator_may_want() -> None:
@@ -242,6 +244,9 @@ def test_everything_that_an_operator_may_want() -> None:
 
 def test_a_transfer_asks_for_notifications() -> None:
     assert bodies(operation="30", ac="9999") == [Transfer("447700900123", "1234", "9999", "1", msg="4869")]
+    assert [body.nrq for body in bodies("x" * 200, operation="30")] == ["1", "1"]
+    found = plan("x" * 200, operation="30", receipts="last").segments
+    assert [(one.body.nrq, one.silent) for one in found] == [("", True), ("1", False)]
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufffd\x1b"), max_size=400)
