@@ -127,6 +127,7 @@ def _outgoing(state: MessageState, hops: list[Hop]) -> dict[str, Any]:
                 "state": part.kind,
                 "external_id": part.external_id,
                 "status": whereabouts.status_of(part.rank),
+                "silent": part.silent,
                 "reason": part.reason,
                 "code": part.code,
                 "until": part.until,
@@ -243,6 +244,7 @@ def _part(part: dict[str, Any]) -> str:
     told = [part["state"], part["status"] if part["status"] not in ("queued", "") else ""]
     told.append(f"external id {part['external_id']}" if part["external_id"] else "")
     told.append(" ".join(filter(None, (part["reason"], part["code"]))))
+    told.append("no receipt asked for" if part["silent"] and part["status"] == "wired" else "")
     return f"{part['part']}/{total} " + ", ".join(filter(None, told))
 
 

@@ -170,6 +170,20 @@ def test_parts(gateway: Aws, jangada: Jangada, aggregator: Site) -> None:
     assert "2/2 again, connection_failed" in out
 
 
+def test_parts_of_which_no_receipt_was_asked_for(gateway: Aws, jangada: Jangada) -> None:
+    outbound(gateway, 1)
+    gateway.drain(queues.OUTBOUND, app.route)
+    for part, silent in enumerate((True, False)):
+        fields = {"accepted": True, "external_id": f"x-{part}", "part": part, "total": 2, "silent": silent}
+        event = Outcome(key=MessageKey(channel=CHANNEL, id="1"), aggregator="fast", **fields)
+        queues.send(queues.EVENTS, queues.event_entry(event))
+    gateway.drain(queues.EVENTS, app.record)
+    assert [part["silent"] for part in told(jangada, "1")["parts"]] == [True, False]
+    out = jangada("why", "1").out
+    assert "1/2 accepted, wired, external id x-0, no receipt asked for\n" in out
+    assert "2/2 accepted, wired, external id x-1\n" in out
+
+
 def test_the_platform_does_not_take_a_status(gateway: Aws, jangada: Jangada, aggregator: Site, platform: Site) -> None:
     platform.answer = lambda asked: (500, "oops")
     aggregator.answer = lambda asked: (400, "bad number")
