@@ -151,12 +151,12 @@ def _nobody(said: list[LinkStatus], now: int) -> str:
 def _binds(shown: list[LinkStatus], now: int) -> None:
     rows = [
         (one.task[:8], b.bind, b.state, f"{moment(b.since)}, {span(now - b.since)}", f"{b.in_flight}/{b.window}",
-         b.reason)
+         b.version, b.reason)
         for one in shown for b in one.binds
     ]  # fmt: skip
     if rows:
         print()
-        output.table(("task", "bind", "state", "since", "window", "reason"), rows)
+        output.table(("task", "bind", "state", "since", "window", "version", "reason"), rows)
 
 
 def _plain(name: str, shown: list[LinkStatus], said: list[LinkStatus], now: int) -> dict[str, Any]:

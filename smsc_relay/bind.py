@@ -83,6 +83,7 @@ class Bind:
         self.state = "down"  # for people: down, standby, awaiting, connecting, logging in, up, waiting, refused
         self.since = now_ms()
         self.reason = ""  # of the last end
+        self._version = ""  # of the protocol, as the SMSC said at the last login
         self._code = ""  # of the last end, where it was a refusal
         self._failures = 0
         self.logged_until = 0
@@ -362,6 +363,7 @@ class Bind:
             "state": self.state,
             "since": self.since,
             "reason": self.reason,
+            "version": self._version,
             "in_flight": self.in_flight,
             "unrecorded": self.unrecorded,
         }
@@ -375,6 +377,7 @@ class Bind:
             since=self.since,
             reason=self.reason,
             code=self._code if self.reason else "",
+            version=self._version,
             in_flight=self.in_flight,
             window=self.window if self.role.submits else 0,
         )
@@ -385,7 +388,7 @@ class Bind:
         lost: tuple[Any, ...] | None = None
         for one in happenings:
             if isinstance(one, Ready):
-                self._on_ready()
+                self._on_ready(one)
             elif isinstance(one, Refused):
                 self._refused = one
             elif isinstance(one, Fault):
@@ -398,10 +401,14 @@ class Bind:
             self._become("down")
             self._owner.down(self, lost)
 
-    def _on_ready(self) -> None:
+    def _on_ready(self, ready: Ready) -> None:
         self._up_at = asyncio.get_running_loop().time()
         self._logins.accepted()
         self._become("up")
-        telemetry.logger().info("bind_up", extra={"aggregator": self._account.name, "bind": self.name})
+        self._version = ready.version
+        extra = {"aggregator": self._account.name, "bind": self.name}
+        telemetry.logger().info("bind_up", extra={**extra, "version": ready.version})
+        if ready.older:
+            telemetry.logger().warning("smsc_older", extra={**extra, "reason": ready.older})
         self._owner.up(self)
         self.trouble_since = None

@@ -12,11 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from chalicelib import telemetry, trace
+from chalicelib.phones import mask
 from smsc_relay.jobs import Job
+from smsc_relay.protocol import Alert
 
 EVERY: Final = 0.5  # s between two flushes of the trace
 COUNTED: Final = 20  # flushes between two lines of a metric
 MOST_HOPS: Final = 1_000  # of one flush: a trace costs more than a message, and must not slow the messages down
+MOST_ALERTS: Final = 100  # log lines of one flush
 FAULTS_EVERY: Final = 60.0  # s between two log lines on the same fault of the same peer
 
 
@@ -26,7 +29,7 @@ class Journal:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "journal")
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._hops = 0
+        self._hops = self._alerts = 0
         self._faults: dict[tuple[str, str], float] = {}
 
     def hop(self, job: Job, name: str, **fields: Any) -> None:
@@ -50,6 +53,14 @@ class Journal:
             self._faults[aggregator, reason] = now
             telemetry.logger().warning("smsc_fault", extra={"aggregator": aggregator, "reason": reason})
 
+    def alert(self, aggregator: str, told: Alert) -> None:
+        """The SMSC tells whether a phone can be reached: counted, and logged as long as it is not a flood."""
+        self.count("alerts", aggregator)
+        self._alerts += 1
+        if self._alerts <= MOST_ALERTS:
+            extra = {"aggregator": aggregator, "phone": mask(told.phone), "availability": told.availability}
+            telemetry.logger().info("alert_notification", extra=extra)
+
     async def run(self) -> None:
         """Flush until cancelled."""
         rounds = 0
@@ -64,7 +75,7 @@ class Journal:
         self._thread.shutdown()
 
     async def _flush(self, *, metrics: bool) -> None:
-        self._hops = 0
+        self._hops = self._alerts = 0
         counts: Counter[tuple[str, str]] = Counter()
         if metrics:
             counts, self._counts = self._counts, counts

@@ -26,6 +26,7 @@ from smsc_relay.outbox import Outbox
 from smsc_relay.permits import Permits
 from smsc_relay.protocol import (
     Accepted,
+    Alert,
     Answered,
     Arrived,
     CannotEncode,
@@ -190,6 +191,8 @@ class Link:
                 traffic.pace.congested(one.level, traffic.now())
             elif isinstance(one, Fault):
                 self.fault(one.reason)
+            elif isinstance(one, Alert):
+                self._shared.journal.alert(self.account.name, one)
         try:
             traffic.pump()  # at once: an open window must not wait for what else there is to do
         finally:

@@ -115,9 +115,12 @@ class Prober(Protocol):
 
 @value
 class Ready:
-    """The SMSC has accepted our login. `peer` is what it calls itself."""
+    """The SMSC has accepted our login. `peer` is what it calls itself; `version`, of the protocol, what it says that it
+    speaks ("3.4"), "" where it does not say; `older`: why that is less than we are told to speak, for the log."""
 
     peer: str = ""
+    version: str = ""
+    older: str = ""
 
 
 @value
@@ -197,6 +200,14 @@ class Fault:
 
 
 @value
+class Alert:
+    """The SMSC tells of a phone that somebody has failed to reach: whether it can be reached now."""
+
+    phone: str  # as senders of MOs are written
+    availability: str  # available, denied, unavailable, another number; "" where it does not say
+
+
+@value
 class Ended:
     """The conversation is over: close the connection. `lost`: contexts of submits that no answer can come for."""
 
@@ -205,7 +216,7 @@ class Ended:
     by_peer: bool = False
 
 
-Happening = Ready | Refused | Accepted | Answered | Rejected | Unanswered | Arrived | Congested | Fault | Ended
+Happening = Ready | Refused | Accepted | Answered | Rejected | Unanswered | Arrived | Congested | Fault | Alert | Ended
 
 
 # --- what a protocol implements -------------------------------------------------------------------------------------

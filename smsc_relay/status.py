@@ -34,6 +34,7 @@ class BindStatus(BaseModel):
     since: int
     reason: str = ""
     code: str = ""  # of the refusal that is the reason
+    version: str = ""  # of the protocol, as the SMSC said when the bind last logged in; "": it did not
     in_flight: int = 0
     window: int = 0
 

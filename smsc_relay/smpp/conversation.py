@@ -20,7 +20,6 @@ from smsc_relay.protocol import (
     Ended,
     Fault,
     Happening,
-    Ready,
     Refused,
     Rejected,
     Role,
@@ -29,7 +28,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.smpp import address, inquiries, receipts, texts, times
+from smsc_relay.smpp import address, announced, inquiries, receipts, texts, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, StatusClass, Tag, status_class, status_name
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
@@ -51,6 +50,7 @@ from smsc_relay.smpp.events import (
 )
 from smsc_relay.smpp.halves import Half, Halves, Joined
 from smsc_relay.smpp.pdus import (
+    AlertNotification,
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
@@ -274,7 +274,7 @@ class SmppConversation:
                     found.append(Unanswered(event.context, event.waited))
                 case Bound():
                     self._since = self._around.wall_ms()
-                    found.append(Ready(event.system_id))
+                    found.append(announced.ready(event, self._config))
                     found += _congestion(event.pdu)
                 case BindRefused():
                     found.append(_refused(event, self._config.bind_classes.get(event.status)))
@@ -336,7 +336,9 @@ class SmppConversation:
             response = DeliverSmResp
         elif isinstance(pdu, DataSm):
             response = DataSmResp
-        else:  # alert_notification: a phone can be reached again, which is the SMSC's business
+        else:
+            if isinstance(pdu, AlertNotification):
+                found.append(announced.alert(pdu, self._config))
             return
         receipt = receipts.read(pdu, self._config)
         if isinstance(receipt, Half):

@@ -14,6 +14,7 @@ from chalicelib.phones import digits_match
 from chalicelib.records import MoEvent, Piece, ReceiptEvent
 from smsc_relay.protocol import (
     Accepted,
+    Alert,
     Answered,
     Arrived,
     Congested,
@@ -142,13 +143,50 @@ def test_bind(role: Role, kind: type[Pdu]) -> None:
 
 def test_ready() -> None:
     line = Line()
-    assert line.bind() == [Ready("SMSC")]
+    assert line.bind() == [Ready("SMSC", "3.4")]
     assert line.talk.ready
+
+
+TLVS = "; TLVs go to it where long_messages, more_messages or tlvs ask for them"
+
+
+@pytest.mark.parametrize(
+    ("ours", "said", "version", "older"),
+    [
+        pytest.param(34, [b"\x34"], "3.4", "", id="the same"),
+        pytest.param(34, [b"\x50"], "5.0", "", id="more"),
+        pytest.param(50, [b"\x34"], "3.4", "it speaks SMPP 3.4, and interface_version is 50", id="less"),
+        pytest.param(34, [b"\x33"], "3.3", "it speaks SMPP 3.3, and interface_version is 34" + TLVS, id="3.3"),
+        pytest.param(34, [b"\x10"], "3.3", "it speaks SMPP 3.3, and interface_version is 34" + TLVS, id="older still"),
+        pytest.param(34, [b"\0"], "", "", id="nought"),
+        pytest.param(34, [b""], "", "", id="empty"),
+        pytest.param(34, [], "", "", id="not said"),
+    ],
+)
+def test_the_version_that_the_smsc_tells(ours: int, said: list[bytes], version: str, older: str) -> None:
+    line = Line(interface_version=ours)
+    line.talk.start(line.now)
+    line.give()
+    tlvs = [(int(Tag.SC_INTERFACE_VERSION), value) for value in said]
+    bound = line.smsc.accept_bind(line.now, "SMSC", tlvs, announce_version=False)
+    assert line.take(bound) == [Ready("SMSC", version, older)]
+
+
+def test_tlvs_that_an_account_asks_for_go_to_an_smsc_of_3_3_too() -> None:
+    """Without them the text would be lost."""
+    line = Line(long_messages="payload", tlvs=[{"tag": 0x1400, "value": "1201"}])
+    line.talk.start(line.now)
+    line.give()
+    version = [(int(Tag.SC_INTERFACE_VERSION), b"\x33")]
+    line.take(line.smsc.accept_bind(line.now, "SMSC", version, announce_version=False))
+    submit = line.submit(text="Love is patient. " * 20).pdu
+    assert submit.tlv(0x1400) == b"1201\0"
+    assert submit.tlv(Tag.MESSAGE_PAYLOAD)
 
 
 def test_a_password_longer_than_the_specification_allows() -> None:
     line = Line(password="0123456789abcdef", system_id="a-rather-long-system-id")
-    assert line.bind() == [Ready("SMSC")]
+    assert line.bind() == [Ready("SMSC", "3.4")]
 
 
 @pytest.mark.parametrize(
@@ -299,7 +337,7 @@ def test_congestion_told_with_the_bind() -> None:
     line.talk.start(line.now)
     line.give()
     answer = line.smsc.accept_bind(line.now, "SMSC", (int_tlv(Tag.CONGESTION_STATE, 90),))
-    assert line.take(answer) == [Ready("SMSC"), Congested(90)]
+    assert line.take(answer) == [Ready("SMSC", "3.4"), Congested(90)]
 
 
 def test_congestion_told_with_the_answer_to_enquire_link() -> None:
@@ -482,9 +520,15 @@ def test_answers_after_the_end_have_no_effect() -> None:
     assert line.talk.data_to_send() == b""
 
 
-def test_alert_notification_is_nothing_to_us() -> None:
+@pytest.mark.parametrize(
+    ("said", "availability"),
+    [([], ""), ([b"\0"], "available"), ([b"\1"], "denied"), ([b"\2"], "unavailable"), ([b"\7"], "7"), ([b""], "")],
+)
+def test_alert_notification_has_no_answer(said: list[bytes], availability: str) -> None:
     line = bound()
-    assert line.deliver(pdus.AlertNotification(source_addr="250788123123", esme_addr="8080")) == []
+    tlvs = tuple((int(Tag.MS_AVAILABILITY_STATUS), value) for value in said)
+    told = pdus.AlertNotification(source_addr_ton=1, source_addr="250788123123", esme_addr="8080", tlvs=tlvs)
+    assert line.deliver(told) == [Alert("+250788123123", availability)]
     assert line.talk.data_to_send() == b""
 
 

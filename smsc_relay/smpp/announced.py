@@ -1,0 +1,45 @@
+"""What an SMSC tells of itself when it accepts a bind, and of phones that can be reached again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from smsc_relay.protocol import Alert, Ready
+from smsc_relay.smpp import address
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.constants import VERSION_34, Tag
+from smsc_relay.smpp.events import Bound
+from smsc_relay.smpp.pdus import AlertNotification
+
+_AVAILABILITY: Final = {0: "available", 1: "denied", 2: "unavailable"}
+
+
+def ready(told: Bound, config: SmppConfig) -> Ready:
+    """Of the bind's answer: who the SMSC is, and its sc_interface_version (SMPP 3.4 section 5.3.2.25)."""
+    theirs = told.peer_version
+    return Ready(told.system_id, "" if theirs is None else _spoken(theirs), _older(theirs, config))
+
+
+def _older(theirs: int | None, config: SmppConfig) -> str:
+    """Why the version that the SMSC has told is less than the account's; "": it is not, or it has told none, as many
+    that speak 3.4.
+
+    A submit has no TLV but those that a key asks for, and of a message without them the text or its parts would be
+    lost: they go to an SMSC of 3.3 too. It may be wrong about itself; `interface_version: 33` is for one that is not.
+    """
+    if theirs is None or theirs >= config.version:
+        return ""
+    tlvs = "; TLVs go to it where long_messages, more_messages or tlvs ask for them" if theirs < VERSION_34 else ""
+    return f"it speaks SMPP {_spoken(theirs)}, and interface_version is {config.interface_version}{tlvs}"
+
+
+def _spoken(version: int) -> str:
+    """interface_version as people write it."""
+    return f"{version >> 4}.{version & 15}"
+
+
+def alert(pdu: AlertNotification, config: SmppConfig) -> Alert:
+    """Of alert_notification (SMPP 3.4 section 4.12), which has no answer; with ms_availability_status (5.3.2.30)."""
+    told = pdu.tlv_int(Tag.MS_AVAILABILITY_STATUS)
+    phone = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
+    return Alert(phone, "" if told is None else _AVAILABILITY.get(told, str(told)))
