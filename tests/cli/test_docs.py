@@ -140,7 +140,8 @@ def relay(aws: Aws) -> None:
     key, now = MessageKey(channel=SMPP_CHANNEL, id="1241250"), now_ms()
     ledger.open_message(key.channel, key.id, aggregator="mtn-ug", lane="lane-mtn-ug", destination=PHONE, now=now)
     ledger.conclude_unclaimed(key, 0, 1, PartState("accepted", external_id="7f3a91", rank=Status.WIRED.rank), now)
-    up = BindStatus(bind="1-transceiver", role="transceiver", state="up", since=now - 7_200_000, in_flight=3, window=20)
+    up = BindStatus(bind="1-transceiver", role="transceiver", state="up", since=now - 7_200_000, version="3.4",
+                    in_flight=3, window=20)  # fmt: skip
     said = LinkStatus(link="mtn-ug", task="0d5c9a3e-7c1b-4a53-9c39-7d1f1f0d8f11", protocol="SMPP", at=now - 2000,
                       state="up", binds=(up,), wanted=50, allowed=50, actual=37.4, p50=48, p99=211,
                       throttled=4, reconnects=1, error="1-transceiver: connection lost",
