@@ -95,6 +95,7 @@ def _hand_on(event: MoEvent, channel: Channel, *, incomplete: bool = False) -> N
         external_id=message.external_id,
         sender=message.sender,
         text=message.text,
+        tlvs=event.tlvs,
     )
 
 

@@ -108,6 +108,7 @@ class MoEvent(Record):
     charset: str = ""  # what the octets of such a part are, as in `charsets.Written`: it may be cut inside a character
     udh: str = ""  # hex: the user data header, its length octet included, of what is binary or has a port
     data_coding: int | None = None  # what the octets are by the SMSC; None: the text says it all
+    tlvs: str = ""  # "1400=3132 1403=00", hex: those of the SMSC's own, for the trace
 
 
 class SessionEnd(Record):

@@ -51,8 +51,8 @@ def as_base64(octets: bytes) -> str:
     return base64.b64encode(octets).decode("ascii")
 
 
-def event(around: Surroundings, found: Read, sender: str, to: str, session: str, since: int) -> MoEvent:
-    """`session`, bound at `since` (ms): what it came over."""
+def event(around: Surroundings, found: Read, sender: str, to: str, session: str, since: int, tlvs: str = "") -> MoEvent:
+    """`session`, bound at `since` (ms): what it came over. `tlvs`: as in `MoEvent`."""
     return MoEvent(
         event_id=around.new_id(),
         message=Incoming(channel="", sender=sender, text=found.text),
@@ -66,4 +66,5 @@ def event(around: Surroundings, found: Read, sender: str, to: str, session: str,
         charset=found.charset,
         udh=found.udh,
         data_coding=found.data_coding,
+        tlvs=tlvs,
     )

@@ -114,6 +114,14 @@ def test_what_the_platform_gets(gateway: Aws, event: MoEvent, expected: dict[str
     assert (body["kind"], body["channel"], body["fields"]) == ("receive", CHANNEL, expected)
 
 
+def test_what_the_smsc_says_in_tlvs_of_its_own_is_in_the_trace(gateway: Aws) -> None:
+    event = over("s", tlvs="1400=3132")
+    tell(gateway, event)
+    trace.flush()
+    (hop,) = trace.read(event.event_id)
+    assert (hop["hop"], hop["tlvs"]) == ("to_platform", "1400=3132")
+
+
 def test_messages_of_one_contact_are_one_group_and_those_of_others_are_not(gateway: Aws) -> None:
     tell(gateway, mo("one"), mo("two"), over("s", "three"), mo("four", OTHER), mo("five", channel=SECOND))
     groups = [record["attributes"]["MessageGroupId"] for record in gateway.receive(TO_MAIN)["Records"]]

@@ -1,16 +1,19 @@
-"""What an SMSC tells of itself when it accepts a bind, and of phones that can be reached again."""
+"""What an SMSC tells beside messages and receipts: of itself when it accepts a bind, of phones that can be reached
+again, and in TLVs of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from smsc_relay.protocol import Alert, Ready
 from smsc_relay.smpp import address
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.constants import VERSION_34, Tag
+from smsc_relay.smpp.constants import TLVS, VERSION_34, Tag
 from smsc_relay.smpp.events import Bound
-from smsc_relay.smpp.pdus import AlertNotification
+from smsc_relay.smpp.pdus import AlertNotification, Tlv
 
+_OWN_MAX: Final = 1_000  # characters of an SMSC's own TLVs, in hex: they are for people
 _AVAILABILITY: Final = {0: "available", 1: "denied", 2: "unavailable"}
 
 
@@ -43,3 +46,13 @@ def alert(pdu: AlertNotification, config: SmppConfig) -> Alert:
     told = pdu.tlv_int(Tag.MS_AVAILABILITY_STATUS)
     phone = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
     return Alert(phone, "" if told is None else _AVAILABILITY.get(told, str(told)))
+
+
+def own_tlvs(tlvs: Iterable[Tlv]) -> str:
+    """Those that no specification has (the carrier, a campaign), as `MoEvent.tlvs`; what is too long for it is left
+    out."""
+    found = ""
+    for tag, octets in tlvs:
+        if tag not in TLVS and len(found) + 2 * len(octets) + 6 <= _OWN_MAX:
+            found += f"{' ' if found else ''}{tag:04X}={octets.hex().upper()}"
+    return found

@@ -367,7 +367,8 @@ class SmppConversation:
         found = texts.read(pdu, config)
         sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
         to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
-        return incoming.event(around, found, sender, to, self._name, self._since), found.fault
+        own = announced.own_tlvs(pdu.tlvs) if pdu.tlvs else ""
+        return incoming.event(around, found, sender, to, self._name, self._since, own), found.fault
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None:

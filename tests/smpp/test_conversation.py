@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -509,6 +510,20 @@ def test_answers(pdu: Pdu, answer: str, status: str) -> None:
     found = only(line.give())  # type: ignore[arg-type]
     assert isinstance(found, events.Response)
     assert (found.status, type(found.pdu)) == (constants.Status[status], pdu.response)
+
+
+@pytest.mark.parametrize(
+    ("tlvs", "told"),
+    [
+        pytest.param([(0x1400, b"12"), (0x1403, b"")], "1400=3132 1403=", id="the SMSC's own"),
+        pytest.param([(int(Tag.USER_MESSAGE_REFERENCE), b"\0\1"), (0x3FFF, b"\0")], "3FFF=00", id="among others"),
+        pytest.param([(0x1400, bytes(600)), (0x1401, b"\1")], "1401=01", id="too long"),
+        pytest.param([(int(Tag.LANGUAGE_INDICATOR), b"\0")], "", id="none"),
+    ],
+)
+def test_tlvs_that_no_specification_has_are_kept(tlvs: list[tuple[int, bytes]], told: str) -> None:
+    (event,) = only(bound().deliver(replace(MO, tlvs=tuple(tlvs)))).events
+    assert event.tlvs == told
 
 
 def test_answers_after_the_end_have_no_effect() -> None:
