@@ -1,100 +1,152 @@
 """Nothing is lost, and little comes twice, whatever happens to relay, links, SMSC, SQS and clocks: `make chaos`.
 
 JANGADA_CHAOS is how many messages there are each way, and thereby how long the storm lasts.
+
+Lost is what was sent less what arrived, of messages to phones, of their statuses and of the phones' replies. What
+may come twice is reckoned from the troubles that were.
+The aim is that only a kill -9 brings anything twice: window and unrecorded at most. This is missed, on purpose: a
+submit whose answer was lost with its link is in doubt, and goes again under `in_doubt: resend`, the default. So a
+lost link may bring a window's messages twice; the tables say how much was allowed by kills alone.
 """
 
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.gateway import Gateway
+from tests.chaos.reckoning import Direction, Strike, blame, copies, directions, troubles
 from tests.chaos.weather import Weather, stopwatch
-from tests.e2e.crowd import dead_letters, enqueue, first_of_each, gateway, phone, platform_file, told, twice, until
-from tests.e2e.test_smpp import UNRECORDED, WINDOW, ask, message, smsc_file
+from tests.e2e.crowd import (
+    dead_letters,
+    enqueue,
+    first_of_each,
+    gateway,
+    phone,
+    platform_file,
+    told,
+    under_way,
+    until,
+)
+from tests.e2e.test_smpp import ask, message, smsc_file
 from tests.web import Site, serve
 
 COUNT = int(os.environ.get("JANGADA_CHAOS", "400"))
 CHUNK = max(100, COUNT // 40)  # messages that are given at a time, each way
 ROUNDS = 2  # of each kind of trouble, at least: there is trouble for as long as there are messages to give
 PATIENCE = 300 + COUNT / 5  # seconds: under trouble some five messages a second pass
+QUEUES = ("outbound.fifo", "lane-smsc.fifo", "events.fifo", "deliver-main.fifo")
 
 # s: no function is killed, and a platform that the machine makes slow must not be told again meanwhile. The relay
 # says itself for how long it takes its records.
 VISIBILITY = 360
+# s of silence until the relay asks whether the SMSC lives; `response_timeout` later a half-open link is dead.
+KEEPALIVE = 2
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * PATIENCE)]
 
 
-class Progress:
-    """How many messages are on phones, have been told how they ended, and have come from phones. Each call looks at
-    what is new since the last."""
+def reply(number: int) -> dict[str, str]:
+    """What a phone sends."""
+    return {"from": phone(number).lstrip("+"), "to": "8090", "text": f"mo {number}"}
+
+
+class Traffic:
+    """What has been given and what has come, each way. `look` takes in what is new since the last look."""
 
     def __init__(self, running: Gateway, platform: Site) -> None:
         self._running, self._platform = running, platform
         self._seen, self._read = 0, 0
-        self._on_phones, self._ended, self._received = set[str](), set[str](), set[str]()
+        self.phones, self.statuses, self.replies = Direction("phones"), Direction("statuses"), Direction("replies")
+        self.texts: dict[str, list[str]] = defaultdict(list)  # by phone, in order of arrival
+        self.times: dict[str, list[int]] = defaultdict(list)  # by text, in ms
 
-    def __call__(self) -> tuple[int, int, int]:
+    @property
+    def all(self) -> tuple[Direction, Direction, Direction]:
+        """The directions."""
+        return self.phones, self.statuses, self.replies
+
+    def give(self, numbers: range) -> None:
+        """To the platform's queue and to the phones."""
+        replies = [reply(number) for number in numbers]
+        self.phones.sent.update(f"mt {number}" for number in numbers)
+        self.statuses.sent.update(str(number) for number in numbers)
+        self.replies.sent.update((one["from"], one["text"]) for one in replies)
+        enqueue([message(number) for number in numbers])
+        ask(self._running, "/mo", replies)
+
+    def look(self) -> list[int]:
+        """How many have arrived, of each direction."""
         for one in ask(self._running, f"/messages?after={self._seen}&limit={10 * COUNT}")["messages"]:
             self._seen = max(self._seen, one["number"])
-            self._on_phones.add(one["text"])
+            self.phones.arrived[one["text"]] += 1
+            self.texts[one["to"]].append(one["text"])
+            self.times[one["text"]].append(one["at"])
         fresh = self._platform.asked[self._read :]
         self._read += len(fresh)
         for asked in fresh:
             kind = asked.path.rpartition("/")[2]
-            if kind in ("delivered", "failed"):
-                self._ended.add(asked.form["id"])
+            if kind == "delivered":
+                self.statuses.arrived[asked.form["id"]] += 1
             elif kind == "receive":
-                self._received.add(asked.form["text"])
-        return len(self._on_phones), len(self._ended), len(self._received)
+                self.replies.arrived[asked.form["from"].lstrip("+"), asked.form["text"]] += 1
+        return [one.there for one in self.all]
+
+    def passes(self, number: int, weather: Weather) -> Callable[[], bool]:
+        """So many have arrived, each way, or the weather is over."""
+        return lambda: min(self.look()) >= number or weather.over
+
+    def quiet(self) -> bool:
+        """All has arrived, and nothing is under way that could come twice."""
+        return self.look() == [COUNT] * 3 and not self._waiting() and not under_way(*QUEUES)
+
+    def _waiting(self) -> int:
+        stats: dict[str, Any] = ask(self._running, "/stats")
+        return sum(account["waiting"] for account in stats.values())
+
+    def reckon(self, strikes: list[Strike]) -> tuple[Counter[str], int]:
+        """What may come twice to phones, of these troubles; which of them have made the copies that came, and how
+        many no trouble can have made. Statuses and replies have names or are told from copies: none may."""
+        self.phones.allowed = sum(one.trouble.doubt for one in strikes)
+        self.phones.by_kills = sum(one.trouble.doubt for one in strikes if one.trouble.kill)
+        return blame(strikes, copies(self.times))
 
 
 def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
     throttled = {"behaviour": {"answers": {"burst": {"after": 8, "length": 2}}}}  # a fifth of the submits
-    numbers = range(1, COUNT + 1)
     began = stopwatch()
     with serve() as platform:
-        files = [platform_file(tmp_path, main=platform.url), smsc_file(tmp_path)]
+        files = [platform_file(tmp_path, main=platform.url), smsc_file(tmp_path, keepalive=KEEPALIVE)]
         with (
             gateway(tmp_path, files, visibility=VISIBILITY) as running,
             Weather(running, rounds=ROUNDS, calm=1.5) as weather,
         ):
             ask(running, "/script", throttled)
-
-            progress = Progress(running, platform)
-            for start in range(0, COUNT, CHUNK):
-                chunk = numbers[start : start + CHUNK]
-                enqueue([message(number) for number in chunk])
-                ask(running, "/mo", [{"from": phone(n).lstrip("+"), "to": "8090", "text": f"mo {n}"} for n in chunk])
+            traffic = Traffic(running, platform)
+            for start in range(1, COUNT + 1, CHUNK):
+                chunk = range(start, min(start + CHUNK, COUNT + 1))
+                traffic.give(chunk)
                 # Some of it is under way in every kind of trouble: the next is given when half of this has passed.
-                passed = start + len(chunk) // 2
-                assert until(lambda passed=passed: min(progress()) >= passed or weather.over, PATIENCE), progress()
+                if not until(traffic.passes(start - 1 + len(chunk) // 2, weather), PATIENCE):
+                    break  # too much is lost: the tables tell
             weather.clear_up()
-            assert until(lambda: weather.over and progress() == (COUNT,) * 3, PATIENCE), progress()
-            messages = ask(running, f"/messages?limit={10 * COUNT}")["messages"]
-            sessions = ask(running, "/stats")
-            letters = dead_letters("outbound.fifo", "lane-smsc.fifo", "events.fifo", "deliver-main.fifo")
-    kills = weather.counts["relay killed"]
-    drops = weather.counts["links reset"] + weather.counts["SMSC restarted"]
-    doubled = {
-        "to phones": twice([one["text"] for one in messages]),
-        "statuses": twice([form["id"] for form in told(platform, "delivered")]),
-        "replies": twice([form["text"] for form in told(platform, "receive")]),
-    }
-    print(f"\n{COUNT:,} messages each way in {stopwatch() - began:.0f} s; lost: 0; came twice: {doubled}")
-    print("".join(f"{what:22} {count:5}\n" for what, count in sorted(weather.counts.items())), sessions)
+            until(lambda: weather.over and traffic.quiet(), PATIENCE)
+            letters = dead_letters(*QUEUES)
+    found, nobody = traffic.reckon(weather.strikes)
+    print(f"\n{COUNT:,} messages each way in {stopwatch() - began:.0f} s, {len(weather.strikes):,} troubles\n")
+    print(troubles(weather.strikes, found, nobody), directions(traffic.all), sep="\n\n")
+    for one in traffic.all:
+        assert one.lost == 0, f"{one.name}: {list((one.sent - one.arrived).elements())[:20]}"
+        assert one.sent.total() == COUNT, one.name
+        assert one.twice <= one.allowed, f"{one.name}: {list((one.arrived - one.sent).elements())[:20]}"
+    assert nobody == 0, "copies that no trouble can have made"
     assert letters == 0
     assert told(platform, "failed") == [], "throttling fails nothing"
-    # A submit whose answer was lost with its connection is in doubt, and is sent again: the channel's `in_doubt`.
-    assert doubled["to phones"] <= kills * (WINDOW + UNRECORDED) + drops * WINDOW
-    assert doubled["statuses"] == doubled["replies"] == 0
-    by_contact: dict[str, list[str]] = defaultdict(list)
-    for one in messages:
-        by_contact[one["to"]].append(one["text"])
-    for texts in by_contact.values():
+    for texts in traffic.texts.values():
         order = [int(text.split()[1]) for text in first_of_each(texts)]
         assert order == sorted(order), "of one contact"

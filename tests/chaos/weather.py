@@ -7,21 +7,31 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from local.gateway import Gateway
 from smsc_relay.aws_client import AGENT
-from tests.e2e.test_smpp import ask
+from tests.chaos.reckoning import Strike, Trouble
+from tests.e2e.crowd import until
+from tests.e2e.test_smpp import UNRECORDED, WINDOW, ask
 
-KINDS: Final = ("relay killed", "links reset", "SMSC restarted", "SQS slow and failing", "clock jumped")
+KILLED: Final = Trouble("relay killed", doubt=WINDOW + UNRECORDED, kill=True)
+RESET: Final = Trouble("links reset", doubt=WINDOW)
+HALF_OPEN: Final = Trouble("links half-open", doubt=WINDOW)
+RESTARTED: Final = Trouble("SMSC restarted", doubt=WINDOW)
+FAILING: Final = Trouble("SQS slow and failing")
+JUMPED: Final = Trouble("clock jumped")
+KINDS: Final = (KILLED, RESET, HALF_OPEN, RESTARTED, FAILING, JUMPED)
+
+LOGIN: Final = 120  # seconds that the relay may take to have a session again, on a machine that does much else
 
 
 class Weather:
     """Runs within `with`, until `clear_up`, and until every kind of trouble has come `rounds` times; then it is
-    `over`."""
+    `over`. `calm`: seconds between two."""
 
     def __init__(self, running: Gateway, *, rounds: int, calm: float, seed: int = 7) -> None:
         self._running, self._rounds, self._calm = running, rounds, calm
@@ -30,7 +40,7 @@ class Weather:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weather")
         self._failed: BaseException | None = None
-        self.counts: Counter[str] = Counter()
+        self.strikes: list[Strike] = []
 
     @property
     def over(self) -> bool:
@@ -53,38 +63,68 @@ class Weather:
 
     def _run(self) -> None:
         try:
-            for kind in self._ahead():
+            for trouble in self._ahead():
                 if self._stop.wait(self._calm):
                     return
-                self.counts[kind] += 1
-                self._strike(kind)
+                with self._striking(trouble):
+                    self._strike(trouble)
         except BaseException as error:
             self._failed = error
 
-    def _ahead(self) -> Iterator[str]:
+    @contextmanager
+    def _striking(self, trouble: Trouble) -> Iterator[None]:
+        began = time.time_ns() // 1_000_000
+        yield
+        self.strikes.append(Strike(trouble, began, time.time_ns() // 1_000_000))
+
+    def _ahead(self) -> Iterator[Trouble]:
         for number in itertools.count():
             if number >= self._rounds and self._clearing.is_set():
                 return
             yield from self._chance.sample(KINDS, len(KINDS))
 
-    def _strike(self, kind: str) -> None:
+    def _strike(self, trouble: Trouble) -> None:
         running = self._running
-        if kind == "relay killed":
+        if trouble is KILLED:
             running.relay.kill()
             running.relay.start()
-        elif kind == "links reset":
+        elif trouble is RESET:
+            self._sessions()
             ask(running, "/disconnect", {"how": "reset"})
-        elif kind == "SMSC restarted":
+        elif trouble is HALF_OPEN:
+            self._half_open()
+        elif trouble is RESTARTED:
             ask(running, "/restart", {"down": 1.5})
-        elif kind == "SQS slow and failing":
-            trouble: dict[str, Any] = {"fail": 0.1, "lose": 0.05, "slow": 0.2, "delay": 0.5}
-            running.emulator.faults(service="AmazonSQS", agent=AGENT, **trouble)
+        elif trouble is FAILING:
+            faults: dict[str, Any] = {"fail": 0.1, "lose": 0.05, "slow": 0.2, "delay": 0.5}
+            running.emulator.faults(service="AmazonSQS", agent=AGENT, **faults)
             self._stop.wait(3 * self._calm)
             running.emulator.faults()
         else:
             running.relay.signal(signal.SIGUSR1)
             self._stop.wait(self._calm)
             running.relay.signal(signal.SIGUSR2)
+
+    def _half_open(self) -> None:
+        """The SMSC is there and says nothing, until the relay has found it out and come again. Then the SMSC finds it
+        out too: what it has had no answer for goes over another session."""
+        before = self._sessions()
+        ask(self._running, "/disconnect", {"how": "freeze"})
+        self._sessions(without=before)
+        for session in before:
+            ask(self._running, "/disconnect", {"session": session, "how": "reset"})
+
+    def _sessions(self, without: frozenset[int] = frozenset()) -> frozenset[int]:
+        """Those that are logged in, of which there must be one, as there is unless the relay is just coming back."""
+        found: set[int] = set()
+
+        def some() -> bool:
+            found.clear()
+            found.update(one["session"] for one in ask(self._running, "/sessions")["sessions"])
+            return bool(found - without) or self._stop.is_set()
+
+        assert until(some, LOGIN), f"no session after {LOGIN} s:\n{self._running.relay.tail()}"
+        return frozenset(found) - without
 
 
 def stopwatch() -> float:

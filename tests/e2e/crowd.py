@@ -142,13 +142,15 @@ def first_of_each(names: Sequence[str]) -> list[str]:
 
 def dead_letters(*names: str) -> int:
     """Records in the DLQs of these queues."""
-    found = 0
-    for name in names:
-        url = settings().queue_url(queues.dlq_of(name))
-        wanted = ["ApproximateNumberOfMessages"]
-        found += int(
-            aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"][
-                "ApproximateNumberOfMessages"
-            ]
-        )
-    return found
+    return sum(_count(queues.dlq_of(name), "ApproximateNumberOfMessages") for name in names)
+
+
+def under_way(*names: str) -> int:
+    """Records in these queues, those included that somebody has taken."""
+    kinds = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    return sum(_count(name, kind) for name in names for kind in kinds)
+
+
+def _count(name: str, kind: Any) -> int:
+    url = settings().queue_url(name)
+    return int(aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=[kind])["Attributes"][kind])
