@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,28 +11,39 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from local.emulator import ROOT, free_port
-from local.world import LINES
+from local.world import LINES, ask
 from tests.tools import tool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 PATIENCE = 60_000  # ms
 FACTS = re.compile(  # of a link that is well
-    r"up1/1 binds.*window \d+/\d+.*/s.*p50 [\d.]+ ms.*p99 [\d.]+ ms.*throttled \d+.*waiting \d+ \+ \d+.*no error so far"
+    r"up1/1 binds.*window \d+/\d+.*/s.*p50 [\d.]+ ms.*p99 [\d.]+ ms.*throttled \d+.*waiting \d+ \+ \d+.*(no|last) error"
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Local:
+    """`python -m local`, afloat. `control`: of the SMSC simulator; `health`: the relay's health page."""
+
+    port: int
+    process: subprocess.Popen[str]
+    control: str
+    health: str
+
+
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """`python -m local`, afloat."""
+def local() -> Iterator[Local]:
+    """For all tests, until one stops it."""
     port = free_port(2)
     process = subprocess.Popen(
         [sys.executable, "-m", "local", "--port", str(port)],
@@ -49,13 +61,16 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, subpr
             break
     assert "afloat" in said, said
     assert f"http://localhost:{port}" in said
-    yield port, process
+    control, health = (
+        re.findall(rf"{name} +(http\S+)", said)[0] for name in ("SMSC simulator's control", "relay's health")
+    )
+    yield Local(port, process, control, health)
     if process.poll() is None:
         process.kill()
 
 
 @pytest.fixture
-def page(local: tuple[int, subprocess.Popen[str]]) -> Iterator[Page]:
+def page(local: Local) -> Iterator[Page]:
     """The page of `make run`, whose scripts must not fail."""
     chromium = tool("chromium")
     environment: dict[str, str | float | bool] = dict(os.environ)
@@ -68,7 +83,7 @@ def page(local: tuple[int, subprocess.Popen[str]]) -> Iterator[Page]:
         opened = browser.new_page(viewport={"width": 1280, "height": 900})
         problems: list[str] = []
         opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.goto(f"http://localhost:{local[0]}")
+        opened.goto(f"http://localhost:{local.port}")
         yield opened
         browser.close()
         assert problems == []
@@ -94,13 +109,30 @@ def test_messages_both_ways_over_every_line(page: Page, tmp_path: Path) -> None:
     for name in ("demo-smpp", "demo-ucp", "demo-cimd2"):
         link = page.locator("#links .link.up").filter(has_text=name)
         expect(link).to_contain_text(FACTS, timeout=PATIENCE)
-    picture = Path(os.environ.get("JANGADA_SCREENSHOT") or tmp_path / "page.png")
-    page.screenshot(path=picture, full_page=True)
-    assert picture.stat().st_size > 10_000
+    _picture(page, "page.png", tmp_path)
 
 
-def test_ctrl_c_stops_everything(local: tuple[int, subprocess.Popen[str]]) -> None:
-    _, process = local
+def test_the_trouble_of_a_link_is_on_its_card_and_on_the_health_page(local: Local, page: Page, tmp_path: Path) -> None:
+    throttle = {"destinations": {"123123": {"status": "RTHROTTLED", "times": 1}}}
+    ask(f"{local.control}/script", json.dumps(throttle).encode(), "application/json")
+    page.select_option("#platform select", "SMPP")
+    page.fill("#platform input", "Muraho neza")
+    page.press("#platform input", "Enter")
+    link = page.locator("#links .link").filter(has_text="demo-smpp")
+    expect(link).to_contain_text(re.compile(r"throttled [1-9]"), timeout=PATIENCE)
+    expect(page.locator("#inbox")).to_contain_text("Muraho neza", timeout=PATIENCE)
+    ask(f"{local.control}/disconnect", b"{}", "application/json")
+    expect(link).to_contain_text(re.compile(r"last error .*: 1-transceiver: "), timeout=PATIENCE)
+    expect(link).to_contain_text("1/1 binds", timeout=PATIENCE)
+    _picture(page, "trouble.png", tmp_path)
+    found = json.loads(ask(local.health))["links"]["demo-smpp"]
+    assert found["throttled"] > 0
+    assert found["error"].startswith("1-transceiver: ")
+    assert {"state", "binds", "in_flight", "window", "actual", "p50", "p99", "waiting"} <= found.keys()
+
+
+def test_ctrl_c_stops_everything(local: Local) -> None:
+    process = local.process
     children = _children(process.pid)
     assert children
     process.send_signal(signal.SIGINT)
@@ -121,6 +153,13 @@ def test_a_kill_leaves_nothing_behind() -> None:
     process.kill()
     process.wait()
     assert _left(children) == []
+
+
+def _picture(page: Page, name: str, folder: Path) -> None:
+    """To look at, in the folder JANGADA_SCREENSHOTS where that is set."""
+    picture = Path(os.environ.get("JANGADA_SCREENSHOTS") or folder) / name
+    page.screenshot(path=picture, full_page=True)
+    assert picture.stat().st_size > 10_000
 
 
 def _left(pids: list[int]) -> list[int]:
