@@ -113,8 +113,8 @@ class Cimd2Config(LinkConfig):
 
     receipts: Literal["all", "last", "failure", "none"] = Field(
         "all",
-        description="which status reports to ask for: of all segments, of the last one, which then speaks for all, or of "
-        "failures only",
+        description="which status reports to ask for: of all segments, of the last one, which then speaks for all, or "
+        "of failures only",
     )
     report_mask: int = Field(
         USUAL_REPORTS, ge=0, le=ALL_REPORTS,

@@ -147,8 +147,8 @@ class UcpConfig(LinkConfig):
 
     receipts: Literal["all", "last", "failure", "none"] = Field(
         "all",
-        description="which notifications to ask for: of all segments, of the last one, which then speaks for all, or of "
-        "failures only",
+        description="which notifications to ask for: of all segments, of the last one, which then speaks for all, or "
+        "of failures only",
     )
     intermediate: Flag = Field(False, description="ask for buffered notifications too")
     notification_request: Digit = Field("1", description="NRq where notifications are asked for; empty where the SMSC "
