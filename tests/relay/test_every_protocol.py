@@ -105,7 +105,7 @@ async def test_throttled_it_slows_down_and_fails_nothing(
         world.put_many(10)
         async with relaying(kinds=kind_of) as relay:
             await smsc.wait_for(lambda it: len(it.submits) == 9, 30)
-            await eventually(lambda: relay.report()["links"]["fast"]["rate"] is not None)
+            await eventually(lambda: relay.report()["links"]["fast"]["allowed"] is not None)
             smsc.configure({"destinations": {"7": {"status": "ESME_RTHROTTLED", "times": 1}}})
             await world.lane_empty()
     assert sent(smsc) == phones(10)

@@ -138,11 +138,11 @@ async def test_a_link_sends_at_its_part_of_the_accounts_rate(world: World) -> No
         world.account(smsc, binds=2, max_tps=40)
         async with relaying(permits=hand) as relay:
             await smsc.until(lambda: len(smsc.logins) == 2)
-            assert relay.report()["links"]["fast"]["rate"] == 40
+            assert relay.report()["links"]["fast"]["allowed"] == 40
             hand.holders[1].shared(0.25)
-            assert relay.report()["links"]["fast"]["rate"] == 10
+            assert relay.report()["links"]["fast"]["allowed"] == 10
             hand.holders[1].shared(1.0)
-            assert relay.report()["links"]["fast"]["rate"] == 40
+            assert relay.report()["links"]["fast"]["allowed"] == 40
 
 
 def test_a_pace_that_was_throttled_stays_as_far_below_its_limit() -> None:
