@@ -2,7 +2,8 @@
 
 Twice: with an external id, the same (channel, sender, external id) within two days. Without one, over HTTP: the same
 content with the aggregator's own time stamp, or, where it gives none, within `WINDOW` of the first. Over an SMSC
-session there is no id at all, and people answer "1" and "1" again: `_redelivered` tells an answer from a copy.
+session there is no id at all, and people answer "1" and "1" again: `_redelivered` tells an answer from a copy, and
+where that cannot be told, a short answer (`SHORT`) is handed on: better twice than lost.
 In parts: joined by sender, destination and reference, whatever bind or order they come by. A phone has 256 references
 (65,536 at most) and uses them again: what is no repeat begins the next message under the same name.
 """
@@ -22,6 +23,7 @@ REDELIVERY: Final = 360_000  # ms in which an SMSC sends again what it has no an
 KILLED: Final = 180_000  # ms from what a relay that was killed had not answered to the next session: a task's start
 SKEW: Final = 5_000  # ms by which the clocks of two relays may differ
 WINDOW: Final = 4_000  # ms: how soon the same content without id and time counts as the same message
+SHORT: Final = 3  # characters of the answers that people give again and again: "1", "no", "yes"
 REMEMBER: Final = 2 * DAY  # seconds
 JOIN_WAIT: Final = 6 * 3600  # seconds until an incomplete MO is delivered as it is
 JOIN_KEEP: Final = 2 * DAY
@@ -66,13 +68,24 @@ def is_repeat(event: MoEvent) -> bool:
     if message.external_id:
         return True
     if session:
-        redelivered = _redelivered(event, first)
+        redelivered = not _short_answer(event) and _redelivered(event, first)
         ledger_table.put({**_item(pk, event), **({"sw": {"BOOL": True}} if redelivered else {})})
         return redelivered
     if message.received_at or abs(event.at - int(first["at"]["N"])) < WINDOW:
         return True
     ledger_table.put(_item(pk, event))
     return False
+
+
+def _short_answer(event: MoEvent) -> bool:
+    """What one person sends time and again, over whatever session.
+
+    What an SMSC has no answer for is a window's messages, of a moment; what may be a copy by what is known is all of
+    the seconds before a link was lost, or of the minutes before a relay was killed. In these many more people answer
+    "1" again than messages are sent again. So these are handed on, twice after a lost link if need be. Longer texts are
+    seldom repeated: the few that are, in that time, are taken for copies.
+    """
+    return event.piece is None and not event.octets and 0 < len(event.message.text.strip()) <= SHORT
 
 
 def _redelivered(event: MoEvent, first: dict[str, Any]) -> bool:

@@ -184,6 +184,16 @@ COPIES = [
                  id="after hours without a link"),
     pytest.param([over("s", relay="A"), again(9, doubtful=0, end=4, since=5), again(30, doubtful=0, end=4, since=5)], 2,
                  id="each copy once"),
+    # Who answers "1" answers "1" again: that is not to be lost where it may be no copy.
+    pytest.param([over("s", "1"), over("t", "1", since=1, after=2)], 2, id="killed: a short answer"),
+    pytest.param([over("s", "1"), over("t", "1", since=1, after=2), over("u", "1", since=3, after=4)], 3,
+                 id="killed: a short answer, and again"),
+    pytest.param([over("s", "yes"), over("t", "yes", since=1, after=2)], 2, id="killed: a short word"),
+    pytest.param([over("s", "oui!"), over("t", "oui!", since=1, after=2)], 1, id="killed: longer than a short answer"),
+    pytest.param([over("s", "1", octets="gg=="), over("t", "1", since=1, after=2, octets="gg==")], 1,
+                 id="killed: octets are no answer"),
+    pytest.param([over("s", "1", relay="A"), over("t", "1", since=6, after=9, relay="A", ended={"s": (NOW, NOW + 5)})],
+                 2, id="a short answer, in doubt"),
 ]  # fmt: skip
 
 
