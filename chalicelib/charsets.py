@@ -114,7 +114,7 @@ def _shift(charset: str) -> Shift:
 def _utf16(parts: list[bytes], order: str) -> tuple[str, bool]:
     """A byte order mark counts, and is no text; nor are those of further parts, if the first one has it. Of an odd
     number of octets the last is dropped."""
-    padded = _padded(parts)
+    padded = order == "utf-16-be" and _padded(parts)
     if padded:
         parts = [part[:-1] for part in parts]
     octets = b"".join(parts)

@@ -6,6 +6,7 @@ tell us, in one vocabulary whatever the protocol was.
 
 from __future__ import annotations
 
+import base64
 import enum
 import re
 import uuid as uuid_module
@@ -113,6 +114,24 @@ def _moment(value: Any) -> Any:
     return value
 
 
+def _octets(value: Any) -> Any:
+    try:
+        base64.b64decode(value, validate=True)
+    except (TypeError, ValueError):
+        raise ValueError("must be octets in Base64") from None
+    return value
+
+
+def _header(value: Any) -> Any:
+    try:
+        octets = bytes.fromhex(value)
+    except (TypeError, ValueError):
+        raise ValueError("must be a user data header in hex") from None
+    if octets and octets[0] != len(octets) - 1:
+        raise ValueError("must begin with the number of octets that follow")
+    return value
+
+
 def _replies(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(str(item.get("text", "")) if isinstance(item, dict) else item for item in value)
@@ -140,6 +159,11 @@ class Outgoing(Word):
     resend: bool = False
     session_status: str = ""
     response_to_external_id: str = ""  # the aggregator's id of the MO that this answers, where the producer knows it
+    # For SMPP. As in what a phone sends that is no text: octets without header, the header, and what the octets are.
+    data: Annotated[str, BeforeValidator(_octets)] = ""  # Base64
+    udh: Annotated[str, BeforeValidator(_header)] = Field("", max_length=268)  # hex, with its length octet
+    data_coding: int | None = Field(None, ge=0, le=255)  # None: 4, octets of 8 bits
+    message_class: int | None = Field(None, ge=0, le=3)  # 0: shown at once and not kept (3GPP TS 23.038 section 4)
 
     @model_validator(mode="before")
     @classmethod
@@ -157,6 +181,12 @@ class Outgoing(Word):
         for plain, bare in (("to", "to_no_plus"), ("from_", "from_no_plus")):
             if not getattr(self, bare):
                 object.__setattr__(self, bare, getattr(self, plain).removeprefix("+"))
+        return self
+
+    @model_validator(mode="after")
+    def _octets_are_told(self) -> Outgoing:
+        if not self.data and (self.udh or self.data_coding is not None):
+            raise ValueError("udh and data_coding are those of data, which is missing")
         return self
 
     @property

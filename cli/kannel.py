@@ -101,7 +101,7 @@ KANNEL: Final = (
          "3 both hex"),
     Knob("alt-charset", "alphabet", "of data_coding 0, which is written where the alphabet has a number of its own"),
     Knob("alt-addr-charset", "sender_alphabet", "unset: windows-1252 there"),
-    Knob("alt-dcs", "data_coding", "message classes are not sent; the number itself can be set"),
+    Knob("alt-dcs", "class_coding", "1 there, class here; without a message_class there is no difference"),
     Knob("validityperiod", "validity", "minutes there, seconds here; always absolute there: validity_form: absolute",
          _above_zero(lambda v: _int(v) * 60, "the SMSC tries as long as it likes")),
     Knob("esm-class", "esm_mode", "unset: 3 there, 0 here", _int),
@@ -338,7 +338,9 @@ def _converted(knob: Knob, value: str, group: Mapping[str, str], remarks: list[s
         if value != "1":
             remarks.append(f"{knob.name}: {knob.remark}")
         return {}
-    if knob.name in ("alt-dcs", "smpp-tlv"):
+    if knob.name == "alt-dcs":
+        return {knob.key: "class"} if value == "1" else {}
+    if knob.name == "smpp-tlv":
         remarks.append(f"{knob.name}: {knob.remark}")
         return {}
     if knob.name == "unified-prefix":

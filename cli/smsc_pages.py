@@ -121,7 +121,21 @@ config:
 - `encoding: smart` replaces look-alikes (curly quotes, dashes) that the alphabet lacks, where that avoids UCS-2.
 - Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments. They count for `max_tps` and
   `max_parts` as if they were ours.
+- `message_class: 0`, of the account, a channel or a message, sends texts as flash: with data_coding 0x10, or 0xF0 with
+  `class_coding: class`, and 0x18 in UCS-2. Binary messages: [platform.md](../platform.md#what-is-no-text-to-a-phone).
 - `jangada segments TEXT --link ACCOUNT` shows what an account makes of a text: [cli.md](../cli.md).
+
+## The SMSC's version
+
+What an SMSC says that it speaks (sc_interface_version in the bind's answer, SMPP 3.4 section 5.3.2.25) stands in
+`bind_up` in the log, and beside the bind in `jangada smsc status` and the health page; empty where it does not say, as
+many that speak 3.4, or says 0. Where it is less than `interface_version`, each bind is followed by a warning,
+`smsc_older`.
+
+TLVs go to such an SMSC too, also where it says 3.3 or nothing. A submit has none but those that a key asks for
+(`long_messages: sar` and `payload`, `more_messages`, `tlvs`), and each is one without which the text, its parts or what
+the operator demands would be lost; and what an SMSC says of itself is not always so. For one that takes none,
+`interface_version: 33` allows none.
 
 ## What phones send
 
@@ -133,6 +147,12 @@ source_port) or is no certain text goes to the platform with its octets, header 
 
 Parts of a long MO are joined by header or by sar TLVs, in whatever order, over whatever bind. They may be cut anywhere,
 between the octets of a character too: octets are put together before they are read.
+
+TLVs of the SMSC's own in an MO, with tags that no specification has (the network, a campaign), are kept in the trace:
+`tlvs 1400=3132` in `jangada why` is the tag and the octets in hex, 1,000 characters at most. The platform is not told.
+
+alert_notification (a phone that somebody has failed to reach can be reached) is logged with the number masked, and with
+ms_availability_status (`available`, `denied`, `unavailable`), and counted as `alerts`. Of a flood not each is logged.
 """
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from chalicelib import aws as clients
@@ -15,6 +16,9 @@ from local.emulator import Emulator, create_resources, environment
 from tests.support import Aws
 
 os.environ.setdefault("JANGADA_METRICS", "off")
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("jangada", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("jangada")
 
 
 @pytest.fixture(scope="session")

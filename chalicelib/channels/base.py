@@ -30,7 +30,7 @@ from chalicelib.channels.request import (
 )
 from chalicelib.channels.signatures import same
 from chalicelib.messages import Incoming, OptOut, Outgoing, Status, StatusUpdate
-from chalicelib.outcomes import Accepted
+from chalicelib.outcomes import Accepted, Permanent
 from chalicelib.records import Piece
 
 if TYPE_CHECKING:
@@ -392,7 +392,12 @@ class HttpChannel:
 
         `generation` counts the platform's attempts to have it sent, so that an aggregator which knows our id does
         not take a wanted resend for a duplicate. `urgent` is for aggregators that have a fast lane of their own.
+
+        Raises:
+            Permanent: the message is no text, which aggregators do not take.
         """
+        if message.data:
+            raise Permanent("a binary message: only links over SMPP carry data")
         shares = self.shares(message)
         suffix = f"~{generation}" if generation > 1 else ""
         return tuple(

@@ -69,6 +69,8 @@ class Cimd2Dialect:
         Raises:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
         """
+        if message.data:
+            raise CannotEncode("a binary message: only links over SMPP carry data")
         found = texts.cut(with_attachments(message.text, message.attachments), config)
         total = len(found.parts)
         if total > config.max_parts:

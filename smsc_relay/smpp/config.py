@@ -173,6 +173,12 @@ class SmppConfig(LinkConfig):
         description="data_coding of texts that are not UCS-2; unset: 6 with alphabet iso8859-5, 7 with iso8859-8, 5 "
         "with shift_jis, else 0",
     )
+    message_class: int | None = Field(
+        None, ge=0, le=3, description="class of texts, unless the message has its own; 0 is flash: shown at once"
+    )
+    class_coding: Literal["general", "class"] = Field(
+        "general", description="data_coding of GSM 7-bit with a class: general is 0x10 and the class, class is 0xF0"
+    )
     ucs2_data_coding: Octet = Field(8, description="data_coding of UCS-2")
     ucs2_order: Literal["big", "little"] = Field("big", description="order of octets in UCS-2; big by the standard")
     long_messages: Literal["udh8", "udh16", "sar", "payload"] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Final
 
@@ -58,9 +59,9 @@ class SmppDialect:
         Raises:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
         """
-        found = texts.cut(with_attachments(message.text, message.attachments), config)
+        found = _cut(message, config)
         if found.segments > config.max_parts:
-            raise CannotEncode(f"the text takes {found.segments} segments; max_parts is {config.max_parts}")
+            raise CannotEncode(f"the message takes {found.segments} segments; max_parts is {config.max_parts}")
         total = len(found.parts)
         template = _template(message, config, found.data_coding)
         if total == 1:
@@ -103,6 +104,18 @@ class SmppDialect:
         return SmppConversation(config, role, now, surroundings)
 
 
+def _cut(message: Outgoing, config: SmppConfig) -> texts.Cut:
+    """Octets go as they are, and a text in the account's alphabet; of the class that the message asks for, or its
+    channel."""
+    wanted = config.message_class if message.message_class is None else message.message_class
+    if message.data:
+        coding = 0x04 if wanted is None else 0x14 | wanted
+        given = coding if message.data_coding is None else message.data_coding
+        return texts.binary(base64.b64decode(message.data), bytes.fromhex(message.udh)[1:], given, config)
+    found = texts.cut(with_attachments(message.text, message.attachments), config)
+    return found if wanted is None else found._replace(data_coding=texts.with_class(found.data_coding, wanted, config))
+
+
 def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Template:
     """What all segments of a message have; called with the rest it makes the PDU."""
     source = address.sender(message.from_, config)
@@ -137,7 +150,7 @@ def _part(template: Template, config: SmppConfig, found: texts.Cut, reference: i
     octets, total = found.parts[index], len(found.parts)
     last = index + 1 == total
     esm_class, tlvs = config.esm_mode, _own_tlvs(config)
-    if config.long_messages == "sar":
+    if config.long_messages == "sar" and not found.elements:  # a header of its own says it too
         tlvs += (
             int_tlv(Tag.SAR_MSG_REF_NUM, reference),
             int_tlv(Tag.SAR_TOTAL_SEGMENTS, total),

@@ -23,10 +23,15 @@ from smsc_relay.air import (
     port_element,
 )
 from smsc_relay.incoming import Read
+from smsc_relay.protocol import CannotEncode
 from smsc_relay.smpp.alphabets import CODECS, WIDE, Alphabet, carried, limits, own_coding
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
+
+AIR: Final = 140  # octets of a short message, its header included (TS 23.040 section 9.2.3.24)
+_UCS2_BITS: Final = 0xCC
+_UCS2: Final = 0x08  # data_coding of UCS-2, with a class or without
 
 # --- text -> octets -------------------------------------------------------------------------------------------------
 
@@ -73,6 +78,39 @@ def cut(text: str, config: SmppConfig) -> Cut:
     octets = tuple(_octets(part, alphabet, config, header) for part in parts)
     data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
     return Cut(octets, data_coding, alphabet, found)
+
+
+def binary(octets: bytes, elements: bytes, data_coding: int, config: SmppConfig) -> Cut:
+    """Octets in parts for the air, beside the elements of a user data header that each part has. UTF-16 units are not
+    cut."""
+    single = AIR - _header_length(elements)
+    if len(octets) <= single or config.long_messages == "payload":
+        count = 1 if len(octets) <= single else -(-len(octets) // (AIR - _header_length(elements, 5)))
+        return Cut((octets,), data_coding, "binary", ("",) * count, elements)
+    own = config.part_header - 1 if config.part_header else 5  # of sar, the SMSC writes them
+    room = AIR - _header_length(elements, own)
+    if data_coding & _UCS2_BITS == _UCS2:
+        room -= room % 2
+    parts = tuple(octets[at : at + room] for at in range(0, len(octets), room))
+    return Cut(parts, data_coding, "binary", ("",) * len(parts), elements)
+
+
+def _header_length(elements: bytes, more: int = 0) -> int:
+    taken = len(elements) + more
+    return taken and taken + 1
+
+
+def with_class(data_coding: int, message_class: int, config: SmppConfig) -> int:
+    """data_coding of a text of a class (3GPP TS 23.038 section 4), where the account's numbers are the standard's.
+
+    Raises:
+        CannotEncode: they are not.
+    """
+    if data_coding == 0 and config.class_coding == "class":
+        return 0xF0 | message_class
+    if data_coding not in (0, _UCS2):
+        raise CannotEncode(f"data_coding {data_coding} has no message class")
+    return 0x10 | data_coding | message_class
 
 
 def _choice(text: str, config: SmppConfig) -> tuple[str, Alphabet]:

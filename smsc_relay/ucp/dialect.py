@@ -49,6 +49,8 @@ class UcpDialect:
             CannotEncode: the sender or recipient cannot be written, or the text is too long, or not GSM 7-bit where
                 the account's operation has nothing else.
         """
+        if message.data:
+            raise CannotEncode("a binary message: only links over SMPP carry data")
         found = texts.cut(with_attachments(message.text, message.attachments), config)
         total, made = len(found.parts), len(found.texts)
         if made > config.max_parts:

@@ -381,7 +381,16 @@ def test_the_quirks_name_keys_that_exist() -> None:
     rows = (ROOT / "docs/smsc/quirks.md").read_text().splitlines()[4:]
     named = [key for row in rows for key in re.findall(r"`([a-z0-9_]+)(?::[^`]*)?`", row.split("|")[3])]
     assert len(named) > 30
-    extra = {"payload", "address", "ask", "failure", "none", "pair"}  # values, and a channel's own key
+    extra = {
+        "payload",
+        "address",
+        "ask",
+        "failure",
+        "none",
+        "pair",
+        "wired",
+        "report_wired",
+    }  # values, and a channel's own key
     assert [key for key in named if key not in SmppConfig.model_fields and key not in extra] == []
 
 

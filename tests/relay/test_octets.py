@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib import queues, recording
+from chalicelib.messages import Outgoing
 from smsc_relay.accounts import kind_of
 from smsc_relay.simulator import Simulator
 from tests.relay.conftest import World, eventually, relaying
@@ -92,3 +93,37 @@ async def test_ports_that_smpp_has_in_tlvs(world: World, via: str) -> None:
         (fields,) = await told(world, smsc, {"octets": PUSH.hex(), "smpp": smpp})
     assert base64.b64decode(fields["data"]) == PUSH
     assert (fields["udh"], fields["data_coding"]) == (f"06{PORTS}", "245")
+
+
+# --- to a phone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("octets", [PUSH, PUSH * 8], ids=["one", "in parts"])
+@pytest.mark.parametrize("long", ["udh8", "udh16", "sar"])
+async def test_a_wap_push_to_a_phone(world: World, long: str, octets: bytes) -> None:
+    record, queue = world.record(1)
+    word = record.message.model_dump(by_alias=True) | {
+        "text": "",
+        "data": base64.b64encode(octets).decode(),
+        "udh": f"06{PORTS}",
+    }
+    queues.send(queue, queues.lane_entry(record.model_copy(update={"message": Outgoing.model_validate(word)})))
+    async with simulator() as smsc:
+        SMPP.account(world, smsc, long_messages=long)
+        async with relaying(kinds=kind_of):
+            await world.lane_empty()
+            await smsc.wait_for(lambda it: bool(it.messages) and it.messages[0].complete, 20)
+    (message,) = smsc.messages
+    assert message.octets == octets
+    assert all(bytes.fromhex(PORTS) in segment.elements for segment in message.segments)
+    assert {segment.details()["data_coding"] for segment in message.segments} == {4}
+
+
+async def test_a_flash_to_a_phone(world: World) -> None:
+    async with simulator() as smsc:
+        SMPP.account(world, smsc, message_class=0)
+        world.put(1, text="Flood: leave now")
+        async with relaying(kinds=kind_of):
+            await smsc.wait_for(lambda it: bool(it.messages), 20)
+    (message,) = smsc.messages
+    assert (message.text, message.first.details()["data_coding"]) == ("Flood: leave now", 0x10)

@@ -39,8 +39,9 @@ class Watched:
 def test_each_key_is_the_accounts_or_is_read_for_each_message(protocol: str) -> None:
     dialect, model = dialects.load(protocol), dialects.config_of(protocol)
     config = Watched(model.read({"host": "127.0.0.1", **CONFIGS[protocol]}))
-    for text, sender in itertools.product(TEXTS, SENDERS):
-        words = {"id": "1", "text": text, "to": "+250788123456", "channel": CHANNEL, "from": sender}
+    for text, sender, flash in itertools.product(TEXTS, SENDERS, (None, 0)):
+        words = {"id": "1", "text": text, "to": "+250788123456", "channel": CHANNEL, "from": sender,
+                 "message_class": flash}  # fmt: skip
         with suppress(CannotEncode):
             dialect.plan(Outgoing.model_validate(words), config, 5)
     # SMPP's version is the session's, and decides how long a short_message may be.
