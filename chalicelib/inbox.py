@@ -68,7 +68,7 @@ def is_repeat(event: MoEvent) -> bool:
     if message.external_id:
         return True
     if session:
-        redelivered = not _short_answer(event) and _redelivered(event, first)
+        redelivered = _redelivered(event, first)
         ledger_table.put({**_item(pk, event), **({"sw": {"BOOL": True}} if redelivered else {})})
         return redelivered
     if message.received_at or abs(event.at - int(first["at"]["N"])) < WINDOW:
@@ -80,10 +80,10 @@ def is_repeat(event: MoEvent) -> bool:
 def _short_answer(event: MoEvent) -> bool:
     """What one person sends time and again, over whatever session.
 
-    What an SMSC has no answer for is a window's messages, of a moment; what may be a copy by what is known is all of
-    the seconds before a link was lost, or of the minutes before a relay was killed. In these many more people answer
-    "1" again than messages are sent again. So these are handed on, twice after a lost link if need be. Longer texts are
-    seldom repeated: the few that are, in that time, are taken for copies.
+    What may be a copy by what is known is all of the seconds before a link was lost, or of the minutes before a relay
+    was killed. In these many more people answer "1" again than messages are sent again. So these are handed on, twice
+    if need be, unless it is certain that the first had no answer. Longer texts are seldom repeated: the few that are,
+    in that time, are taken for copies.
     """
     return event.piece is None and not event.octets and 0 < len(event.message.text.strip()) <= SHORT
 
@@ -107,9 +107,10 @@ def _redelivered(event: MoEvent, first: dict[str, Any]) -> bool:
     since = event.session_since
     known = event.ended.get(session) or _end_of(session)
     if known is not None:
-        doubtful, end = known
-        return at >= doubtful and event.at >= end - SKEW and event.at - max(end, since) < REDELIVERY
-    if event.relay and first.get("re", {}).get("S") == event.relay:
+        doubtful, unanswered, end = known
+        begin = unanswered if _short_answer(event) else min(doubtful, unanswered)
+        return at >= begin and event.at >= end - SKEW and event.at - max(end, since) < REDELIVERY
+    if _short_answer(event) or (event.relay and first.get("re", {}).get("S") == event.relay):
         return False
     return 0 <= since - at < KILLED and event.at - since < REDELIVERY
 
@@ -120,15 +121,19 @@ def note_end(event: SessionEnd) -> None:
         {
             "pk": {"S": f"session#{event.session}"},
             "doubtful": {"N": str(event.doubtful)},
+            "unanswered": {"N": str(event.unanswered)},
             "at": {"N": str(event.at)},
             "ttl": {"N": str(event.at // 1000 + REMEMBER)},
         }
     )
 
 
-def _end_of(session: str) -> tuple[int, int] | None:
+def _end_of(session: str) -> tuple[int, int, int] | None:
     item = ledger_table.get(f"session#{session}")
-    return (int(item["doubtful"]["N"]), int(item["at"]["N"])) if item else None
+    if item is None:
+        return None
+    doubtful, unanswered, at = (int(item[name]["N"]) for name in ("doubtful", "unanswered", "at"))
+    return doubtful, unanswered, at
 
 
 def _item(pk: str, event: MoEvent) -> dict[str, Any]:

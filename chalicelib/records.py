@@ -102,7 +102,7 @@ class MoEvent(Record):
     session: str = ""  # the relay's session it came over; "" over HTTP
     session_since: int = 0  # ms: when that session was bound
     relay: str = ""  # who knows which of its sessions have ended: the account's link in one process
-    ended: dict[str, tuple[int, int]] = {}  # sessions of that relay that ended of late: as in `SessionEnd`
+    ended: dict[str, tuple[int, int, int]] = {}  # sessions of that relay that ended of late: as in `SessionEnd`
     at: int = 0
     octets: str = ""  # Base64: of what is binary, has a port, or is no certain text; of each part of a long message
     charset: str = ""  # what the octets of such a part are, as in `charsets.Written`: it may be cut inside a character
@@ -118,7 +118,8 @@ class SessionEnd(Record):
     session: str
     aggregator: str
     doubtful: int  # ms: what came before was answered, and the SMSC has the answer
-    at: int  # ms: the end
+    unanswered: int  # ms: what came from then on had no answer
+    at: int  # ms: the end. What there is none of begins after it
 
 
 class ReceiptEvent(Record):

@@ -85,7 +85,7 @@ class Arrivals:
         self.pending = 0  # events on their way
         self._relay = queues.new_id()
         self._answers: dict[str, Answers] = {}  # by session, of those that are open
-        self._ended: dict[str, tuple[int, int]] = {}  # as `MoEvent.ended`
+        self._ended: dict[str, tuple[int, int, int]] = {}  # as `MoEvent.ended`
 
     def arrived(self, connection: Connection, arrived: Arrived) -> None:
         """The SMSC has sent something."""
@@ -108,7 +108,7 @@ class Arrivals:
         """With what it is to be held against."""
         if not self._ended:
             return event.model_copy(update={"relay": self._relay})
-        self._ended = {name: told for name, told in self._ended.items() if event.at - told[1] < REDELIVERY}
+        self._ended = {name: told for name, told in self._ended.items() if event.at - told[-1] < REDELIVERY}
         return event.model_copy(update={"relay": self._relay, "ended": self._ended})
 
     def _begun(self, session: str, connection: Connection) -> Answers:
@@ -119,10 +119,17 @@ class Arrivals:
 
     def _over(self, session: str, connection: Connection, _: asyncio.Future[Ended]) -> None:
         at = now_ms()
-        doubtful = self._answers.pop(session).doubtful(connection)
-        if doubtful is not None:
+        answers = self._answers.pop(session)
+        doubtful, unanswered = answers.doubtful(connection), answers.unanswered
+        end = SessionEnd(
+            session=session,
+            aggregator=self.aggregator,
+            doubtful=at + 1 if doubtful is None else doubtful,
+            unanswered=at + 1 if unanswered is None else unanswered,
+            at=at,
+        )
+        if doubtful is not None or unanswered is not None:
             newest = list(self._ended.items())[1 - ENDS :]
-            self._ended = {**dict(newest), session: (doubtful, at)}
-        end = SessionEnd(session=session, aggregator=self.aggregator, doubtful=doubtful or at + 1, at=at)
+            self._ended = {**dict(newest), session: (end.doubtful, end.unanswered, at)}
         self.pending += 1
         self._outbox.put(end, _Told(self))

@@ -35,9 +35,14 @@ class Answers:
         del self._owed[request]
 
     def doubtful(self, connection: Connection) -> int | None:
-        """When the first MO came that the SMSC may have no answer for, in ms; None: it has all of them."""
+        """When the first MO came whose answer the SMSC may not have, in ms; None: it has all that were given."""
         self._forget(connection)
-        return min((*self._owed.values(), *(at for _, at in self._given)), default=None)
+        return min((at for _, at in self._given), default=None)
+
+    @property
+    def unanswered(self) -> int | None:
+        """When the first MO came that has no answer, in ms; None: all have."""
+        return min(self._owed.values(), default=None)
 
     def _forget(self, connection: Connection) -> None:
         """Those that are certain."""

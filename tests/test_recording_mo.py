@@ -46,12 +46,12 @@ def over(session: str, text: str = "Join", *, since: int = -HOUR, **fields: Any)
 def again(after: int, *, doubtful: int, end: int, since: int) -> MoEvent:
     """The content of `over("s")` over another session of the relay A, which knows that s ended at NOW plus `end` ms,
     and that what came from NOW plus `doubtful` ms on may have no answer."""
-    return over("t", since=since, after=after, relay="A", ended={"s": (NOW + doubtful, NOW + end)})
+    return over("t", since=since, after=after, relay="A", ended={"s": (NOW + doubtful, NOW + end + 1, NOW + end)})
 
 
 def ended(doubtful: int, end: int) -> SessionEnd:
     """The end of `s`, as its relay tells it."""
-    return SessionEnd(session="s", aggregator="fast", doubtful=NOW + doubtful, at=NOW + end)
+    return SessionEnd(session="s", aggregator="fast", doubtful=NOW + doubtful, unanswered=NOW + end + 1, at=NOW + end)
 
 
 def tell(aws: Aws, *events: MoEvent | SessionEnd) -> None:
@@ -192,8 +192,12 @@ COPIES = [
     pytest.param([over("s", "oui!"), over("t", "oui!", since=1, after=2)], 1, id="killed: longer than a short answer"),
     pytest.param([over("s", "1", octets="gg=="), over("t", "1", since=1, after=2, octets="gg==")], 1,
                  id="killed: octets are no answer"),
-    pytest.param([over("s", "1", relay="A"), over("t", "1", since=6, after=9, relay="A", ended={"s": (NOW, NOW + 5)})],
+    pytest.param([over("s", "1", relay="A"), over("t", "1", since=6, after=9, relay="A",
+                                                  ended={"s": (NOW, NOW + 6, NOW + 5)})],
                  2, id="a short answer, in doubt"),
+    pytest.param([over("s", "1", relay="A"), over("t", "1", since=6, after=9, relay="A",
+                                                  ended={"s": (NOW + 6, NOW, NOW + 5)})],
+                 1, id="a short answer without an answer"),
 ]  # fmt: skip
 
 
@@ -403,7 +407,7 @@ def test_the_last_part_given_again_tells_nothing_again(gateway: Aws) -> None:
 
 def test_an_event_of_255_parts(gateway: Aws) -> None:
     """As many as there can be, of the longest texts, when sessions come and go: within DynamoDB's 400 KB."""
-    ended = {queues.new_id(): (NOW - 2, NOW - 1) for _ in range(20)}
+    ended = {queues.new_id(): (NOW - 2, NOW - 2, NOW - 1) for _ in range(20)}
     for n in range(1, 256):
         said = f"{n:03d}" + "я" * 64
         octets = base64.b64encode(said.encode("utf-16-be")).decode()

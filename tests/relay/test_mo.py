@@ -173,9 +173,11 @@ async def test_a_clock_that_jumps_does_not_move_what_arrives(world: World, monke
 # --- what may come again --------------------------------------------------------------------------------------------
 
 
-def ends(found: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    """Of sessions: what came from when on may have no answer, and when they ended."""
-    return {one["session"]: (one["doubtful"], one["at"]) for one in found if one["kind"] == "session_end"}
+def ends(found: list[dict[str, Any]]) -> dict[str, tuple[int, int, int]]:
+    """Of sessions: from when on an answer may not have arrived, from when on there was none, and when they ended."""
+    return {
+        one["session"]: (one["doubtful"], one["unanswered"], one["at"]) for one in found if one["kind"] == "session_end"
+    }
 
 
 def mos(found: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -203,9 +205,9 @@ async def test_what_had_no_answer_may_come_again(world: World, monkeypatch: pyte
             await smsc.until(lambda: len(smsc.answers) == 3)
     found = events(world)
     again = mos(found)["again"]
-    doubtful, end = again["ended"][before["session"]]
-    assert before["at"] <= doubtful <= end
-    assert ends(found)[before["session"]] == (doubtful, end)
+    doubtful, unanswered, end = again["ended"][before["session"]]
+    assert before["at"] <= unanswered <= end < doubtful
+    assert ends(found)[before["session"]] == (doubtful, unanswered, end)
     assert again["relay"] == before["relay"]
 
 
@@ -230,8 +232,9 @@ async def test_an_answer_is_certain_when_the_smsc_was_heard_long_after(
     found = events(world)
     first, second = mos(found)["1"], mos(found)["2"]
     assert (first["session"] in second.get("ended", {})) is doubted
-    doubtful, end = ends(found)[first["session"]]
+    doubtful, unanswered, end = ends(found)[first["session"]]
     assert (doubtful <= first["at"]) is doubted
+    assert unanswered > end
     assert doubted or doubtful > end
 
 
@@ -249,6 +252,7 @@ async def test_a_logout_that_is_answered_leaves_no_doubt(world: World) -> None:
             await smsc.until(lambda: len(smsc.answers) == 2)
     found = events(world)
     first, second = mos(found)["1"], mos(found)["2"]
-    doubtful, end = ends(found)[first["session"]]
+    doubtful, unanswered, end = ends(found)[first["session"]]
     assert doubtful > end
+    assert unanswered > end
     assert first["relay"] != second["relay"]

@@ -91,7 +91,7 @@ def test_a_redelivery_around_a_jump_is_one(aws: Aws, clocks: Clocks, when: str, 
     """An MO is received, its session ends before it is answered, and the next session has it again."""
 
     def copy(session: str, since: int) -> MoEvent:
-        message = Incoming(channel="", sender="+250788123456", text="1")
+        message = Incoming(channel="", sender="+250788123456", text="Join")
         return MoEvent(event_id=f"{session}-{since}", message=message, aggregator="smsc", to="8080", session=session,
                        session_since=since, at=clocks.now_ms())  # fmt: skip
 
