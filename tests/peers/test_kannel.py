@@ -153,6 +153,7 @@ async def test_what_is_refused_or_not_delivered_is_told(tmp_path: Path, protocol
         await it.until(lambda: final <= set(it.receipts()))
         accepted = {2, 3} if protocol.tries_again else {2}
         assert {number for number, state in it.receipts() if state == ACCEPTED} == accepted
+    assert it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation).count(protocol.submit) >= 3
 
 
 @every_protocol
@@ -182,3 +183,4 @@ async def test_the_connection_drops_and_nothing_is_lost(tmp_path: Path, protocol
         await it.smsc.wait_for(lambda smsc: len(smsc.messages) == 2, 20)
         await it.until(lambda: len(it.mos()) == 1 and (2, DELIVERED) in it.receipts())
         assert [one.text for one in it.smsc.messages] == ["1", "2"]
+    assert it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation).count(protocol.submit) >= 2
