@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from fuzz import cimd2, smpp, ucp
-from fuzz.target import BrokenPromiseError, Reader, Target, one_round, run
+from fuzz.target import BrokenPromiseError, Reader, Target, main, one_round, run
+from local.emulator import ROOT
 from smsc_relay import dialects
 from smsc_relay.protocol import Ended, Role, Surroundings
 
@@ -38,6 +42,28 @@ def test_a_fault_in_reading_is_found_and_found_again(target: Target) -> None:
     assert failed is not None
     with pytest.raises(BrokenPromiseError, match="planted"):
         one_round(faulty, failed)
+
+
+def test_the_commands_that_are_documented_run() -> None:
+    documented = re.findall(r"python -m (fuzz\.\w+)", (ROOT / "CONTRIBUTING.md").read_text())
+    assert sorted(documented) == ["fuzz.cimd2", "fuzz.smpp", "fuzz.ucp"]
+    for module in documented:
+        command = [sys.executable, "-m", module, "--seed", "4711", "--rounds", "3"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, f"{module[5:].upper()}: 3 rounds, nothing broken\n"), done.stderr
+
+
+def test_a_command_that_breaks_something_says_how_to_have_it_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(frame: bytes) -> None:
+        raise BrokenPromiseError("planted")
+
+    monkeypatch.setattr(sys, "argv", ["smpp", "--seed", "4711", "--rounds", "9"])
+    assert main(replace(smpp.TARGET, check=check)) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "broken by: python -m fuzz.smpp --seed 4711 --rounds 1"
+    assert "planted" in told.err
 
 
 def rounds(target: Target) -> None:
