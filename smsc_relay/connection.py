@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from chalicelib import telemetry
@@ -30,6 +32,11 @@ def pieces(data: bytes) -> list[bytes]:
     """
     size = max(_LEAST, -(-len(data) // _PIECES))
     return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def _because(ended: Ended, error: ssl.SSLError) -> Ended:
+    why = (error.reason or type(error).__name__).lower().replace("_", " ")
+    return replace(ended, reason=f"{ended.reason}: {why}")  # connection lost: tlsv13 alert certificate required
 
 
 class Connection(asyncio.Protocol):
@@ -81,7 +88,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self.open:
-            self._tell(self.conversation.connection_lost(self._loop.time()))
+            happenings = self.conversation.connection_lost(self._loop.time())
+            if isinstance(exc, ssl.SSLError):  # that our certificate is missing is told after the handshake
+                happenings = [_because(one, exc) if isinstance(one, Ended) else one for one in happenings]
+            self._tell(happenings)
         self._alarm.stop()
         self.gone.set()
 
