@@ -183,5 +183,4 @@ async def test_the_connection_drops_and_nothing_is_lost(tmp_path: Path, protocol
         await it.smsc.wait_for(lambda smsc: len(smsc.messages) == 2, 20)
         await it.until(lambda: len(it.mos()) == 1 and (2, DELIVERED) in it.receipts())
         assert [one.text for one in it.smsc.messages] == ["1", "2"]
-    assert it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation)
     assert it.tee.dissected(tmp_path / "pcap", protocol.dissector, protocol.operation).count(protocol.submit) >= 2
