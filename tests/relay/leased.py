@@ -44,15 +44,27 @@ def via(port: int) -> Any:
     return lambda code: Kind(kind_of(code).dialect, Config)
 
 
+def resting(terms: Terms, seconds: float) -> Terms:
+    """The same, but for how long an SMSC that cannot be reached is left to others."""
+
+    class Rested(Terms):
+        @property
+        def rest(self) -> float:
+            return seconds
+
+    return Rested(terms.ttl)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ttl", type=float, required=True)
     parser.add_argument("--health-port", type=int, required=True)
     parser.add_argument("--via", type=int)
+    parser.add_argument("--rest", type=float)
     parser.add_argument("--clock", type=Path)
     parser.add_argument("--supervised", action="store_true")
     options = parser.parse_args()
-    terms = Terms(options.ttl)
+    terms = Terms(options.ttl) if options.rest is None else resting(Terms(options.ttl), options.rest)
     if options.supervised:
         rest = [one for one in sys.argv[1:] if one != "--supervised"]
         return Supervisor([sys.executable, "-m", "tests.relay.leased", *rest], terms.silence).run()

@@ -1,215 +1,30 @@
-"""Several relays on one SMSC account: never more binds than it allows, and no message lost, whatever happens to them.
-
-Real processes, a simulated SMSC that counts, and the emulated DynamoDB behind a proxy that can be cut.
-"""
+"""Relays on one SMSC account: never more binds than it allows, and no message lost, whatever happens to one of them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import os
 import signal
-import sys
-import time
-import urllib.request
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from chalicelib import registry
-from local.emulator import ROOT, Emulator, free_port
+from local.emulator import Emulator
 from smsc_relay.lease import Leases
 from smsc_relay.relay import Relay
 from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.simulator import Simulator
 from smsc_relay.terms import Terms
 from tests.relay.conftest import QUICK, World, eventually
+from tests.relay.crowd import PATIENCE, TTL, WINDOW, Crowd, Node, Proxy, flowing, three
 
 pytestmark = pytest.mark.timeout(300)
 
-TTL = 6.0
-WINDOW = 10
 MOST_TWICE = WINDOW + 50  # the window, and the outcomes that were not in SQS yet
-PATIENCE = 60.0
-
 QUIET = {"built_in": False, "behaviour": {"answers": {"delay": 0.02}, "receipts": {"when": "never"}}}
-
-
-class Proxy:
-    """TCP to a port. `cut`: the network fails without a word."""
-
-    def __init__(self, port: int) -> None:
-        self._to = port
-        self.port = 0
-        self.cut = False
-        self.connected: list[float] = []  # when, by the event loop's clock
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.drop()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def drop(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connected.append(asyncio.get_running_loop().time())
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        self._writers |= {writer, back}
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
-        self._writers -= {writer, back}
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65_536):
-                if not self.cut:
-                    writer.write(data)
-        writer.close()
-
-
-class Node:
-    """A relay process."""
-
-    def __init__(self, *options: str, ttl: float = TTL, supervised: bool = False, **environment: str) -> None:
-        self.port = free_port()
-        self._ttl = ttl
-        self._options = [*options, *(["--supervised"] if supervised else [])]
-        self._environment = environment
-        self._process: asyncio.subprocess.Process
-        self.pid = 0  # of the relay itself
-
-    async def __aenter__(self) -> Self:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.relay.leased", "--ttl", str(self._ttl), "--health-port", str(self.port),
-            *self._options, cwd=ROOT, env={**os.environ, **self._environment}, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert self._process.stdout is not None
-        word, number = (await self._process.stdout.readline()).split()
-        assert word == b"relay"
-        self.pid = int(number)
-        self._draining = asyncio.create_task(self._process.stdout.read())
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        for pid in {self.pid, self._process.pid}:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        await self._process.wait()
-
-    def send(self, number: int) -> None:
-        os.kill(self.pid, number)
-
-    async def ended(self) -> int:
-        return await asyncio.wait_for(self._process.wait(), PATIENCE)
-
-    async def terminate(self) -> None:
-        """SIGTERM; it must end well."""
-        self._process.send_signal(signal.SIGTERM)
-        assert await self.ended() == 0
-
-    async def report(self) -> dict[str, Any]:
-        """What its health page says, {} where there is none."""
-
-        def get() -> dict[str, Any]:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as answer:
-                found: dict[str, Any] = json.loads(answer.read())
-                return found
-
-        try:
-            return await asyncio.to_thread(get)
-        except OSError:
-            return {}
-
-    async def up(self) -> int:
-        """Binds that are logged in."""
-        links = (await self.report()).get("links", {})
-        return sum(bind["state"] == "up" for link in links.values() for bind in link["binds"])
-
-
-class Crowd:
-    """The account, the SMSC, and what its binds came to."""
-
-    def __init__(self, world: World, smsc: Simulator) -> None:
-        self.world, self.smsc = world, smsc
-        self.most = 0  # binds at one time
-        self.put = 0  # messages
-
-    def register(self, binds: int, **config: Any) -> None:
-        """The SMPP account `fast`."""
-        given = {"host": "127.0.0.1", "port": self.smsc.smpp_port, "system_id": "ilha", "binds": binds}
-        given |= {"window": WINDOW, "response_timeout": 5, "reconnect_min": 0.2, "reconnect_max": 2, **config}
-        self.world.aws.aggregator("fast", "SMPP", config=given, version=time.time_ns() // 1_000_000)
-        registry.reset()
-
-    async def share(self, *wanted: tuple[Node, int]) -> None:
-        """Wait until the nodes have so many binds up, and nobody else has any."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                counts = [await node.up() for node, _ in wanted]
-                if counts == [count for _, count in wanted] and len(self.smsc.sessions) == sum(counts):
-                    return
-                await asyncio.sleep(0.3)
-
-    async def even(self, *nodes: Node, binds: int) -> None:
-        """Wait until all binds are up, shared evenly."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                counts = [await node.up() for node in nodes]
-                if sum(counts) == len(self.smsc.sessions) == binds and max(counts) - min(counts) <= 1:
-                    return
-                await asyncio.sleep(0.3)
-
-    def arrived(self) -> Counter[str]:
-        """How often each phone got its one message."""
-        return Counter(segment.to for segment in self.smsc.submits)
-
-    def twice(self) -> int:
-        """How many messages came more than once; every one has come."""
-        arrived = self.arrived()
-        assert len(arrived) == self.put
-        return sum(arrived.values()) - self.put
-
-
-@asynccontextmanager
-async def flowing(crowd: Crowd) -> AsyncIterator[None]:
-    """Messages go into the lane meanwhile, each to a phone of its own; all of them have left it in the end."""
-    enough = asyncio.Event()
-
-    async def put() -> None:
-        while not enough.is_set():
-            await asyncio.to_thread(crowd.world.put_many, 10, first=crowd.put + 1)
-            crowd.put += 10
-            await asyncio.sleep(0.2)
-
-    recording = asyncio.create_task(crowd.world.record_events())
-    putting = asyncio.create_task(put())
-    try:
-        yield
-        enough.set()
-        await putting
-        await crowd.world.lane_empty(seconds=PATIENCE)
-    finally:
-        for task in (putting, recording):
-            task.cancel()
-        await asyncio.wait([putting, recording])
 
 
 @pytest.fixture
@@ -226,21 +41,18 @@ async def crowd(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield found
 
 
-# --- what may happen to a task ----------------------------------------------------------------------------------------
+# --- what may happen to one of three ----------------------------------------------------------------------------------
 
 
 async def test_killed_it_is_replaced_and_nothing_is_lost(crowd: Crowd) -> None:
     crowd.register(3)
-    async with AsyncExitStack() as stack:
-        nodes = list(await asyncio.gather(*(stack.enter_async_context(Node()) for _ in range(3))))
-        await crowd.even(*nodes, binds=3)
-        async with flowing(crowd):
-            await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
-            nodes[0].send(signal.SIGKILL)
-            await nodes[0].ended()
-            await crowd.even(*nodes[1:], binds=3)
-            nodes[0] = await stack.enter_async_context(Node())
-            await crowd.even(*nodes, binds=3)
+    async with three(crowd) as nodes, flowing(crowd):
+        await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
+        nodes[0].send(signal.SIGKILL)
+        await nodes[0].ended()
+        await crowd.even(*nodes[1:], binds=3)
+        async with Node() as fresh:
+            await crowd.even(fresh, *nodes[1:], binds=3)
     assert crowd.most == 3
     assert crowd.twice() <= MOST_TWICE
 
@@ -248,83 +60,100 @@ async def test_killed_it_is_replaced_and_nothing_is_lost(crowd: Crowd) -> None:
 async def test_one_after_the_other_they_are_replaced_and_nothing_is_lost_or_sent_twice(crowd: Crowd) -> None:
     """A rolling restart: what goes over a bind that is given up has been answered."""
     crowd.register(3)
-    async with AsyncExitStack() as stack:
-        nodes = list(await asyncio.gather(*(stack.enter_async_context(Node(ttl=16)) for _ in range(3))))
-        await crowd.even(*nodes, binds=3)
-        async with flowing(crowd):
-            for index in range(3):
-                fresh = await stack.enter_async_context(Node(ttl=16))
-                await nodes[index].terminate()
-                nodes[index] = fresh
-                await crowd.even(*nodes, binds=3)
+    async with three(crowd, ttl=16) as nodes, AsyncExitStack() as stack, flowing(crowd):
+        for index in range(3):
+            fresh = await stack.enter_async_context(Node(ttl=16))
+            await nodes[index].terminate()
+            nodes[index] = fresh
+            await crowd.even(*nodes, binds=3)
     assert crowd.most == 3
     assert crowd.twice() == 0
 
 
 async def test_stopped_it_is_killed_by_its_supervisor_before_another_takes_its_bind(crowd: Crowd) -> None:
-    crowd.register(1)
-    async with Node(supervised=True) as first:
-        await crowd.share((first, 1))
-        async with Node() as second:
-            first.send(signal.SIGSTOP)
-            await crowd.share((second, 1))
-            with pytest.raises(ProcessLookupError):
-                first.send(signal.SIGCONT)
-            assert await first.ended() == 137
-    assert crowd.most == 1
+    crowd.register(3)
+    async with three(crowd, supervised=True) as nodes, flowing(crowd):
+        await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
+        nodes[0].send(signal.SIGSTOP)
+        await crowd.even(*nodes[1:], binds=3)
+        with pytest.raises(ProcessLookupError):
+            nodes[0].send(signal.SIGCONT)
+        assert await nodes[0].ended() == 137
+        async with Node(supervised=True) as fresh:
+            await crowd.even(fresh, *nodes[1:], binds=3)
+    assert crowd.most == 3
+    assert crowd.twice() <= MOST_TWICE
 
 
+async def test_stopped_for_a_while_it_goes_on(crowd: Crowd) -> None:
+    """Each in turn, for a quarter of a lease's length: a host that is short of CPU."""
+    crowd.register(3)
+    async with three(crowd, ttl=16, supervised=True) as nodes, flowing(crowd):
+        for stopped, other in zip(nodes, [*nodes[1:], nodes[0]], strict=True):
+            stopped.send(signal.SIGSTOP)
+            await other.looked(1)
+            stopped.send(signal.SIGCONT)
+            await crowd.even(*nodes, binds=3)
+    assert crowd.most == 3
+    assert crowd.twice() <= 3 * WINDOW
+
+
+@pytest.mark.parametrize("what", ["its leases", "all of AWS"])
 async def test_cut_off_from_its_leases_it_closes_its_bind_and_another_takes_it(
-    crowd: Crowd, emulator: Emulator
+    crowd: Crowd, emulator: Emulator, what: str
 ) -> None:
-    crowd.register(1)
-    async with Proxy(emulator.port) as proxy, Node(AWS_ENDPOINT_URL_DYNAMODB=proxy.url) as first:
-        await crowd.share((first, 1))
-        async with Node() as second:
+    crowd.register(3)
+    async with Proxy(emulator.port) as proxy:
+        leases_only = what == "its leases"
+        first = Node(AWS_ENDPOINT_URL_DYNAMODB=proxy.url) if leases_only else Node(AWS_ENDPOINT_URL=proxy.url)
+        async with three(crowd, first) as nodes, flowing(crowd):
+            await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
             proxy.cut = True
-            await crowd.share((first, 0), (second, 1))
-            assert (await first.report())["leases"]["trouble"], "it is alive, and says what is wrong"
+            await crowd.even(*nodes[1:], binds=3)
+            assert (await nodes[0].report())["leases"]["trouble"], "it is alive, and says what is wrong"
             proxy.cut = False
             proxy.drop()
-            await second.terminate()
-        await crowd.share((first, 1))
-        await first.terminate()
-    assert crowd.most == 1
+            await crowd.even(*nodes, binds=3)
+        assert proxy.connected
+    assert crowd.most == 3
+    assert crowd.twice() <= MOST_TWICE
 
 
-async def test_cut_off_from_the_smsc_it_leaves_the_bind_to_another(crowd: Crowd) -> None:
-    crowd.register(2, connect_timeout=1, login_timeout=1)
-    async with Proxy(crowd.smsc.smpp_port) as proxy, Node("--via", str(proxy.port)) as first, Node() as second:
-        await crowd.even(first, second, binds=2)
+async def test_cut_off_from_the_smsc_it_leaves_the_bind_to_others(crowd: Crowd) -> None:
+    crowd.register(3, connect_timeout=1, login_timeout=1)
+    async with (
+        Proxy(crowd.smsc.smpp_port) as proxy,
+        three(crowd, Node("--via", str(proxy.port), "--rest", "10")) as nodes,
+        flowing(crowd),
+    ):
+        await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
         proxy.cut = True
         proxy.drop()
-        await crowd.share((first, 0), (second, 2))
-    assert crowd.most == 2
+        await crowd.even(*nodes[1:], binds=3)
+        proxy.cut = False
+        await crowd.even(*nodes, binds=3)
+    assert crowd.most == 3
+    assert crowd.twice() <= WINDOW
 
 
 async def test_the_wall_clock_may_say_what_it_likes(crowd: Crowd, tmp_path: Path) -> None:
-    crowd.register(1)
-    clock = tmp_path / "off"
-    clock.write_text("0")
-    async with Node("--clock", str(clock)) as first:
-        await crowd.share((first, 1))
-        (before,) = [one["session"] for one in crowd.smsc.sessions]
-        async with Node() as second:
-            for days in (1, -1, 3650, -3650, 0):
-                clock.write_text(str(days * 86_400))
-                await looked(first)
-                await looked(second)
-            (after,) = [one["session"] for one in crowd.smsc.sessions]
-    assert after == before
-    assert crowd.most == 1
-
-
-async def looked(node: Node) -> None:
-    """Wait until it has looked at the leases two more times."""
-    last = (await node.report())["leases"]["looks"]
-    async with asyncio.timeout(PATIENCE):
-        while (await node.report())["leases"]["looks"] < last + 2:
-            await asyncio.sleep(0.1)
+    """Those of the three go apart by 20 years; then one is killed, and they still know who has its bind."""
+    crowd.register(3)
+    clocks = [tmp_path / str(number) for number in range(3)]
+    for clock in clocks:
+        clock.write_text("0")
+    async with three(crowd, *(Node("--clock", str(clock)) for clock in clocks)) as nodes, flowing(crowd):
+        before = {one["session"] for one in crowd.smsc.sessions}
+        for days in ((1, -1, 0), (-1, 0, 1), (3650, -3650, 1)):
+            for clock, off in zip(clocks, days, strict=True):
+                clock.write_text(str(off * 86_400))
+            await asyncio.gather(*(node.looked() for node in nodes))
+        assert {one["session"] for one in crowd.smsc.sessions} == before
+        nodes[0].send(signal.SIGKILL)
+        await nodes[0].ended()
+        await crowd.even(*nodes[1:], binds=3)
+    assert crowd.most == 3
+    assert crowd.twice() <= MOST_TWICE
 
 
 # --- an SMSC that says no ---------------------------------------------------------------------------------------------
