@@ -37,6 +37,8 @@ class Proxy:
         self.cut = False
         self.connected: list[float] = []  # when, by the event loop's clock
         self._writers: set[asyncio.StreamWriter] = set()
+        self._ways: list[dict[str, asyncio.StreamReader]] = []  # of each connection: what comes from either side
+        self._lost: set[asyncio.StreamReader] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -57,19 +59,28 @@ class Proxy:
         for writer in self._writers:
             writer.transport.abort()
 
+    def swallow(self, *whose: str, connections: int = 100) -> None:
+        """What "client" or "server" say over the first ones of what is connected now, and that they close it, arrives
+        nowhere."""
+        self._lost |= {way[side] for way in self._ways[:connections] for side in whose}
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connected.append(asyncio.get_running_loop().time())
         there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        way = {"client": reader, "server": there}
         self._writers |= {writer, back}
+        self._ways.append(way)
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
         self._writers -= {writer, back}
+        self._ways.remove(way)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65_536):
-                if not self.cut:
+                if not self.cut and reader not in self._lost:
                     writer.write(data)
-        writer.close()
+        if reader not in self._lost:
+            writer.close()
 
 
 class Node:

@@ -1,0 +1,119 @@
+"""A way to the SMSC that swallows what is said, of connections that nobody closes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from chalicelib import attempts, queues
+from smsc_relay.accounts import kind_of
+from smsc_relay.relay import Relay
+from smsc_relay.simulator import Simulator
+from tests.relay.conftest import LANE, World, eventually, relaying
+from tests.relay.crowd import Proxy
+from tests.relay.test_every_protocol import ACCOUNT, PROTOCOLS, phones, sent, simulator
+from tests.relay.test_links import state
+
+SMPP = PROTOCOLS[0]
+WINDOW = 4
+DEAD = "no answer to enquire_link"
+IN_DOUBT = "in doubt: the SMSC has not answered"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "BACKOFF", (1, 1, 1))
+
+
+@asynccontextmanager
+async def recording(world: World) -> AsyncIterator[None]:
+    """λ record beside the relay."""
+    task = asyncio.create_task(world.record_events())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def error(relay: Relay) -> str:
+    return str(relay.report()["links"]["fast"].get("error", ""))
+
+
+def numbers(smsc: Simulator) -> set[int]:
+    return {one["session"] for one in smsc.sessions}
+
+
+@pytest.mark.parametrize("policy", ["resend", "fail", "ask"])
+async def test_a_dead_bind_is_found_out_and_what_is_in_doubt_goes_as_the_account_says(
+    world: World, policy: str
+) -> None:
+    """The SMSC has taken a window, and its answers arrive nowhere; the next session carries all the rest."""
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy:
+        account = {"port": proxy.port, "window": WINDOW, "keepalive": 0.3, "response_timeout": 2, "in_doubt": policy}
+        SMPP.account(world, smsc, **account)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            dead = numbers(smsc)
+            proxy.swallow("server")
+            world.put_many(WINDOW)
+            await smsc.wait_for(lambda it: len(it.submits) == WINDOW)
+            proxy.swallow("client")
+            await smsc.wait_for(lambda it: bool(numbers(it) - dead))
+            assert DEAD in error(relay)
+            assert dead < numbers(smsc), "the SMSC does not know it"
+            world.put_many(10 - WINDOW, first=WINDOW + 1)
+            await world.lane_empty()
+    told = world.outcomes()
+    assert set(sent(smsc)) == set(phones(10)), "nothing is lost"
+    twice = {phone for phone, times in sent(smsc).items() if times > 1}
+    failed = [reason for _, _, accepted, reason in told if not accepted]
+    asked = [one.reason for one in queues.receive(queues.dlq_of(LANE), 30)]
+    assert all(reason.startswith(IN_DOUBT) for reason in [*failed, *asked])
+    found = (len(twice), len(failed), len(asked))
+    assert found == {"resend": (WINDOW, 0, 0), "fail": (0, WINDOW, 0), "ask": (0, 0, WINDOW)}[policy]
+    assert Counter(accepted for _, _, accepted, _ in told)[True] == 10 - len(failed) - len(asked)
+
+
+async def test_what_a_dead_bind_has_not_taken_goes_over_another(world: World) -> None:
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy:
+        account = {"window": WINDOW, "keepalive": 0.3, "response_timeout": 2, "binds": 2}
+        SMPP.account(world, smsc, port=proxy.port, **account)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"] * 2)
+            dead = min(numbers(smsc))
+            proxy.swallow("client", "server", connections=1)
+            world.put_many(20)
+            await world.lane_empty()
+            await smsc.wait_for(lambda it: len(numbers(it) - {dead}) == 2)
+            assert DEAD in error(relay)
+    assert sent(smsc) == phones(20), "each once"
+    assert dead not in {segment.session for segment in smsc.submits}
+    assert [accepted for _, _, accepted, _ in world.outcomes()] == [True] * 20
+
+
+async def test_an_mo_whose_answer_is_swallowed_comes_again_and_is_told_once(world: World) -> None:
+    """So is one that arrives nowhere: the SMSC sends both over the next session, when it has found the end out."""
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, recording(world):
+        SMPP.account(world, smsc, port=proxy.port, keepalive=0.3, response_timeout=2)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            (dead,) = numbers(smsc)
+            proxy.swallow("client")
+            answered = smsc.inject(source="250788123123", to="8080", text="the answer is lost")
+            await eventually(lambda: world.aws.depth(queues.deliver_queue("main")) == 1)
+            proxy.swallow("server")
+            lost = smsc.inject(source="250788123124", to="8080", text="lost itself")
+            await smsc.wait_for(lambda it: bool(numbers(it) - {dead}))
+            assert DEAD in error(relay)
+            assert {answered.state, lost.state} == {"sent"}
+            smsc.disconnect("reset", dead)
+            await smsc.wait_for(lambda _: answered.state == lost.state == "acknowledged")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+    told = [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))]
+    assert sorted(told) == ["lost itself", "the answer is lost"]
+    assert smsc.stats[ACCOUNT]["delivered"] == 2
