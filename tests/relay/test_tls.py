@@ -1,7 +1,4 @@
-"""TLS to an SMSC: the name that is asked for, whose certificates are accepted, and what the link says where not.
-
-Over SMPP, in more cases than `test_way.py` has over all three protocols.
-"""
+"""TLS to an SMSC: the name that is asked for, whose certificates are accepted, and what the link says where not."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from smsc_relay.accounts import kind_of
 from smsc_relay.relay import Relay
 from tests.relay.conftest import World, eventually, relaying
 from tests.relay.test_every_protocol import ACCOUNT, simulator
-from tests.relay.test_way import refusing
 from tests.support import CHANNEL
 
 NAME = "smsc.example.org"
@@ -71,6 +68,19 @@ class Server:
         if clients is not None:
             self.context.load_verify_locations(clients.certificate)
             self.context.verify_mode = ssl.CERT_REQUIRED
+
+
+def refusing(listening: socket.socket, context: ssl.SSLContext) -> None:
+    """Clients whose certificate is not accepted are told why: asyncio's server may hang up without a word."""
+    with suppress(OSError):  # the end of the test
+        while True:
+            client, _ = listening.accept()
+            with client:
+                with suppress(ssl.SSLError):
+                    context.wrap_socket(client.dup(), server_side=True)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(4096):  # what is closed unread takes the alert with it
+                    pass
 
 
 def register(world: World, port: int, **config: Any) -> None:
@@ -185,3 +195,16 @@ async def test_who_demands_a_certificate_and_does_not_get_it(
         register(world, listening.getsockname()[1], tls_ca=theirs.text, tls_server_name=NAME, **more)
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: said in reason(relay))
+
+
+def refusing(listening: socket.socket, context: ssl.SSLContext) -> None:
+    """Clients are told why they are refused: asyncio's server hangs up without a word."""
+    with suppress(OSError):  # the end of the test
+        while True:
+            client, _ = listening.accept()
+            with client:
+                with suppress(ssl.SSLError):
+                    context.wrap_socket(client.dup(), server_side=True)
+                client.shutdown(socket.SHUT_WR)
+                while client.recv(4096):  # what is closed unread takes the alert with it
+                    pass
