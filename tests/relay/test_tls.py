@@ -195,16 +195,3 @@ async def test_who_demands_a_certificate_and_does_not_get_it(
         register(world, listening.getsockname()[1], tls_ca=theirs.text, tls_server_name=NAME, **more)
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: said in reason(relay))
-
-
-def refusing(listening: socket.socket, context: ssl.SSLContext) -> None:
-    """Clients are told why they are refused: asyncio's server hangs up without a word."""
-    with suppress(OSError):  # the end of the test
-        while True:
-            client, _ = listening.accept()
-            with client:
-                with suppress(ssl.SSLError):
-                    context.wrap_socket(client.dup(), server_side=True)
-                client.shutdown(socket.SHUT_WR)
-                while client.recv(4096):  # what is closed unread takes the alert with it
-                    pass
