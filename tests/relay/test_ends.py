@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from chalicelib import waypoints
 from local.emulator import ROOT
 from tests.relay.conftest import World, eventually
 from tests.relay.smsc import Smsc
+from tests.relay.test_every_protocol import PROTOCOLS, Protocol, simulator
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,12 +30,11 @@ MOST_TWICE = WINDOW + 50  # the window, and the outcomes that were not in SQS ye
 _started: list[asyncio.subprocess.Process] = []
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start(*arguments: str, module: str = "tests.relay.process") -> asyncio.subprocess.Process:
     """A relay."""
     relay = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.relay.process", *arguments, cwd=ROOT, env=dict(os.environ),
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
+        sys.executable, "-m", module, *arguments, cwd=ROOT, env=dict(os.environ), stdout=asyncio.subprocess.DEVNULL
+    )
     _started.append(relay)
     return relay
 
@@ -91,6 +92,23 @@ async def test_asked_to_stop_while_the_smsc_is_silent_it_leaves_nothing_undecide
     assert smsc.byes == 1
     assert [accepted for _, _, accepted, _ in world.outcomes()] == [False] * 3
     assert world.in_lane() == (0, 0)
+
+
+@pytest.mark.parametrize("spoken", PROTOCOLS, ids=[one.name for one in PROTOCOLS])
+async def test_asked_to_stop_it_ends_though_the_smsc_answers_nothing(world: World, spoken: Protocol) -> None:
+    """No submit and no logout, and it does not hang up either. The relay as it is started for good, with its own
+    waits: a window may take 30 s, and a logout what the account says. All goes back to the lane, or stays there."""
+    async with simulator({"answers": {"delay": 3600}}) as smsc:
+        spoken.account(world, smsc, window=4, response_timeout=600, logout_timeout=1)
+        world.put_many(20)
+        relay = await start(module="smsc_relay")
+        await smsc.wait_for(lambda it: any(one["unanswered"] == 4 for one in it.sessions))
+        smsc.disconnect("freeze")
+        relay.send_signal(signal.SIGTERM)
+        (kill_after,) = re.findall(r"stopTimeout += (\d+)", (ROOT / "infra/modules/relay/main.tf").read_text())
+        assert await asyncio.wait_for(relay.wait(), int(kill_after)) == 0
+    assert sum(world.in_lane()) == 20
+    assert not world.outcomes()
 
 
 async def test_killed_it_loses_nothing_and_little_goes_twice(world: World) -> None:
