@@ -58,6 +58,34 @@ async def test_a_dead_smsc_delays_no_other(world: World, trouble: str) -> None:
     assert len(smsc.submits) == 30
 
 
+async def test_an_smsc_that_answers_after_seconds_delays_no_other(world: World) -> None:
+    """One has taken and told everything, both ways, when the other has answered a few."""
+    world.channel(SLOW, aggregator="slow", address="9090")
+    async with Smsc() as smsc, Smsc(lambda said: None) as slow:
+        loop = asyncio.get_running_loop()
+
+        def later(said: dict[str, Any]) -> None:
+            loop.call_later(2, slow.answer_open)
+
+        slow.answer = later
+        world.account(smsc)
+        world.account(slow, "slow", window=1, response_timeout=60)
+        for number in range(200, 220):
+            world.put(number, aggregator="slow", channel=SLOW)
+        async with relaying():
+            await slow.until(lambda: slow.submits)
+            await smsc.until(lambda: smsc.logins)
+            world.put_many(100)
+            for number in range(20):
+                smsc.deliver({"from": f"+2507880000{number:02d}", "text": "hi"})
+            await world.lane_empty(LANE)
+            await smsc.until(lambda: len(smsc.answers) == 20)
+            assert 1 <= len(slow.submits) < 20
+            assert slow.most_open == 1
+    assert set(smsc.answers) == {("got", number) for number in range(1, 21)}
+    assert sorted(map(int, smsc.ids())) == list(range(1, 101)), "each once"
+
+
 # --- logging in -----------------------------------------------------------------------------------------------------
 
 
