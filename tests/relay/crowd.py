@@ -136,7 +136,7 @@ class Node:
         except OSError:
             return {}
 
-    async def looked(self, times: int = 2) -> None:
+    async def looked(self, times: int) -> None:
         """Wait until it has looked at the leases so often."""
         last = (await self.report())["leases"]["looks"]
         async with asyncio.timeout(PATIENCE):
