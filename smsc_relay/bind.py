@@ -403,7 +403,7 @@ class Bind:
 
     def _on_ready(self, ready: Ready) -> None:
         self._up_at = asyncio.get_running_loop().time()
-        self._logins.accepted()
+        self._logins.accepted(self)
         self._become("up")
         self._version = ready.version
         extra = {"aggregator": self._account.name, "bind": self.name}

@@ -2,6 +2,8 @@
 
 SMSCs lock an account after three to five wrong logins. So until a login has been accepted, and from the moment on that
 one is refused, the binds of an account log in one after the other, and after a refusal all wait for the same time.
+While a bind is logged in the credentials are right: a refusal is then of the one bind, such as one more than the SMSC
+allows, and keeps no other back.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class Logins:
         self._refused_until = 0.0
         self._trying: object | None = None
         self._since = 0.0  # when that began
+        self._in: set[object] = set()  # binds that are logged in
         self._waiting: set[asyncio.Future[None]] = set()
 
     @property
@@ -32,7 +35,7 @@ class Logins:
         return max(0.0, self._refused_until - asyncio.get_running_loop().time())
 
     def may(self, bind: object) -> bool:
-        """`bind` may log in now. It must say `done`, or be `accepted` or `refused`."""
+        """`bind` may log in now. It must say `done` in the end."""
         now = asyncio.get_running_loop().time()
         if not self._accepted:
             if now < self._from_when(bind):
@@ -55,21 +58,25 @@ class Logins:
         free = self._trying is None or self._trying is bind
         return max(self._refused_until, 0.0 if free else self._since + PATIENCE)
 
-    def accepted(self) -> None:
+    def accepted(self, bind: object) -> None:
         """The SMSC knows the credentials: all may log in."""
+        self._in.add(bind)
         self.refusals, self.reason = 0, ""
         self._accepted, self._refused_until = True, 0.0
         self._end()
 
     def refused(self, reason: str, seconds: float) -> None:
-        """The SMSC has refused them: nobody tries them again for so long."""
+        """The SMSC has refused them: nobody tries them again for so long, unless somebody is logged in by them."""
         self.refusals += 1
+        if self._in:
+            return
         self.reason = reason
         self._accepted, self._refused_until = False, asyncio.get_running_loop().time() + seconds
         self._end()
 
     def done(self, bind: object) -> None:
-        """Its attempt is over, whatever came of it."""
+        """Its attempt is over, or its session, whatever came of it."""
+        self._in.discard(bind)
         if self._trying is bind:
             self._end()
 

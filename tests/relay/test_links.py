@@ -181,6 +181,18 @@ async def test_wrong_credentials_are_tried_by_one_bind_of_an_account(world: Worl
     assert len(smsc.logins) == 2 + 5
 
 
+async def test_a_bind_too_many_that_is_refused_keeps_no_other_back(world: World) -> None:
+    """While others are logged in the credentials are right: one whose connection is lost comes back at once."""
+    async with Smsc() as smsc:
+        full: Any = {"op": "refused", "reason": "bind failed", "credentials": True}
+        smsc.login = lambda said: full if sum(bool(one.user) for one in smsc.sessions) > 2 else {"op": "welcome"}
+        world.account(smsc, binds=3, refused_delay=3600)
+        async with relaying() as relay:
+            await eventually(lambda: sorted(state(relay)) == ["refused", "up", "up"])
+            smsc.sessions[0].writer.transport.abort()
+            await eventually(lambda: len(smsc.logins) == 4 and sorted(state(relay)) == ["refused", "up", "up"])
+
+
 async def test_a_login_that_is_not_answered_does_not_keep_the_others_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
