@@ -5,7 +5,7 @@ As in `recording`, every step can be done again.
 
 from __future__ import annotations
 
-from chalicelib import canaries, channels, handing, inbox, parts, queues, registry, telemetry, trace
+from chalicelib import canaries, channels, handing, inbox, queues, registry, telemetry, trace
 from chalicelib.clock import iso, now_ms
 from chalicelib.messages import Incoming
 from chalicelib.records import JoinTimeout, LaterRecord, MoEvent, OptOutEvent, Piece
@@ -128,6 +128,8 @@ def _takes_names(channel: Channel) -> bool:
 
 
 def _join(name: str, joined: inbox.Joined, channel: Channel, *, incomplete: bool = False) -> None:
+    from chalicelib import parts  # charsets and national tables: not for each cold start
+
     _hand_on(parts.whole(joined.pieces, joined.total), channel, incomplete=incomplete)
     inbox.mark_joined(name)
 
