@@ -72,6 +72,14 @@ def rounds(target: Target) -> None:
         one_round(target, seed)
 
 
+CUT = "0000004c800000020000020000020000" + "020000020000" * 9 + "000e10000001"
+
+
+def test_what_is_left_of_a_response_may_be_read_otherwise() -> None:
+    """Found by seed 700187: the last TLV ends after the PDU; without it system_id is the first TLV's first octet."""
+    smpp.TARGET.check(bytes.fromhex(CUT))
+
+
 class Forgetful:
     """A reader that gives nothing of what came in a second piece."""
 
