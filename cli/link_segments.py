@@ -112,7 +112,9 @@ def _sent(text: str, code: str, config: Any) -> Sent:
     unit = measure("", found.encoding, given)[1]
     each = [(c, measure(c, found.encoding, given)[0]) for c in dict.fromkeys("".join(found.texts))]
     keys = ("ucs2_data_coding", "ucs2_dcs") if found.encoding == "ucs2" else ("data_coding",)
-    coding = next((getattr(config, key) for key in keys if hasattr(config, key)), None)
+    coding = getattr(found, "data_coding", None)  # UCP and CIMD2 have it in their config alone
+    if coding is None:
+        coding = next((getattr(config, key) for key in keys if hasattr(config, key)), None)
     dear = tuple((c, size) for c, size in each if size > 1)
     return Sent(found.encoding, coding, unit, sizes, len(found.parts), dear)
 

@@ -73,6 +73,12 @@ def limits(alphabet: Alphabet, given: Mapping[Alphabet, tuple[int, ...]], bits: 
     return own[0], own[1] if len(own) == 2 else own[0] - header[bits]
 
 
+def octet_limits(bits: Literal[8, 16]) -> tuple[int, int]:
+    """Octets of a short message, alone and beside a concatenation header (TS 23.040 section 9.2.3.24)."""
+    single, header = _OCTETS
+    return single, single - header[bits]
+
+
 def measure(text: str, encoding: str, given: Mapping[Alphabet, tuple[int, ...]]) -> tuple[int, Unit]:
     """How long a text is in an encoding of `texts.Cut`, in the units of its segments. `given`: as in `limits`."""
     name, *shift = encoding.split(":")

@@ -105,15 +105,13 @@ class SmppDialect:
 
 
 def _cut(message: Outgoing, config: SmppConfig) -> texts.Cut:
-    """Octets go as they are, and a text in the account's alphabet; of the class that the message asks for, or its
-    channel."""
-    wanted = config.message_class if message.message_class is None else message.message_class
-    if message.data:
-        coding = 0x04 if wanted is None else 0x14 | wanted
-        given = coding if message.data_coding is None else message.data_coding
-        return texts.binary(base64.b64decode(message.data), bytes.fromhex(message.udh)[1:], given, config)
-    found = texts.cut(with_attachments(message.text, message.attachments), config)
-    return found if wanted is None else found._replace(data_coding=texts.with_class(found.data_coding, wanted, config))
+    """Octets go as they are, and a text in the account's alphabet."""
+    if not message.data:
+        return texts.cut(with_attachments(message.text, message.attachments), config, message.message_class)
+    coding = message.data_coding
+    if coding is None:
+        coding = 0x04 if message.message_class is None else 0x14 | message.message_class
+    return texts.binary(base64.b64decode(message.data), bytes.fromhex(message.udh)[1:], coding, config)
 
 
 def _template(message: Outgoing, config: SmppConfig, data_coding: int) -> Template:

@@ -24,12 +24,11 @@ from smsc_relay.air import (
 )
 from smsc_relay.incoming import Read
 from smsc_relay.protocol import CannotEncode
-from smsc_relay.smpp.alphabets import CODECS, WIDE, Alphabet, carried, limits, own_coding
+from smsc_relay.smpp.alphabets import CODECS, WIDE, Alphabet, carried, limits, octet_limits, own_coding
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import ESM_UDHI, Tag
 from smsc_relay.smpp.pdus import DataSm, DeliverSm
 
-AIR: Final = 140  # octets of a short message, its header included (TS 23.040 section 9.2.3.24)
 _UCS2_BITS: Final = 0xCC
 _UCS2: Final = 0x08  # data_coding of UCS-2, with a class or without
 
@@ -51,14 +50,23 @@ class Cut(NamedTuple):
         return len(self.texts)
 
 
-def cut(text: str, config: SmppConfig) -> Cut:
+def cut(text: str, config: SmppConfig, message_class: int | None = None) -> Cut:
     """Encode a text, in the account's alphabet where all of it fits and in UCS-2 otherwise or where that takes fewer
     parts, and cut it into parts that leave room for the header of `long_messages`. National language tables are used
-    where they save a part.
+    where they save a part. It is of that class (3GPP TS 23.038 section 4), or of the account's.
 
     Parts are those of GSM 7-bit where the SMSC makes that of the account's charset, and of its octets where it carries
     them (`alphabets.limits`).
+
+    Raises:
+        CannotEncode: its data_coding has no class.
     """
+    found = _cut(text, config)
+    wanted = config.message_class if message_class is None else message_class
+    return found if wanted is None else found._replace(data_coding=_with_class(found.data_coding, wanted, config))
+
+
+def _cut(text: str, config: SmppConfig) -> Cut:
     text, alphabet = _choice(text, config)
     if alphabet == "gsm7" and not config.segment_limits and len(whole := gsm7.encode(text)) <= gsm7.SINGLE:
         return Cut((whole,), config.data_coding, alphabet, (text,))
@@ -82,30 +90,25 @@ def cut(text: str, config: SmppConfig) -> Cut:
 
 def binary(octets: bytes, elements: bytes, data_coding: int, config: SmppConfig) -> Cut:
     """Octets in parts for the air, beside the elements of a user data header that each part has. UTF-16 units are not
-    cut."""
-    single = AIR - _header_length(elements)
-    if len(octets) <= single or config.long_messages == "payload":
-        count = 1 if len(octets) <= single else -(-len(octets) // (AIR - _header_length(elements, 5)))
-        return Cut((octets,), data_coding, "binary", ("",) * count, elements)
-    own = config.part_header - 1 if config.part_header else 5  # of sar, the SMSC writes them
-    room = AIR - _header_length(elements, own)
-    if data_coding & _UCS2_BITS == _UCS2:
-        room -= room % 2
-    parts = tuple(octets[at : at + room] for at in range(0, len(octets), room))
-    return Cut(parts, data_coding, "binary", ("",) * len(parts), elements)
-
-
-def _header_length(elements: bytes, more: int = 0) -> int:
-    taken = len(elements) + more
-    return taken and taken + 1
-
-
-def with_class(data_coding: int, message_class: int, config: SmppConfig) -> int:
-    """data_coding of a text of a class (3GPP TS 23.038 section 4), where the account's numbers are the standard's.
+    cut.
 
     Raises:
-        CannotEncode: they are not.
+        CannotEncode: the header leaves no room.
     """
+    single, joined = (room - len(elements) for room in octet_limits(config.reference_bits))
+    single -= bool(elements)  # the header's length octet
+    if len(octets) <= single:
+        return Cut((octets,), data_coding, "binary", ("",), elements)
+    if data_coding & _UCS2_BITS == _UCS2:
+        joined -= joined % 2
+    if joined < 1:
+        raise CannotEncode(f"a user data header of {len(elements)} octets leaves no room for data")
+    parts = tuple(octets[at : at + joined] for at in range(0, len(octets), joined))
+    sent = (octets,) if config.long_messages == "payload" else parts
+    return Cut(sent, data_coding, "binary", ("",) * len(parts), elements)
+
+
+def _with_class(data_coding: int, message_class: int, config: SmppConfig) -> int:
     if data_coding == 0 and config.class_coding == "class":
         return 0xF0 | message_class
     if data_coding not in (0, _UCS2):

@@ -31,6 +31,15 @@ STATUSES: dict[int, type[NotAccepted]] = {
 LONG = "Ein längerer Satz mit Umlauten und einem Emoji 😀, der sich wiederholt. " * 60
 
 
+# --- sending what is no text ----------------------------------------------------------------------------------------
+
+
+def test_octets_are_refused(code: str) -> None:
+    """An empty text in their place would be worse."""
+    with pytest.raises(Permanent, match="only links over SMPP carry data"):
+        make(code).plan(message(text="", data="AA=="))
+
+
 # --- receiving ------------------------------------------------------------------------------------------------------
 
 

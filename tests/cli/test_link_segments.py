@@ -40,6 +40,7 @@ def account(config: str = "", code: str = "SMPP", keys: str = SMPP) -> str:
                      {"encoding": "iso8859-9", "unit": "octets", "units_of_segments": [134, 7], "costs": {}},
                      id="Latin-5"),
         pytest.param("ж", "alphabet: iso8859-5", {"encoding": "iso8859-5", "data_coding": 6}, id="Cyrillic"),
+        pytest.param("flood", "message_class: 0", {"encoding": "gsm7", "data_coding": 16}, id="flash"),
         pytest.param("日a", "alphabet: shift_jis", {"data_coding": 5, "costs": {"日 U+65E5": 2}}, id="Shift JIS"),
         pytest.param("ж😀", "", {"encoding": "ucs2", "unit": "UTF-16 units", "costs": {"😀 U+1F600": 2},
                                "forces_ucs2": ["ж U+0436", "😀 U+1F600"]}, id="UCS-2"),

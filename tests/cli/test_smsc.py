@@ -105,6 +105,8 @@ def applied(one: kannel_accounts.Imported) -> dict[str, Any]:
         ("alt-charset = ISO-8859-9", {"alphabet": "iso8859-9"}),
         ("alt-charset = iso-8859-5", {"alphabet": "iso8859-5", "data_coding": 0}),
         ("alt-charset = KOI8-R", {}),
+        ("alt-dcs = 1", {"class_coding": "class"}),
+        ("alt-dcs = 0", {}),
         ("alt-addr-charset = ISO-8859-9", {"sender_alphabet": None}),
         ("alt-addr-charset = UCS-2", {"sender_alphabet": None}),
     ],

@@ -66,6 +66,13 @@ def test_parts_hold_the_octets_and_their_header(data: bytes, udh: str, long_mess
     assert len(found) == 1 or len(data) + len(udh) // 2 > 140
 
 
+def test_a_header_that_leaves_no_room_is_refused() -> None:
+    udh = "857083" + "00" * 131
+    assert len(octets(b"x" * 6, udh, long_messages="udh16")) == 1
+    with pytest.raises(CannotEncode, match="133 octets leaves no room"):
+        octets(b"x" * 7, udh, long_messages="udh16")
+
+
 def test_the_parts_that_an_smsc_makes_of_a_payload_count() -> None:
     given = {"data": base64.b64encode(bytes(300)).decode()}
     found = DIALECT.plan(message("", **given), config(long_messages="payload"), REFERENCE)
@@ -96,7 +103,8 @@ def test_a_message_has_its_own_class() -> None:
     assert coding({"message_class": 0}, message_class=1) == 0x11
     assert coding({"message_class": 0}) == 0x10
     assert coding({}) == 0
-    assert octets(b"x", message_class=1)[0].data_coding == 0x15
+    assert coding({"message_class": 0}, data="eA==") == 4, "the account's is for texts"
+    assert coding({}, data="eA==", message_class=1) == 0x15
 
 
 def test_a_number_that_has_no_class_is_named() -> None:
