@@ -31,6 +31,16 @@ class PartState:
     trouble_since: int = 0  # ms: when the present run of failures began, 0: there is none
     silent: bool = False  # accepted, and receipts were asked for of other parts, not of this one
 
+    @classmethod
+    def in_doubt(cls, submitted: int, since: int, *, silent: bool) -> PartState:
+        """Submitted by the relay, which claims nothing, and not answered: known from `since` (ms) on."""
+        return cls("claimed", until=submitted, trouble_since=since, silent=silent)
+
+    @property
+    def doubtful(self) -> bool:
+        """It is that."""
+        return self.kind == "claimed" and not self.owner
+
 
 @dataclass(frozen=True, slots=True)
 class MessageState:

@@ -73,13 +73,14 @@ def attempt(call: Callable[[], T]) -> T | None:
         raise
 
 
-def parked_items(partition: str) -> list[dict[str, Any]]:
-    """The items that the `parked` index lists under `partition` (an aggregator's unmatched receipts, or the pauses)."""
+def parked_items(partition: str, since: int = 0) -> list[dict[str, Any]]:
+    """The items that the `parked` index lists under `partition` (an aggregator's unmatched receipts, or the pauses),
+    and that came into it at `since` (ms) or later."""
     pages = aws.pages(
         aws.dynamodb().query,
         TableName=name(),
         IndexName="parked",
-        KeyConditionExpression="parked = :partition",
-        ExpressionAttributeValues={":partition": {"S": partition}},
+        KeyConditionExpression="parked = :partition AND parked_at >= :since",
+        ExpressionAttributeValues={":partition": {"S": partition}, ":since": {"N": str(since)}},
     )
     return [item for page in pages for item in page["Items"]]

@@ -12,7 +12,7 @@ import re
 import uuid as uuid_module
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -204,6 +204,9 @@ class Incoming(Word):
     received_at: int | None = None  # ms since the epoch; None: when we received it
     external_id: str = ""
     attachments: tuple[str, ...] = ()
+
+
+NAMELESS: Final = "(no id)"  # begins the external id of a receipt that has none: it is kept, and fits no message
 
 
 class StatusUpdate(Word):

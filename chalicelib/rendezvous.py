@@ -161,7 +161,7 @@ def _shared(receipt: ReceiptEvent, subs: list[Submit], fitting: list[Submit]) ->
     if _one_end(receipt):
         ended = [replace(sub, ended_by=receipt.event_id) if sub is found else sub for sub in subs]
         values: dict[str, Any] = {":subs": {"L": [{"S": _dump(sub)} for sub in ended]}}
-        pk = _pk(receipt.aggregator, receipt.update.external_id)
+        pk = item_key(receipt.aggregator, receipt.update.external_id)
         ledger_table.update(pk, "SET subs = :subs", values, answer="NONE")
     return found
 
@@ -182,11 +182,12 @@ def _same(one: Submit, other: Submit) -> bool:
     return (one.key, one.part) == (other.key, other.part)
 
 
-def unmatched(aggregator: str) -> list[Parked]:
-    """The receipts of `aggregator` that wait for their submit, oldest first."""
+def unmatched(aggregator: str, since: int = 0) -> list[Parked]:
+    """The receipts of `aggregator` that wait for their submit, under ids that have done so since (ms); the oldest
+    first."""
     return [
         Parked(aggregator, item["x"]["S"], receipt, int(item["parked_at"]["N"]))
-        for item in parked_items(aggregator)
+        for item in parked_items(aggregator, since)
         for receipt in _waiting(item)
     ]
 
@@ -201,7 +202,7 @@ def withdraw(aggregator: str, external_id: str, destination: str) -> list[Receip
     rest = [text for text in texts if ReceiptEvent.from_body(text) not in found]
     values = {":rest": {"L": [{"S": text} for text in rest]}, ":rc": item["rc"]}
     change = "SET rc = :rest" + ("" if rest else " REMOVE parked, parked_at")
-    pk = _pk(aggregator, external_id)
+    pk = item_key(aggregator, external_id)
     taken = ledger_table.attempt(lambda: ledger_table.update(pk, change, values, condition="rc = :rc", answer="NONE"))
     return [] if taken is None else found
 
@@ -228,16 +229,17 @@ def _alike(told: str, submitted: str) -> bool:
     return not told or not submitted or digits_match(told, submitted)
 
 
-def _pk(aggregator: str, external_id: str) -> str:
+def item_key(aggregator: str, external_id: str) -> str:
+    """Of the item of an external id."""
     return f"ext#{aggregator}#{digest(external_id)}"
 
 
 def _item(aggregator: str, external_id: str) -> dict[str, Any]:
-    return ledger_table.get(_pk(aggregator, external_id)) or {}
+    return ledger_table.get(item_key(aggregator, external_id)) or {}
 
 
 def _update(aggregator: str, external_id: str, change: str, values: dict[str, Any]) -> None:
-    ledger_table.update(_pk(aggregator, external_id), change, values, names={"#t": "ttl"}, answer="NONE")
+    ledger_table.update(item_key(aggregator, external_id), change, values, names={"#t": "ttl"}, answer="NONE")
 
 
 def _texts(item: dict[str, Any], name: str) -> list[str]:

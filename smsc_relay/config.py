@@ -75,6 +75,10 @@ class LinkConfig(Settings):
     connect_timeout: Seconds = Field(10, description="seconds for a connection to be made")
     login_timeout: Seconds = Field(30, description="seconds for a login to be answered")
     response_timeout: Seconds = Field(60, description="seconds for a submit to be answered; then it is in doubt")
+    in_doubt_wait: float = Field(
+        10, ge=0, le=3600, description="seconds with a bind for which a message in doubt waits for a receipt that "
+        "proves it accepted; then in_doubt decides. 0: at once"
+    )  # fmt: skip
     keepalive: float = Field(30, ge=0, description="seconds of silence after which the SMSC is asked whether it lives; "
                              "0: never")  # fmt: skip
     keepalive_fixed: Flag = Field(False, description="ask that often, silence or not")
@@ -124,6 +128,11 @@ class LinkConfig(Settings):
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ValueError("tls_cert and tls_key need each other")
         return self
+
+    @property
+    def proof_wait(self) -> float:
+        """`in_doubt_wait`, where receipts of what is accepted are asked for."""
+        return self.in_doubt_wait if getattr(self, "receipts", "none") in ("all", "last") else 0.0
 
     @classmethod
     def of_account(cls) -> frozenset[str]:

@@ -173,10 +173,16 @@ class Intake:
             job.total = state.total
             for index, told in lookup.told_by(state).items():
                 job.known.told.setdefault(index, told)
+        for index, told in finding.proven.items():
+            settling.prove(job, index, told)
         if cancelled:
             self._cancel(job, cancelled)
         elif self._held_back(sender):
             settling.leave(job, attempts.while_disabled(job.standing(), now, spread()))
+        elif finding.doubtful and (left := self._traffic.proof_wait(job, finding.doubtful_since)) > 0:
+            settling.wait_for_proof(job, left)
+        elif finding.doubtful and job.config.in_doubt != "resend":
+            settling.give_up(job, finding.doubtful)
         else:
             self._traffic.order.check_done(job)
 

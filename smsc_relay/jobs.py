@@ -45,16 +45,18 @@ class Told(NamedTuple):
     code: str = ""
     silent: bool = False
     recorded: bool = False
+    at: int = 0  # ms: when it was submitted, where that is not just before it ended
 
 
 class Known:
     """What this process knows of a message, shared by all copies of its record, those that come back included."""
 
-    __slots__ = ("holder", "leaving", "told", "trouble_since", "unrecorded")
+    __slots__ = ("doubt", "holder", "leaving", "told", "trouble_since", "unrecorded")
 
     def __init__(self) -> None:
         self.told: dict[int, Told] = {}
         self.trouble_since = 0  # ms: when the present run of failures began
+        self.doubt = (0, 0.0)  # ms since when a segment is in doubt, and `Traffic.up_for` then
         self.unrecorded = 0  # outcomes on their way to events.fifo
         self.holder: Job | None = None  # the last copy that came, while we hold it
         self.leaving: list[Job] = []  # concluded; they leave their lane when the last outcome is there
@@ -87,13 +89,14 @@ class Memory:
 class Part:
     """One segment of a job; the context of its submit."""
 
-    __slots__ = ("job", "segment", "since", "state", "tries")
+    __slots__ = ("job", "segment", "since", "state", "submitted", "tries")
 
     def __init__(self, job: Job, segment: Segment) -> None:
         self.job, self.segment = job, segment
         self.state = State.TO_DO
         self.tries = 0  # how often it was throttled
         self.since = 0.0  # when it was first
+        self.submitted = 0.0  # when it was last
 
     @property
     def index(self) -> int:

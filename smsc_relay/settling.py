@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Final
 
 from chalicelib import attempts, telemetry, waypoints
 from chalicelib.attempts import Aside, Wait
+from chalicelib.ledger_items import PartState
 from chalicelib.records import Outcome
 from smsc_relay import lookup
 from smsc_relay.bind import Bind
@@ -23,6 +24,7 @@ from smsc_relay.returns import Returns
 from smsc_relay.steady import now_ms
 
 SLOWED: Final = 20_000  # ms for which a message rests that has been throttled for long
+PROOF: Final = 3.0  # s between two looks for a receipt of what is in doubt
 EXPIRED: Final = "expired"
 NO_ANSWER: Final = "in doubt: the SMSC has not answered"
 
@@ -99,7 +101,7 @@ class Settling:
                 destination=record.message.to,
                 reason=told.reason,
                 code=told.code,
-                at=now_ms(),
+                at=told.at or now_ms(),
                 silent=told.silent,
                 recorded=told.recorded,
             )
@@ -178,16 +180,30 @@ class Settling:
             job.bind.jobs.discard(job)
 
     def _doubtful(self, job: Job) -> None:
-        policy = job.config.in_doubt
-        if policy == "resend":
+        if job.config.in_doubt == "resend" or job.config.proof_wait:
             self._back(job, State.DOUBTFUL)
-        elif policy == "fail":
-            for part in job.parts:
-                if part.state is State.DOUBTFUL:
-                    self.tell(job, part.index, Told(accepted=False, reason=NO_ANSWER))
+        else:
+            self.give_up(job, [part.index for part in job.parts if part.state is State.DOUBTFUL])
+
+    def give_up(self, job: Job, doubtful: Iterable[int]) -> None:
+        """A message whose segments are in doubt is not sent again: `in_doubt` is fail, or ask."""
+        if job.config.in_doubt == "fail":
+            for index in doubtful:
+                self.tell(job, index, Told(accepted=False, reason=NO_ANSWER))
             self._conclude(job)
         else:
             self.bury(job, f"{NO_ANSWER}, and the channel says ask")
+
+    def prove(self, job: Job, index: int, told: Told) -> None:
+        """A segment that was in doubt has been accepted: there is a receipt of it."""
+        self._journal.count("proven", job.record.aggregator)
+        self._journal.hop(job, "wired", part=index, external_id=told.external_id, reason="a receipt of it has come")
+        self.tell(job, index, told)
+
+    def wait_for_proof(self, job: Job, seconds: float) -> None:
+        """Look again in so many seconds, or a few, whether there is a receipt of what is in doubt."""
+        now = now_ms()
+        self._return(job, attempts.until(job.standing(), now + round(1000 * min(seconds, PROOF)), now, spread()), {})
 
     def bury(self, job: Job, reason: str) -> None:
         """The record needs a human."""
@@ -202,12 +218,14 @@ class Settling:
         self._conclude(job)
 
     def _back(self, job: Job, why: State | None) -> None:
-        """Back to the lane, or aside; first the ledger is told of what has been accepted already."""
-        wait = self._wait(job, why)
+        """Back to the lane, or aside; first the ledger is told of what has been accepted, and of what may be."""
+        self._return(job, self._wait(job, why), _doubts(job))
+
+    def _return(self, job: Job, wait: Wait, doubts: dict[int, PartState]) -> None:
         self._finish(job)
         told = {index: one for index, one in job.known.told.items() if one.accepted and not one.recorded}
-        if told:
-            task = asyncio.get_running_loop().create_task(self._write_and_leave(job, told, wait))
+        if told or doubts:
+            task = asyncio.get_running_loop().create_task(self._write_and_leave(job, told, doubts, wait))
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
         else:
@@ -222,14 +240,17 @@ class Settling:
         moment = {State.PAUSED: self._paused_until(), State.SLOWED: now + SLOWED}.get(why or State.TO_DO, now)
         return attempts.until(job.standing(), moment, now, spread())
 
-    async def _write_and_leave(self, job: Job, told: dict[int, Told], wait: Wait) -> None:
-        key, total = job.record.key, len(job.parts)
+    async def _write_and_leave(self, job: Job, told: dict[int, Told], doubts: dict[int, PartState], wait: Wait) -> None:
+        key, total = job.record.key, len(job.parts) or job.total
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._threads, lookup.write_down, key, total, told, now_ms())
+            await loop.run_in_executor(self._threads, lookup.write_down, key, total, told, doubts, now_ms())
         except Exception as error:
             # λ record does it from the outcomes, and this process remembers.
             telemetry.logger().warning("not_written_down", extra={**job.keys(), "error": describe(error)})
+            if doubts and job.config.in_doubt != "resend":  # whoever has it next would not know
+                self.give_up(job, doubts)
+                return
         self.leave(job, wait)
 
     def leave(self, job: Job, wait: Wait) -> None:
@@ -261,6 +282,20 @@ class Settling:
         for one in self._order.remove_from(job):
             self._finish(one)
             self._returns.forget(one)
+
+
+def _doubts(job: Job) -> dict[int, PartState]:
+    """Its segments of which a receipt may tell that they were accepted."""
+    if not job.config.proof_wait:
+        return {}
+    now, clock = now_ms(), asyncio.get_running_loop().time()
+    return {
+        part.index: PartState.in_doubt(
+            now - round(1000 * (clock - part.submitted)), job.known.doubt[0], silent=part.segment.silent
+        )
+        for part in job.parts
+        if part.state is State.DOUBTFUL
+    }
 
 
 def spread() -> float:

@@ -57,6 +57,7 @@ class Traffic:
         self._paused_until = 0.0
         self._setbacks = 0  # pauses since the account was last well
         self._out_since = self._loop.time()  # without a bind
+        self._up_since = self._up_before = 0.0  # with one, and for how many seconds before that
         self.freezes: Freezes = freezes.NOTHING
         self.frozen = False  # an operator has stopped the account
         self.cancelling = False  # and what waits is received all the same, since some of it has been cancelled
@@ -111,6 +112,19 @@ class Traffic:
         """When the account is tried again, in ms since the epoch; now, where it is in no trouble."""
         return now_ms() + round(1000 * max(0.0, self._paused_until - self._loop.time()))
 
+    @property
+    def up_for(self) -> float:
+        """Seconds with a bind, so far."""
+        return self._up_before + (self._loop.time() - self._up_since if self.binds else 0.0)
+
+    def proof_wait(self, job: Job, since: int) -> float:
+        """Seconds for which a message that is in doubt since then (ms) still waits for a receipt: of those with a bind,
+        for an SMSC that had nobody to tell tells when the link is back."""
+        known = job.known
+        if known.doubt[0] < since:  # another process has had it
+            known.doubt = since, self.up_for
+        return job.config.proof_wait - (self.up_for - known.doubt[1])
+
     # --- binds come and go --------------------------------------------------------------------------------------------
 
     def up(self, bind: Bind) -> None:
@@ -120,6 +134,8 @@ class Traffic:
             if not self.binds and self._was_out(bind, now):
                 self.pace.restart(now)
                 telemetry.logger().info("restarting_slowly", extra={"aggregator": self.account.name})
+            if not self.binds:
+                self._up_since = now
             self.binds.append(bind)
         self.pump_soon()
 
@@ -138,8 +154,9 @@ class Traffic:
     def retire(self, bind: Bind) -> None:
         """Nothing more goes over a bind: what waited for it goes another way, and answers are welcome."""
         if bind in self.binds:
+            self._up_before = self.up_for
             self.binds.remove(bind)
-            self._out_since = self._loop.time()
+            self._out_since = self._up_since = self._loop.time()
         for job in list(bind.jobs):
             if self.open and not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
                 self._unbegin(job)
@@ -203,7 +220,7 @@ class Traffic:
                 rooms.remove(bind)
                 continue
             self.pace.spend(now, part.segment.count)
-            part.state = State.FLYING
+            part.state, part.submitted = State.FLYING, now
             assert bind.connection is not None  # noqa: S101 - it has room
             bind.connection.conversation.submit(part.segment, part, now)
             used[bind] = None
@@ -321,6 +338,7 @@ class Traffic:
 
     def _in_doubt(self, part: Part, reason: str) -> None:
         part.job.halted = True
+        part.job.known.doubt = now_ms(), self.up_for
         self._ended(part, State.DOUBTFUL)
         self.journal.count("in_doubt", self.account.name)
         self.journal.hop(part.job, "in_doubt", part=part.index, reason=reason)

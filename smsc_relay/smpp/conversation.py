@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
-from chalicelib.messages import StatusUpdate
+from chalicelib.messages import NAMELESS, StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from chalicelib.values import value
 from smsc_relay import incoming
@@ -81,7 +81,6 @@ _VERDICTS: Final = {
 }
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 _CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
-_NAMELESS: Final = "(no id)"  # a receipt without one is kept under a name of its own, among those that fit no message
 _BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 
 
@@ -378,7 +377,7 @@ class SmppConversation:
         update = StatusUpdate(
             channel="",
             status=receipt.status,
-            external_id=receipt.external_id or f"{_NAMELESS} {event_id}",
+            external_id=receipt.external_id or f"{NAMELESS} {event_id}",
             at=receipt.at,
             code=receipt.code,
             reason=receipt.stat,

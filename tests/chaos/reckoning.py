@@ -10,9 +10,9 @@ from typing import Any, Final
 
 @dataclass(frozen=True)
 class Trouble:
-    """A kind of it. `doubt`: the submits that one may leave without a recorded answer; under `in_doubt: resend` each of
-    them may come to a phone twice. `answers`: of phones, which the SMSC may have no answer for; it sends them again.
-    `kill`: it is a kill -9, the only kind that the aim allows to do that."""
+    """A kind of it. `doubt`: the submits that one may leave without anybody who knows of them; each of them may come to
+    a phone twice. `answers`: of phones, which the SMSC may have no answer for; it sends them again. `kill`: it is a
+    kill -9, the only kind that the aim allows to do that."""
 
     name: str
     doubt: int = 0

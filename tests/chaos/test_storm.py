@@ -4,10 +4,10 @@ JANGADA_CHAOS is how many messages there are each way, and thereby how long the 
 
 Lost is what was sent less what arrived: of messages to phones, of their statuses, of what phones send, and of their
 short answers, which are honest repetitions ("1", and "1" again). What may come twice is reckoned from the troubles
-that were. The aim is that only a kill -9 brings anything twice, window and unrecorded at most. That is missed, on
-purpose: where an answer was lost with its link nobody knows whether the message has arrived, and it goes again. So it
-is with a submit under `in_doubt: resend`, the default, and with a short answer of a phone (`chalicelib.inbox`). The
-tables say how much was allowed by kills alone.
+that were. Only a kill -9 may bring a message to a phone twice, window and unrecorded at most: of what was in doubt when
+a link dropped, receipts tell (`chalicelib.proofs`). A short answer whose answer was lost with its link may be told
+twice too, on purpose: nobody knows whether the phone has sent it again (`chalicelib.inbox`). The tables say how much
+was allowed by kills alone.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ QUEUES = ("outbound.fifo", "lane-smsc.fifo", "events.fifo", "deliver-main.fifo")
 VISIBILITY = 360
 # s of silence until the relay asks whether the SMSC lives; `response_timeout` later a half-open link is dead.
 KEEPALIVE = 2
+PROOF = 4  # s with a link for which what is in doubt waits for a receipt: the simulated SMSC tells at once
 ANSWER = "1"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * PATIENCE)]
@@ -133,7 +134,10 @@ def test_nothing_is_lost_in_a_storm(tmp_path: Path) -> None:
     throttled = {"behaviour": {"answers": {"burst": {"after": 8, "length": 2}}}}  # a fifth of the submits
     began = stopwatch()
     with serve() as platform:
-        files = [platform_file(tmp_path, main=platform.url), smsc_file(tmp_path, keepalive=KEEPALIVE)]
+        files = [
+            platform_file(tmp_path, main=platform.url),
+            smsc_file(tmp_path, keepalive=KEEPALIVE, in_doubt_wait=PROOF),
+        ]
         with (
             gateway(tmp_path, files, visibility=VISIBILITY) as running,
             Weather(running, rounds=ROUNDS, calm=1.5) as weather,

@@ -61,6 +61,9 @@ def shown(resource: str, names: dict[str, str]) -> str:
     plain = resource.removesuffix(":*")
     if plain in names:
         return names[plain]
+    table, _, index = plain.partition("/index/")
+    if index:
+        return f"{names[table]}, its index {index}"
     parameter = re.search(r":parameter/.*/(aggregators|platforms|tokens)/", resource)
     if parameter:
         return "login tokens of its aggregators" if parameter[1] == "tokens" else f"secrets of its {parameter[1]}"

@@ -37,7 +37,7 @@ class Protocol:
     def account(self, world: World, smsc: Simulator, **config: Any) -> None:
         """The aggregator `fast`."""
         given = {"host": "127.0.0.1", "port": self.port(smsc), self.user: ACCOUNT, "response_timeout": 5,
-                 "reconnect_min": 0.1, "window": 4, **config}  # fmt: skip
+                 "reconnect_min": 0.1, "window": 4, "in_doubt_wait": 1, **config}  # fmt: skip
         version = time.time_ns() // 1_000_000
         world.aws.aggregator("fast", self.name, config=given, secrets={"password": "secret"}, version=version)
         world.aws.channel(CHANNEL, type=self.name)

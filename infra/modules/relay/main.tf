@@ -127,6 +127,12 @@ data "aws_iam_policy_document" "task" {
   }
 
   statement {
+    sid       = "UnmatchedReceipts"
+    actions   = ["dynamodb:Query"]
+    resources = ["${var.table_arns["ledger"]}/index/parked"]
+  }
+
+  statement {
     sid       = "Leases"
     actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Scan"]
     resources = [var.table_arns["leases"]]
