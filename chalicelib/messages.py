@@ -206,6 +206,7 @@ class Incoming(Word):
     attachments: tuple[str, ...] = ()
 
 
+NO_DATA: Final = "a binary message: only links over SMPP carry data"
 NAMELESS: Final = "(no id)"  # begins the external id of a receipt that has none: it is kept, and fits no message
 
 

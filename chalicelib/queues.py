@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
@@ -44,7 +43,6 @@ MAX_BATCH: Final = 10  # entries of a batch call
 MAX_BATCH_OCTETS: Final = 1_048_576  # of all entries' bodies together, and of one body
 MAX_DELAY: Final = 900  # seconds: the longest DelaySeconds
 MAX_VISIBILITY: Final = 43_200
-_COUNTS: Final = tuple(f"ApproximateNumberOfMessages{one}" for one in ("", "NotVisible", "Delayed"))  # as in `Depth`
 
 
 class RefusedBySqs(Exception):  # noqa: N818 - named for who refused
@@ -306,46 +304,6 @@ def hold(records: Sequence[Received], seconds: float) -> None:
                 for i, r in enumerate(part)
             ],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """How many messages a queue holds: visible, in flight (received and not deleted), delayed. SQS counts roughly."""
-
-    visible: int
-    in_flight: int
-    delayed: int
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.visible + self.in_flight + self.delayed
-
-    @property
-    def untaken(self) -> int:
-        """Those that nobody has received, or that have been given back."""
-        return self.visible + self.delayed
-
-
-def depth(queue: str) -> Depth | None:
-    """How deep a queue is, None where there is no such queue."""
-    try:
-        return depth_in(aws.sqs().get_queue_attributes(**depth_question(queue)))
-    except Exception as error:
-        if aws.error_code(error).rsplit(".", 1)[-1] in ("NonExistentQueue", "QueueDoesNotExist"):
-            return None
-        raise
-
-
-def depth_question(queue: str) -> dict[str, Any]:
-    """What GetQueueAttributes is asked for the depth of a queue."""
-    return {"QueueUrl": settings().queue_url(queue), "AttributeNames": list(_COUNTS)}
-
-
-def depth_in(answer: dict[str, Any]) -> Depth:
-    """The depth in an answer of GetQueueAttributes."""
-    found = answer.get("Attributes") or {}
-    return Depth(*(int(found.get(name, 0)) for name in _COUNTS))
 
 
 def receive(queue: str, visibility: int) -> list[Received]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from chalicelib import queues, registry, registry_store
+from chalicelib import depths, queues, registry, registry_store
 from chalicelib.clock import now_ms
 from chalicelib.registry import Aggregator, Channel, Platform
 from cli import egress_entry
@@ -299,5 +299,5 @@ def _compare(old: BaseModel | None, new: BaseModel, aside: set[str]) -> tuple[Ac
 
 def _without_queue(file: Loaded, path: Path, names: Iterable[str]) -> Iterator[_Problem]:
     for name in names:
-        if queues.depth(name) is None:
+        if depths.of(name) is None:
             yield file.at(*path), path, f"queue {name} does not exist: `terraform apply` makes it from the same file"

@@ -101,12 +101,12 @@ def _about(record: Received) -> tuple[str, str]:
 
 def listing(options: argparse.Namespace) -> None:
     """List the DLQs."""
-    from chalicelib import queues
+    from chalicelib import depths, queues
     from cli import redriving
 
     rows: list[dict[str, Any]] = []
     for queue in _sources():
-        depth = queues.depth(queues.dlq_of(queue))
+        depth = depths.of(queues.dlq_of(queue))
         if not depth or not depth.total:
             continue
         reasons = Counter(record.reason for record in redriving.look(queue))

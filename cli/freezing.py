@@ -54,7 +54,7 @@ def _meant(what: str) -> tuple[Kind, str]:
 
 def freeze(options: argparse.Namespace) -> None:
     """Freeze, and perhaps cancel."""
-    from chalicelib import freezes, queues
+    from chalicelib import depths, freezes, queues
     from chalicelib.clock import now_ms
 
     if not output.plain(options.reason) == options.reason or len(options.reason) > 200:
@@ -69,7 +69,7 @@ def freeze(options: argparse.Namespace) -> None:
         return
     print("what waits in its lanes is failing now; what waits aside, as soon as it comes back, after an hour at most")
     for queue in (queues.OUTBOUND, queues.OUTBOUND_BULK):
-        depth = queues.depth(queue)
+        depth = depths.of(queue)
         if depth and depth.total:
             print(f"{depth.total} in {queue} are in no lane yet and will wait: once they are, cancel again")
 

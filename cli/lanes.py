@@ -89,7 +89,7 @@ def oldest(names: Sequence[str], now: int) -> dict[str, int]:
 
 def listing(options: argparse.Namespace) -> None:
     """List lanes, or all queues."""
-    from chalicelib import freezes, pauses, queues
+    from chalicelib import depths, freezes, pauses
     from chalicelib.clock import now_ms
 
     owners = lanes()
@@ -99,7 +99,7 @@ def listing(options: argparse.Namespace) -> None:
     ages = oldest(names, now_ms())
     rows: list[dict[str, Any]] = []
     for name in names:
-        found = queues.depth(name)
+        found = depths.of(name)
         paused = [stopped[owner] for owner in owners.get(name, ()) if owner in stopped]
         rows.append(
             {

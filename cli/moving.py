@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _problems(new: Channel, target: Aggregator) -> Iterator[str]:
     """What the target lacks for the channel."""
-    from chalicelib import queues, registry, registry_store
+    from chalicelib import depths, registry, registry_store
     from cli import aggregator_files
 
     fields = ("uuid", "id", "address", "country", "workspace", "platform", "config")
@@ -80,7 +80,7 @@ def _problems(new: Channel, target: Aggregator) -> Iterator[str]:
         if key not in stored:
             yield f"{target.name} has no secret {key} yet: `jangada aggregator secret {target.name} {key}`"
     for queue in _lanes(target):
-        if queues.depth(queue) is None:
+        if depths.of(queue) is None:
             yield f"queue {queue} does not exist: `terraform apply` makes it from the file of {target.name}"
     try:
         holder = registry.channel_at(target.name, new.address)
@@ -115,14 +115,14 @@ def _told(one: Channel, new: Channel, old: Aggregator | None, target: Aggregator
 
 def _waiting(one: Channel, old: Aggregator | None) -> Iterator[str]:
     """What happens to what has not been sent. What has no aggregator any more needs a human after an hour."""
-    from chalicelib import queues
+    from chalicelib import depths
 
     if old is None:
         yield f"{one.aggregator} is not registered any more: what waits for it goes to the dead letters"
         return
     counts = []
     for queue in _lanes(old):
-        depth = queues.depth(queue)
+        depth = depths.of(queue)
         if depth is not None:
             counts.append(f"{depth.total} in {queue}")
     yield (

@@ -73,12 +73,12 @@ def listing(options: argparse.Namespace) -> None:
 
 def show(options: argparse.Namespace) -> None:
     """Show one platform."""
-    from chalicelib import queues, registry
+    from chalicelib import depths, queues, registry
 
     one = registry.platform(_found(options.name))
     channels = [channel for channel in registry.channels() if channel.platform == one.name]
     queue = queues.deliver_queue(one.name)
-    depth = queues.depth(queue)
+    depth = depths.of(queue)
     about = {
         "name": one.name,
         "base_url": one.base_url,

@@ -54,11 +54,11 @@ def why(options: argparse.Namespace) -> None:
 
 
 def _unknown(what: str) -> str:
-    from chalicelib import queues
+    from chalicelib import depths, queues
 
     waiting = []
     for queue in (queues.OUTBOUND, queues.OUTBOUND_BULK):
-        found = queues.depth(queue)
+        found = depths.of(queue)
         if found and found.total:
             waiting.append(f"{found.total} in {queue}")
     where = f"it may be among the {' and '.join(waiting)}" if waiting else "outbound.fifo is empty"

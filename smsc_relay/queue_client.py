@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 
-from chalicelib import aws, queues
+from chalicelib import aws, depths, queues
 from chalicelib.queues import Entry, Received
 from chalicelib.settings import settings
 from smsc_relay.aws_client import AwsClient, client
@@ -83,8 +83,8 @@ class Queues:
 
     async def depth(self, queue: str) -> int:
         """Messages that nobody has taken, roughly."""
-        answer = await self._calls.call("get_queue_attributes", **queues.depth_question(queue))
-        return queues.depth_in(answer).untaken
+        answer = await self._calls.call("get_queue_attributes", **depths.question(queue))
+        return depths.told(answer).untaken
 
     async def bury(self, queue: str, body: str, group: str, reason: str) -> None:
         """As `chalicelib.queues.bury`."""

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chalicelib import ledger_table, queues
+from chalicelib import depths, ledger_table, queues
 
 LATEST: Final = 30.0  # s from one writing to the next, at the longest
 SILENT: Final = 75_000  # ms without a word after which a task is not there any more
@@ -124,7 +124,5 @@ def present(said: Iterable[LinkStatus], now: int) -> list[LinkStatus]:
 def waiting(link: str) -> tuple[int | None, int | None]:
     """Messages in the lanes of a link that nobody has taken now: replies, bulk. None: there is no such queue (raises
     as a call to AWS)."""
-    replies, bulk = (
-        queues.depth(queues.lane_queue(queues.lane_name(link, own=True, bulk=one))) for one in (False, True)
-    )
+    replies, bulk = (depths.of(queues.lane_queue(queues.lane_name(link, own=True, bulk=one))) for one in (False, True))
     return (None if replies is None else replies.untaken, None if bulk is None else bulk.untaken)

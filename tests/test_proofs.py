@@ -9,17 +9,9 @@ from chalicelib.ledger_items import PartState
 from chalicelib.messages import NAMELESS, Status
 from tests.support import Aws
 from tests.test_recording import OTHER, PHONE, opened, outcome, receipt, state, tell, told
+from tests.test_recording import gateway as gateway  # a fixture
 
 EARLIER = 60_000  # ms
-
-
-@pytest.fixture
-def gateway(aws: Aws) -> Aws:
-    """A channel on an SMSC account."""
-    aws.platform()
-    aws.aggregator(type="SMPP")
-    aws.channel(type="SMPP")
-    return aws
 
 
 def since(ago: int = 1000) -> int:

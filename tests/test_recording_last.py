@@ -8,28 +8,14 @@ from typing import Any
 import pytest
 
 from chalicelib import clock, ledger, queues, recording, rendezvous
-from chalicelib.messages import Status, StatusUpdate
+from chalicelib.messages import Status
 from chalicelib.records import Event, EventRecord, MessageKey, Outcome, ReceiptEvent
 from tests.support import CHANNEL, Aws
+from tests.test_recording import PHONE, opened, tell, told
+from tests.test_recording import gateway as gateway  # a fixture
+from tests.test_recording import receipt as recording_receipt
 
-PHONE = "+250788123123"
 ACCEPTED = ("accepted", "accepted", "accepted")
-
-
-@pytest.fixture
-def gateway(aws: Aws) -> Aws:
-    """A channel on an aggregator, both registered."""
-    aws.platform()
-    aws.aggregator(type="SMPP")
-    aws.channel(type="SMPP")
-    return aws
-
-
-def opened(number: int | str = 7) -> MessageKey:
-    now = clock.now_ms()
-    return ledger.open_message(
-        CHANNEL, str(number), aggregator="fast", lane="lane-fast", destination=PHONE, now=now
-    ).key
 
 
 def outcomes(key: MessageKey, *ends: str, name: str = "", **fields: Any) -> list[Event]:
@@ -46,20 +32,8 @@ def outcomes(key: MessageKey, *ends: str, name: str = "", **fields: Any) -> list
 
 
 def receipt(external_id: int | str, status: Status = Status.DELIVERED, *, shared: bool = False) -> ReceiptEvent:
-    update = StatusUpdate(channel=CHANNEL, status=status, external_id=str(external_id), destination=PHONE)
-    return ReceiptEvent(event_id=queues.new_id(), update=update, aggregator="fast", at=clock.now_ms(), shared=shared)
-
-
-def tell(aws: Aws, *events: Event) -> None:
-    """Put events into the queue and record them, one invocation after the other."""
-    for event in events:
-        queues.send(queues.EVENTS, queues.event_entry(event))
-        assert aws.run(queues.EVENTS, recording.record) == []
-
-
-def told(aws: Aws) -> list[tuple[str, str]]:
-    """What the platform's queue has got since it was last asked: kind and id."""
-    return [(body["kind"], body["fields"]["id"]) for body in aws.bodies("deliver-main.fifo")]
+    told = recording_receipt(str(external_id), status, destination=PHONE)
+    return told.model_copy(update={"shared": shared})
 
 
 def test_the_last_parts_receipt_delivers_the_message_whatever_comes_first(gateway: Aws) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import attempts, channels, ledger, pacing, queues, seats, sending
+from chalicelib import attempts, channels, depths, ledger, pacing, queues, seats, sending
 from chalicelib.attempts import Aside, Hold, Standing
 from chalicelib.clock import now_ms
 from chalicelib.records import LaneRecord
@@ -92,7 +92,7 @@ def phone(number: int) -> str:
 
 def kept(queue: str) -> tuple[int, int, int]:
     """Messages of a queue: visible, in flight, delayed."""
-    depth = queues.depth(queue)
+    depth = depths.of(queue)
     assert depth is not None
     return depth.visible, depth.in_flight, depth.delayed
 

@@ -29,7 +29,7 @@ from chalicelib.channels.request import (
     Request,
 )
 from chalicelib.channels.signatures import same
-from chalicelib.messages import Incoming, OptOut, Outgoing, Status, StatusUpdate
+from chalicelib.messages import NO_DATA, Incoming, OptOut, Outgoing, Status, StatusUpdate
 from chalicelib.outcomes import Accepted, Permanent
 from chalicelib.records import Piece
 
@@ -397,7 +397,7 @@ class HttpChannel:
             Permanent: the message is no text, which aggregators do not take.
         """
         if message.data:
-            raise Permanent("a binary message: only links over SMPP carry data")
+            raise Permanent(NO_DATA)
         shares = self.shares(message)
         suffix = f"~{generation}" if generation > 1 else ""
         return tuple(

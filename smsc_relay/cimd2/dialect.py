@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from chalicelib.messages import Outgoing
+from chalicelib.messages import NO_DATA, Outgoing
 from chalicelib.text import with_attachments
 from smsc_relay.cimd2 import address, texts, times
 from smsc_relay.cimd2.codec import parameters
@@ -70,7 +70,7 @@ class Cimd2Dialect:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
         """
         if message.data:
-            raise CannotEncode("a binary message: only links over SMPP carry data")
+            raise CannotEncode(NO_DATA)
         found = texts.cut(with_attachments(message.text, message.attachments), config)
         total = len(found.parts)
         if total > config.max_parts:

@@ -1,19 +1,21 @@
-"""What an SMSC tells beside messages and receipts: of itself when it accepts a bind, of phones that can be reached
-again, and in TLVs of its own."""
+"""What an SMSC tells beside messages and receipts: of itself when it accepts a bind or refuses it, of how loaded it is,
+of phones that can be reached again, and in TLVs of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
-from smsc_relay.protocol import Alert, Ready
+from smsc_relay.protocol import Alert, Congested, Ready, Refused
 from smsc_relay.smpp import address
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.constants import TLVS, VERSION_34, Tag
-from smsc_relay.smpp.events import Bound
-from smsc_relay.smpp.pdus import AlertNotification, Tlv
+from smsc_relay.smpp.constants import TLVS, VERSION_34, Status, StatusClass, Tag, status_name
+from smsc_relay.smpp.events import BindRefused, Bound
+from smsc_relay.smpp.pdus import AlertNotification, Pdu, Tlv
 
 _OWN_MAX: Final = 1_000  # characters of an SMSC's own TLVs, in hex: they are for people
+_CONGESTED: Final = 100  # highest congestion_state
+_BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 _AVAILABILITY: Final = {0: "available", 1: "denied", 2: "unavailable"}
 
 
@@ -39,6 +41,23 @@ def _older(theirs: int | None, config: SmppConfig) -> str:
 def _spoken(version: int) -> str:
     """interface_version as people write it."""
     return f"{version >> 4}.{version & 15}"
+
+
+def refused(told: BindRefused, config: SmppConfig) -> Refused:
+    """Of a bind. RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know; some, to
+    a bind more than they allow (`bind_classes`)."""
+    status, known = told.status, config.bind_classes.get(told.status)
+    credentials = told.status_class is StatusClass.CONFIGURATION or status == Status.ESME_RBINDFAIL
+    busy = told.status_class in _BUSY
+    if known is not None:
+        credentials, busy = known == "credentials", known == "busy"
+    return Refused(status_name(status), f"0x{status:08X}", credentials, busy)
+
+
+def congestion(pdu: Pdu) -> list[Congested]:
+    """Of congestion_state, which any response may have (SMPP 5.0 section 4.8.4.18)."""
+    level = pdu.tlv_int(Tag.CONGESTION_STATE) if pdu.tlvs else None
+    return [] if level is None or level > _CONGESTED else [Congested(level)]
 
 
 def alert(pdu: AlertNotification, config: SmppConfig) -> Alert:

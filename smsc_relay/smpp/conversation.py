@@ -16,11 +16,9 @@ from smsc_relay.protocol import (
     Accepted,
     Answered,
     Arrived,
-    Congested,
     Ended,
     Fault,
     Happening,
-    Refused,
     Rejected,
     Role,
     Segment,
@@ -30,7 +28,7 @@ from smsc_relay.protocol import (
 )
 from smsc_relay.smpp import address, announced, inquiries, receipts, texts, times
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.constants import Status, StatusClass, Tag, status_class, status_name
+from smsc_relay.smpp.constants import Status, StatusClass, status_class, status_name
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
     Alive,
@@ -80,8 +78,6 @@ _VERDICTS: Final = {
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
-_CONGESTED: Final = 100  # highest congestion_state (SMPP 5.0 section 4.8.4.18)
-_BUSY: Final = frozenset({StatusClass.TEMPORARY, StatusClass.THROTTLED})
 
 
 class _Inquiry:
@@ -262,9 +258,9 @@ class SmppConversation:
                 case Response(context=_Inquiry()):
                     problem = "" if event.status == _ROK else status_name(event.status)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
-                    found += _congestion(event.pdu)
+                    found += announced.congestion(event.pdu)
                 case LateResponse(context=_Inquiry()) | Alive():  # nobody waits for it
-                    found += _congestion(event.pdu)
+                    found += announced.congestion(event.pdu)
                 case Response() | LateResponse():
                     self._on_response(event, now, found)
                 case ResponseTimeout(context=_Inquiry()):
@@ -274,9 +270,9 @@ class SmppConversation:
                 case Bound():
                     self._since = self._around.wall_ms()
                     found.append(announced.ready(event, self._config))
-                    found += _congestion(event.pdu)
+                    found += announced.congestion(event.pdu)
                 case BindRefused():
-                    found.append(_refused(event, self._config.bind_classes.get(event.status)))
+                    found.append(announced.refused(event, self._config))
                 case Closed():
                     self._halves.clear()
                     if self._uncalled:
@@ -325,7 +321,7 @@ class SmppConversation:
             found.append(Rejected(event.context, verdict, status_name(status), f"0x{status:08X}", event.rtt, late))
             if told is StatusClass.SESSION and not own and not late and self._session.is_bound:
                 self.leave(now)
-        found += _congestion(pdu)
+        found += announced.congestion(pdu)
 
     # --- MOs and receipts ---------------------------------------------------------------------------------------------
 
@@ -408,18 +404,3 @@ def _phone_of(pdu: DeliverSm | DataSm, config: SmppConfig) -> str:
 def _same(ours: str, theirs: str | None) -> bool:
     """In a time that does not tell where they differ."""
     return hmac.compare_digest(ours.encode(), (theirs or "").encode())
-
-
-def _congestion(pdu: Pdu) -> list[Happening]:
-    level = pdu.tlv_int(Tag.CONGESTION_STATE) if pdu.tlvs else None
-    return [] if level is None or level > _CONGESTED else [Congested(level)]
-
-
-def _refused(event: BindRefused, known: str | None) -> Refused:
-    """RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know; some, to a bind
-    more than they allow. `known`: the account's `bind_classes` of this status."""
-    credentials = event.status_class is StatusClass.CONFIGURATION or event.status == Status.ESME_RBINDFAIL
-    busy = event.status_class in _BUSY
-    if known is not None:
-        credentials, busy = known == "credentials", known == "busy"
-    return Refused(status_name(event.status), f"0x{event.status:08X}", credentials, busy)

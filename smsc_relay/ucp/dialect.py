@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from chalicelib.messages import Outgoing
+from chalicelib.messages import NO_DATA, Outgoing
 from chalicelib.text import with_attachments
 from smsc_relay.protocol import (
     CannotEncode,
@@ -50,7 +50,7 @@ class UcpDialect:
                 the account's operation has nothing else.
         """
         if message.data:
-            raise CannotEncode("a binary message: only links over SMPP carry data")
+            raise CannotEncode(NO_DATA)
         found = texts.cut(with_attachments(message.text, message.attachments), config)
         total, made = len(found.parts), len(found.texts)
         if made > config.max_parts:

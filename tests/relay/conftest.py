@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import clock, ledger, queues, recording, registry, trace
+from chalicelib import clock, depths, ledger, queues, recording, registry, trace
 from chalicelib.records import LaneRecord
 from chalicelib.settings import settings
 from local.emulator import Emulator, create_resources
@@ -86,7 +86,7 @@ class World:
 
     def in_lane(self, queue: str = LANE) -> tuple[int, int]:
         """Records of a lane: visible, in flight."""
-        depth = queues.depth(queue)
+        depth = depths.of(queue)
         assert depth is not None
         return depth.visible, depth.in_flight
 

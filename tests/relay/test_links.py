@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import aws, queues, registry
+from chalicelib import aws, depths, registry
 from chalicelib.settings import settings
 from smsc_relay import bind, health, logins
 from smsc_relay.protocol import Refused
@@ -399,4 +399,4 @@ async def test_health_is_that_the_loop_runs(world: World) -> None:
             assert (await ask(port, "GET /other"))[0] == "HTTP/1.1 404 Not Found"
             assert (await ask(port, "POST /"))[0] == "HTTP/1.1 405 Method Not Allowed"
             server.close()
-    assert queues.depth(LANE) is not None
+    assert depths.of(LANE) is not None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import attempts, queues, waypoints
+from chalicelib import attempts, depths, queues, waypoints
 from chalicelib.messages import Outgoing
 from chalicelib.queues import Received
 from chalicelib.records import Event, LaneRecord, Outcome
@@ -343,7 +343,7 @@ async def test_a_disabled_channel_waits_aside(world: World) -> None:
         async with relaying():
             await world.lane_empty()
     assert smsc.ids() == ["2"]
-    assert queues.depth(queues.LATER).delayed == 1  # type: ignore[union-attr]
+    assert depths.of(queues.LATER).delayed == 1  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("trouble_since", "needs_a_human"), [(0, False), (1, True)], ids=["new", "for an hour"])
@@ -372,7 +372,7 @@ async def test_a_channel_that_is_newer_than_what_was_read_is_found(world: World)
 
 
 def _waiting(queue: str) -> int:
-    depth = queues.depth(queue)
+    depth = depths.of(queue)
     return depth.total if depth else 0
 
 
