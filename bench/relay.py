@@ -65,7 +65,7 @@ def main() -> int:
     if "relay" in wanted:
         given = {"delay": options.delay, "throttle": options.throttle, "links": options.links}
         for window in windows:
-            count = _fewer(whole, window, options.delay)
+            count = _fewer(whole, window, options.delay, seconds=20)  # it begins and ends within some 0.1 s
             _relay(options.protocol, window, count, profile=options.profile or "", **given)
         _relay(options.protocol, 10, options.rate * 5, rate=options.rate, **given)
     if "kannel" in wanted and options.protocol == "smpp":
@@ -74,9 +74,9 @@ def main() -> int:
     return 0
 
 
-def _fewer(count: int, window: int, delay: float = 0) -> int:
+def _fewer(count: int, window: int, delay: float = 0, seconds: int = 5) -> int:
     """As many as take seconds, not minutes: in `delay` ms there are as many answers as the window is wide."""
-    most = round(window * 5_000 / delay) if delay else count
+    most = round(window * seconds * 1_000 / delay) if delay else count
     return max(min(count, most), 50) if delay else max(200, count // 5) if window == 1 else count
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 
 from cli.main import parser_for
 from tests.infra.terraform import INFRA, ROOT, Plan, Terraform
+from tests.relay.test_status import FACTS
 
 pytestmark = pytest.mark.timeout(300)  # the first packaging on a machine resolves every wheel
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 NAME = "jangada-example-"
 AGGREGATORS = {"at-ug", "infobip-ke", "mtn-ug", "mtn-ug-2"}
+SMSCS = {"mtn-ug", "mtn-ug-2"}
+LINK = {"binds_up", "rate", "window_used", "round_trip_p99"}  # of `FACTS`, what the relay measures
 CANARY = 'canary: {channel: 6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4, to: "+256770000000"}\n'
 QUEUES = re.compile(r"(age|dlq|inflight)-")
 
@@ -136,18 +140,40 @@ def test_two_canaries_in_a_row_are_an_alarm_where_there_is_one(alarms: dict[str,
     assert one["treat_missing_data"] == "ignore"
 
 
+def counted() -> set[str]:
+    """The metrics that the code counts."""
+    sources = "".join(
+        path.read_text() for folder in ("chalicelib", "smsc_relay") for path in (ROOT / folder).rglob("*.py")
+    )
+    return set(re.findall(r"count\((?:\s*)\"(\w+)\"", sources)) | {"sent", "failed"}
+
+
 def test_metrics_of_the_alarms_are_counted_by_the_code(alarms: dict[str, Any]) -> None:
     wanted = {one["metric_name"] for one in alarms.values() if one.get("namespace") == "Jangada"}
     for one in alarms.values():
         for query in one["metric_query"] or ():
             wanted |= {metric["metric_name"] for metric in query["metric"] if metric["namespace"] == "Jangada"}
-    sources = "".join(
-        path.read_text() for folder in ("chalicelib", "smsc_relay") for path in (ROOT / folder).rglob("*.py")
-    )
-    counted = set(re.findall(r"count\((?:\s*)\"(\w+)\"", sources)) | {"sent", "failed"}
     by_filter = {"link_trouble"}  # modules/observability makes it of the relay's log
     assert {"in_doubt", "receipts", "receipts_parked", "received"} <= wanted
-    assert wanted - by_filter <= counted
+    assert wanted - by_filter <= counted()
+
+
+def test_the_dashboard_shows_what_the_code_counts(made: dict[str, dict[str, Any]]) -> None:
+    """Of each aggregator, and of each link what the relay measures: a link that is not shown is looked for in vain."""
+    body = json.loads(made["module.observability.aws_cloudwatch_dashboard.this"]["dashboard_body"])
+    charts = [widget["properties"] for widget in body["widgets"]]
+    shown = {(metric[1], metric[3]) for chart in charts for metric in chart["metrics"] if metric[0] == "Jangada"}
+    assert {metric for metric, _ in shown} <= counted() | {"latency", "frozen"} | LINK
+    assert {one for metric, one in shown if metric == "proven"} == AGGREGATORS | {"fixed", "inside"}
+    assert LINK <= FACTS
+    for metric in LINK:
+        assert {one for name, one in shown if name == metric} == SMSCS, metric
+    statistics = {metric[1]: chart["stat"] for chart in charts for metric in chart["metrics"]}
+    assert [statistics[one] for one in ("binds_up", "rate", "window_used", "round_trip_p99")] == [
+        "Sum", "Sum", "Average", "Maximum",
+    ]  # fmt: skip
+    places = [(widget["x"], widget["y"]) for widget in body["widgets"]]
+    assert len(set(places)) == len(places)
 
 
 def test_types_without_receipts_are_those_of_the_code(alarms: dict[str, dict[str, Any]]) -> None:

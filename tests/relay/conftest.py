@@ -98,6 +98,16 @@ class World:
         """Wait until every record has left its lane."""
         await eventually(lambda: all(self.in_lane(lane) == (0, 0) for lane in lanes or (LANE,)), seconds)
 
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[None]:
+        """λ record works meanwhile."""
+        task = asyncio.create_task(self.record_events())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
     async def record_events(self) -> None:
         """λ record, as a thread: handles events.fifo until cancelled."""
         while True:

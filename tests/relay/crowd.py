@@ -204,17 +204,16 @@ async def flowing(crowd: Crowd) -> AsyncIterator[None]:
             crowd.put += 10
             await asyncio.sleep(0.2)
 
-    recording = asyncio.create_task(crowd.world.record_events())
-    putting = asyncio.create_task(put())
-    try:
-        yield
-        enough.set()
-        await putting
-        await crowd.world.lane_empty(seconds=PATIENCE)
-    finally:
-        for task in (putting, recording):
-            task.cancel()
-        await asyncio.wait([putting, recording])
+    async with crowd.world.recording():
+        putting = asyncio.create_task(put())
+        try:
+            yield
+            enough.set()
+            await putting
+            await crowd.world.lane_empty(seconds=PATIENCE)
+        finally:
+            putting.cancel()
+            await asyncio.wait([putting])
 
 
 @asynccontextmanager

@@ -206,13 +206,11 @@ async def test_while_the_account_is_frozen_no_message_goes(world: World, capsys:
 
 async def test_other_messages_and_their_receipts_go_their_way(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """To the same phone, at the same time."""
-    async with running(world, PROTOCOLS[0]):
-        recording = asyncio.create_task(world.record_events())
+    async with running(world, PROTOCOLS[0]), world.recording():
         for number in range(1, 6):
             world.put(number, to=PHONE)
         code, found = await check(capsys, "--to", PHONE, "--from", "8080", "--wait-receipt", "20")
         await eventually(lambda: all(state_of(number) == "delivered" for number in range(1, 6)))
-        recording.cancel()
     assert (code, found["its receipt"][0]) == (0, "ok")
 
 

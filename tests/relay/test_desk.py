@@ -47,11 +47,9 @@ async def sent(
     async with Simulator({"behaviour": behaviour or HELD}) as smsc:
         register(world, smsc, **config)
         world.put(1, to=PHONE, text=text)
-        async with relaying(QUICK, kinds=kind_of):
-            recording = asyncio.create_task(world.record_events())
+        async with relaying(QUICK, kinds=kind_of), world.recording():
             await eventually(lambda: (state := ledger.get(CHANNEL, "1")) and state.status.value == "wired")
             yield smsc
-            recording.cancel()
 
 
 async def test_a_message_is_asked_about_given_another_text_and_cancelled(

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -50,18 +49,6 @@ async def no_relay_is_left() -> AsyncIterator[None]:
     _started.clear()
 
 
-@asynccontextmanager
-async def recording_events(world: World) -> AsyncIterator[None]:
-    """λ record beside the relay."""
-    task = asyncio.create_task(world.record_events())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
 async def test_asked_to_stop_it_finishes_its_window_and_gives_back_the_rest(world: World) -> None:
     async with Smsc(lambda said: None) as smsc:
         world.account(smsc, window=3)
@@ -83,7 +70,7 @@ async def test_asked_to_stop_it_finishes_its_window_and_gives_back_the_rest(worl
 async def test_asked_to_stop_while_the_smsc_is_silent_it_leaves_nothing_undecided(world: World) -> None:
     """The window is given up after a while, and is in doubt; the process still ends well."""
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=3, response_timeout=60, in_doubt="fail", logout_timeout=1)
+        world.account(smsc, window=3, response_timeout=60, in_doubt="fail", in_doubt_wait=0, logout_timeout=1)
         world.put_many(3)
         relay = await start()
         await smsc.until(lambda: len(smsc.submits) == 3)
@@ -112,7 +99,7 @@ async def test_asked_to_stop_it_ends_though_the_smsc_answers_nothing(world: Worl
 
 
 async def test_killed_it_loses_nothing_and_little_goes_twice(world: World) -> None:
-    async with Smsc() as smsc, recording_events(world):
+    async with Smsc() as smsc, world.recording():
         world.account(smsc, window=WINDOW, response_timeout=1)
         world.put_many(300, phones=60)
         relay = await start()
@@ -137,7 +124,7 @@ async def test_killed_it_loses_nothing_and_little_goes_twice(world: World) -> No
 async def test_killed_at_every_point_it_loses_nothing(world: World) -> None:
     """SIGKILL at each named point in turn, with messages going both ways."""
     points = [point for point in waypoints.WAYPOINTS if point.startswith("relay.")]
-    async with Smsc() as smsc, recording_events(world):
+    async with Smsc() as smsc, world.recording():
         world.account(smsc, window=WINDOW, response_timeout=1)
         world.put_many(COUNT)
         kept: dict[str, Any] = {"from": "+250788000001", "text": "once"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Any
 
@@ -116,10 +115,8 @@ async def test_a_copy_of_what_was_accepted_is_told_again_and_not_as_cancelled(wo
         record = world.put(1)
         async with relaying(AT_ONCE):
             await world.lane_empty()
-            recording = asyncio.create_task(world.record_events())
-            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
-            recording.cancel()
-            await asyncio.wait([recording])
+            async with world.recording():
+                await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
         freezes.freeze("aggregator", "fast", "", now(), cancel=True)
         entry = queues.lane_entry(record.model_copy(update={"suspect": True}))
         queues.send(LANE, queues.Entry(entry.body, entry.group, "another"))

@@ -3,10 +3,7 @@ swallows what is said."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -28,17 +25,6 @@ IN_DOUBT = "in doubt: the SMSC has not answered"
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "BACKOFF", (1, 1, 1))
-
-
-@asynccontextmanager
-async def recording(world: World) -> AsyncIterator[None]:
-    """λ record beside the relay."""
-    task = asyncio.create_task(world.record_events())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 def error(relay: Relay) -> str:
@@ -147,7 +133,7 @@ async def test_what_a_dead_bind_has_not_taken_goes_over_another(world: World) ->
 
 async def test_an_mo_whose_answer_is_swallowed_comes_again_and_is_told_once(world: World) -> None:
     """So is one that arrives nowhere: the SMSC sends both over the next session, when it has found the end out."""
-    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, recording(world):
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, world.recording():
         SMPP.account(world, smsc, port=proxy.port, keepalive=0.3, response_timeout=2)
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: state(relay) == ["up"])

@@ -3,9 +3,6 @@ last part alone is delivered, or has failed, and is told of once."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,18 +18,6 @@ from tests.support import CHANNEL
 
 LONG = "Love is patient. Love is kind. It does not envy, it does not boast. " * 6  # three parts
 SAME_SECOND = {"ucp": {"same_stamps": True}, "cimd2": {"timestamps": "second"}}
-
-
-@asynccontextmanager
-async def recorded(world: World) -> AsyncIterator[None]:
-    """λ record works meanwhile."""
-    recording = asyncio.create_task(world.record_events())
-    try:
-        yield
-    finally:
-        recording.cancel()
-        with suppress(asyncio.CancelledError):
-            await recording
 
 
 def state(number: int = 1) -> MessageState:
@@ -66,7 +51,7 @@ def simulator(*, rules: dict[str, Any] | None = None, **behaviour: Any) -> Simul
 async def test_the_last_part_speaks_for_all(
     world: World, protocol: Protocol, rules: dict[str, Any], behaviour: dict[str, Any], receipts: int, expected: str
 ) -> None:
-    async with simulator(rules=rules, **behaviour) as smsc, recorded(world):
+    async with simulator(rules=rules, **behaviour) as smsc, world.recording():
         # In a window of one, nothing goes after the part that is refused.
         protocol.account(world, smsc, receipts="last", window=4 if receipts else 1)
         world.put(1, to="+250788123123", text=LONG)
@@ -82,7 +67,7 @@ async def test_the_last_part_speaks_for_all(
 
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=[one.name for one in PROTOCOLS])
 async def test_where_every_part_has_a_receipt_all_are_waited_for(world: World, protocol: Protocol) -> None:
-    async with simulator() as smsc, recorded(world):
+    async with simulator() as smsc, world.recording():
         protocol.account(world, smsc)
         world.put(1, to="+250788123123", text=LONG)
         async with relaying(kinds=kind_of):
@@ -94,7 +79,7 @@ async def test_where_every_part_has_a_receipt_all_are_waited_for(world: World, p
 
 
 async def test_receipts_that_were_not_asked_for_are_welcome(world: World) -> None:
-    async with simulator(receipts={"when": "always"}) as smsc, recorded(world):
+    async with simulator(receipts={"when": "always"}) as smsc, world.recording():
         PROTOCOLS[0].account(world, smsc, receipts="last")
         world.put(1, to="+250788123123", text=LONG)
         async with relaying(kinds=kind_of):

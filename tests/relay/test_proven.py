@@ -16,7 +16,6 @@ from smsc_relay.simulator import Simulator
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.crowd import Proxy
 from tests.relay.test_every_protocol import PROTOCOLS, Protocol, phones, sent, simulator
-from tests.relay.test_half_open import recording
 from tests.relay.test_last_receipt import told
 from tests.relay.test_links import state
 from tests.support import CHANNEL
@@ -35,7 +34,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def deaf(world: World, spoken: Protocol, **config: Any) -> AsyncIterator[tuple[Simulator, Proxy]]:
     """An SMSC whose answers can be swallowed, as `Proxy.swallow` does; what it has to tell it tells later."""
-    async with simulator(TELLING) as smsc, Proxy(spoken.port(smsc)) as proxy, recording(world):
+    async with simulator(TELLING) as smsc, Proxy(spoken.port(smsc)) as proxy, world.recording():
         spoken.account(world, smsc, **{"port": proxy.port, "response_timeout": 2, "in_doubt_wait": 20, **config})
         yield smsc, proxy
 
@@ -103,7 +102,7 @@ async def test_another_relay_finds_the_proof(world: World) -> None:
 
 async def test_what_nothing_proves_goes_again_when_it_has_been_waited_for(world: World) -> None:
     """Not before: the link has been back for so long by then."""
-    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, recording(world):
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, world.recording():
         PROTOCOLS[0].account(world, smsc, port=proxy.port, in_doubt_wait=3)
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: state(relay) == ["up"])

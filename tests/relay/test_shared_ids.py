@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -57,20 +57,17 @@ async def test_each_gets_its_receipt_over_two_binds_and_after_a_restart(world: W
         world.aws.aggregator("fast", protocol, config=config, secrets={"password": "secret"}, version=version)
         world.aws.channel(CHANNEL, type=protocol)
         registry.reset()
-        recording = asyncio.create_task(world.record_events())
-        async with relaying():
-            await smsc.wait_for(lambda it: len(it.sessions) == 2, 20)
-            for number in range(1, 5):
-                world.put(number, to=PHONE, text=str(number))
-            world.put(5, to=PHONE, text="x" * 500)
-            await world.lane_empty()
-        assert len(smsc.messages) == 5
-        async with relaying():
-            await smsc.wait_for(lambda it: it.stats[ACCOUNT].get("delivered") == 8, 30)
-            await eventually(lambda: all(_status(number) is Status.DELIVERED for number in range(1, 6)))
-        recording.cancel()
-        with suppress(asyncio.CancelledError):
-            await recording
+        async with world.recording():
+            async with relaying():
+                await smsc.wait_for(lambda it: len(it.sessions) == 2, 20)
+                for number in range(1, 5):
+                    world.put(number, to=PHONE, text=str(number))
+                world.put(5, to=PHONE, text="x" * 500)
+                await world.lane_empty()
+            assert len(smsc.messages) == 5
+            async with relaying():
+                await smsc.wait_for(lambda it: it.stats[ACCOUNT].get("delivered") == 8, 30)
+                await eventually(lambda: all(_status(number) is Status.DELIVERED for number in range(1, 6)))
     assert rendezvous.unmatched("fast") == []
 
 

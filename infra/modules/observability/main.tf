@@ -423,7 +423,7 @@ locals {
       { title = "Functions: at a time", stat = "Maximum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function]] },
       { title = "Functions: errors", stat = "Sum", metrics = [for key, function in var.function_names : ["AWS/Lambda", "Errors", "FunctionName", function]] },
     ],
-    [for metric in ["sent", "failed", "retried", "throttled", "crowded", "in_doubt", "received", "receipts", "receipts_parked", "receipts_dropped", "submits_forgotten"] : {
+    [for metric in ["sent", "failed", "retried", "throttled", "crowded", "in_doubt", "proven", "received", "receipts", "receipts_parked", "receipts_dropped", "submits_forgotten"] : {
       title   = metric, stat = "Sum"
       metrics = [for name in local.aggregators : [var.namespace, metric, "name", name]]
     } if length(local.aggregators) > 0],
