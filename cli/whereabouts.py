@@ -74,6 +74,8 @@ def _open(state: MessageState, hops: Sequence[Hop], pause: Pause | None, now: in
     for part in state.parts.values():
         if part.kind == "claimed" and part.until > now:
             return Place("λ send", "it is being offered to the aggregator", until=part.until)
+        if part.doubtful:
+            return Place(lane, "in doubt: the SMSC has not answered, and no receipt has proved it accepted so far")
         if part.kind == "claimed":
             return Place(lane, "in doubt: it was offered, and whether it was accepted is not known", until=0)
     if not state.forwarded and not state.parts:

@@ -306,7 +306,10 @@ def state(*parts: PartState, forwarded: bool = True) -> MessageState:
         pytest.param(state(forwarded=False), [], None, "outbound.fifo", "its lane may not have it", id="opened"),
         pytest.param(state(), [], None, LANE, "waits for its turn", id="in its lane"),
         pytest.param(state(PartState("claimed", until=NOW + 1)), [], None, "λ send", "being offered", id="claimed"),
-        pytest.param(state(PartState("claimed", until=NOW - 1)), [], None, LANE, "in doubt", id="in doubt"),
+        pytest.param(state(PartState("claimed", owner="λ", until=1)), [], None, LANE, "was offered", id="in doubt"),
+        pytest.param(
+            state(PartState.in_doubt(NOW - 9, NOW - 1, silent=False)), [], None, LANE, "no receipt", id="not answered"
+        ),
         pytest.param(state(), [], Pause("fast", "no balance", 1, NOW + 5), LANE, "no balance", id="paused"),
         pytest.param(state(), [{"hop": "later", "at": 1, "not_before": NOW + 9}], None, "later", "turn", id="aside"),
         pytest.param(state(), [{"hop": "later", "at": 1, "not_before": NOW - 9}], None, LANE, "turn", id="back again"),
