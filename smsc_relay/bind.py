@@ -41,6 +41,9 @@ class Owner(Protocol):
     def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
         """What came over it."""
 
+    def caught_up(self) -> None:
+        """That was all, for now: what needs no haste is done in the same turn of the loop."""
+
     def retire(self, bind: Bind) -> None:
         """Nothing more may be submitted over it; answers may come."""
 
@@ -267,7 +270,9 @@ class Bind:
         account = self._account
         around = Surroundings(account.name, now_ms, queues.new_id)
         now = asyncio.get_running_loop().time()
-        made = Connection(account.dialect.conversation(account.config, self.role, now, around), self._heard)
+        made = Connection(
+            account.dialect.conversation(account.config, self.role, now, around), self._heard, self._owner.caught_up
+        )
         made.log = self._log()
         self.connection = made  # before its first octet comes
         self._blamed = False
@@ -397,6 +402,7 @@ class Bind:
                 lost = one.lost
         self._owner.happened(self, happenings)
         if lost is not None:
+            self._owner.caught_up()
             self.connection = None
             self._become("down")
             self._owner.down(self, lost)

@@ -19,18 +19,20 @@ LINGER: Final = 2.0  # s that what is written last may take to leave
 Listener = Callable[[Sequence[Happening]], None]
 
 
-_PIECES: Final = 8
-_LEAST: Final = 256  # octets of one
+_BUSY: Final = 8, 256  # pieces at most, and octets of one at least
+_IDLE: Final = 16, 32  # the same where each costs nobody anything
+_SILENCE: Final = 0.005  # s after which it is the SMSC that is waited for
 
 
-def pieces(data: bytes) -> list[bytes]:
-    """What one read has brought, to be dealt with one after the other.
+def pieces(data: bytes, silence: float) -> list[bytes]:
+    """What one read has brought after so many seconds without any, to be dealt with one after the other.
 
     Answers that come together free places of the window together. Were all read before the first place is taken again,
     all submits would leave together too, and so would their answers come: what is done between the two would be lost
     of every round trip. So the first places are taken again while the last answers are still to be read.
     """
-    size = max(_LEAST, -(-len(data) // _PIECES))
+    most, least = _IDLE if silence >= _SILENCE else _BUSY
+    size = max(least, -(-len(data) // most))
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
@@ -41,11 +43,14 @@ def _because(ended: Ended, error: ssl.SSLError) -> Ended:
 
 class Connection(asyncio.Protocol):
     """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once; `gone` is set
-    when the socket is closed."""
+    when the socket is closed. The listener hears what a read has brought piece by piece; then `caught_up` is called,
+    for what can wait until all places of the window are taken again."""
 
-    def __init__(self, conversation: Conversation, listener: Listener) -> None:
+    def __init__(
+        self, conversation: Conversation, listener: Listener, caught_up: Callable[[], None] = lambda: None
+    ) -> None:
         self.conversation = conversation
-        self._listener = listener
+        self._listener, self._caught_up = listener, caught_up
         self._loop = asyncio.get_running_loop()
         self.over: asyncio.Future[Ended] = self._loop.create_future()
         self.gone = asyncio.Event()
@@ -78,12 +83,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
-        self.heard = self.now()
+        before, self.heard = self.heard, self.now()
         if self.log is not None:
             self._guarded(self.log.heard, data)
-        for piece in pieces(data):
+        for piece in pieces(data, self.heard - before):
             if self.open:
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
+        self._guarded(self._caught_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -92,6 +98,7 @@ class Connection(asyncio.Protocol):
             if isinstance(exc, ssl.SSLError):  # that our certificate is missing is told after the handshake
                 happenings = [_because(one, exc) if isinstance(one, Ended) else one for one in happenings]
             self._tell(happenings)
+            self._guarded(self._caught_up)
         self._alarm.stop()
         self.gone.set()
 
@@ -103,6 +110,7 @@ class Connection(asyncio.Protocol):
         """It reads again."""
         self.blocked = False
         self._guarded(self._listener, ())
+        self._guarded(self._caught_up)
 
     # --- the conversation's side --------------------------------------------------------------------------------------
 
@@ -179,10 +187,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             self._loop.call_later(LINGER, self._transport.abort)
 
-    def _guarded(self, call: Callable[[Any], None], argument: Any) -> None:
+    def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         """A fault of ours costs this connection, and not without a word."""
         try:
-            call(argument)
+            call(*arguments)
         except Exception:
             telemetry.logger().exception("relay_fault")
             self.drop()
@@ -201,5 +209,6 @@ class Connection(asyncio.Protocol):
         now, due = self._loop.time(), self.conversation.next_deadline()
         if due is not None and due <= now:
             self._tell(self.conversation.tick(now))
+            self._guarded(self._caught_up)
         else:
             self._watch()

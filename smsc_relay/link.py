@@ -103,6 +103,7 @@ class Link:
         self._intake = Intake(lambda: self.account, traffic, returns, shared.journal, shared.threads)
         self._returns, self._traffic = returns, traffic
         self._arrivals = Arrivals(account.name, shared.outbox)
+        self._arrived: list[tuple[Bind, Arrived]] = []  # heard, not handed on
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
         self._gates: dict[Listening, Gate] = {}
         logins = Logins()
@@ -174,14 +175,13 @@ class Link:
         traffic = self._traffic
         if self._trials.active:
             happenings = self._trials.sift(bind, happenings)
-        arrived: list[Arrived] = []
         for one in happenings:
             if isinstance(one, Accepted):
                 traffic.accepted(bind, one)
             elif isinstance(one, Rejected):
                 traffic.rejected(bind, one)
             elif isinstance(one, Arrived):
-                arrived.append(one)
+                self._arrived.append((bind, one))
             elif isinstance(one, Answered):
                 if not one.context.done():
                     one.context.set_result(one)
@@ -193,12 +193,14 @@ class Link:
                 self.fault(one.reason)
             elif isinstance(one, Alert):
                 self._shared.journal.alert(self.account.name, one)
-        try:
-            traffic.pump()  # at once: an open window must not wait for what else there is to do
-        finally:
-            traffic.publish_accepted()
-        if bind.connection is not None:
-            for one in arrived:
+        traffic.pump()  # at once: an open window must not wait for what else there is to do
+
+    def caught_up(self) -> None:
+        """The windows are full again, as far as they can be: have λ record know what has happened."""
+        arrived, self._arrived = self._arrived, []
+        self._traffic.publish_accepted()
+        for bind, one in arrived:
+            if bind.connection is not None:
                 self._arrivals.arrived(bind.connection, one)
 
     def _changed(self) -> None:

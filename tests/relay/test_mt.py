@@ -113,12 +113,16 @@ async def test_an_open_window_is_filled_before_outcomes_are_told(world: World, m
 
     monkeypatch.setattr(Settling, "publish", published)
     monkeypatch.setattr(ToyConversation, "submit", submitted)
-    async with Smsc() as smsc:
-        world.account(smsc, window=1)
-        world.put_many(2)
-        async with relaying():
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=4)
+        world.put_many(8)
+        async with relaying() as relay:
+            await smsc.until(partial(_submitted, smsc, 4))
+            await eventually(lambda: relay.report()["links"]["fast"]["in_hand"] == 8)
+            smsc.answer = lambda said: {"id": said["id"]}
+            smsc.answer_open()
             await world.lane_empty()
-    assert done == ["submitted 1", "submitted 2", "told 1", "told 2"]
+    assert done[:12] == [f"submitted {n}" for n in range(1, 9)] + [f"told {n}" for n in range(1, 5)]
 
 
 async def test_a_message_is_cut_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
