@@ -134,8 +134,7 @@ class Engine(Client):
     def __init__(self, window: int, count: int) -> None:
         super().__init__(window, count)
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()  # something was heard
-        self._session = Session(SessionConfig(), self._last)
+        self._session = Session(SessionConfig(), self._loop.time())
         self._number = 0
 
     def login(self) -> None:
@@ -151,8 +150,7 @@ class Engine(Client):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
-        before, self._last = self._last, self._loop.time()
-        for piece in pieces(data, self._last - before):
+        for piece in pieces(data):
             self._heard(piece)
 
     def _heard(self, data: bytes) -> None:
@@ -175,7 +173,6 @@ class Whole(Client):
     def __init__(self, protocol: str, window: int, count: int) -> None:
         super().__init__(window, count)
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()  # something was heard
         self._dialect = dialects.load(protocol)
         given = {"host": "127.0.0.1", "window": window, **CONFIGS[protocol]}
         self._config = dialects.config_of(protocol).read(given)
@@ -203,8 +200,7 @@ class Whole(Client):
 
     def data_received(self, data: bytes) -> None:
         """As `asyncio.Protocol`."""
-        before, self._last = self._last, self._loop.time()
-        for piece in pieces(data, self._last - before):
+        for piece in pieces(data):
             self._heard(piece)
 
     def _heard(self, data: bytes) -> None:

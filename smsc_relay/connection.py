@@ -19,20 +19,18 @@ LINGER: Final = 2.0  # s that what is written last may take to leave
 Listener = Callable[[Sequence[Happening]], None]
 
 
-_BUSY: Final = 8, 256  # pieces at most, and octets of one at least
-_IDLE: Final = 16, 32  # the same where each costs nobody anything
-_SILENCE: Final = 0.005  # s after which it is the SMSC that is waited for
+_PIECES: Final = 8
+_LEAST: Final = 256  # octets of one
 
 
-def pieces(data: bytes, silence: float) -> list[bytes]:
-    """What one read has brought after so many seconds without any, to be dealt with one after the other.
+def pieces(data: bytes) -> list[bytes]:
+    """What one read has brought, to be dealt with one after the other.
 
     Answers that come together free places of the window together. Were all read before the first place is taken again,
     all submits would leave together too, and so would their answers come: what is done between the two would be lost
     of every round trip. So the first places are taken again while the last answers are still to be read.
     """
-    most, least = _IDLE if silence >= _SILENCE else _BUSY
-    size = max(least, -(-len(data) // most))
+    size = max(_LEAST, -(-len(data) // _PIECES))
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
@@ -83,10 +81,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
-        before, self.heard = self.heard, self.now()
+        self.heard = self.now()
         if self.log is not None:
             self._guarded(self.log.heard, data)
-        for piece in pieces(data, self.heard - before):
+        for piece in pieces(data):
             if self.open:
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
         self._guarded(self._caught_up)
