@@ -273,17 +273,12 @@ def conclude_unclaimed(key: MessageKey, part: int, total: int, state: PartState,
     return found if found.key.generation == key.generation else None
 
 
-def note_doubt(key: MessageKey, part: int, total: int, doubt: PartState) -> None:
+def note_doubt(key: MessageKey, part: int, doubt: PartState) -> None:
     """Note a submit of the relay without an answer (`PartState.in_doubt`), unless the part is concluded. Of several
     submits of a part the first counts, since a receipt may be of any, and of their doubts the last."""
-    values = {
-        ":g": {"N": str(key.generation)},
-        ":state": part_value(doubt),
-        ":total": {"N": str(total)},
-        ":again": {"S": "again"},
-    }
+    values = {":g": {"N": str(key.generation)}, ":state": part_value(doubt), ":again": {"S": "again"}}
     condition = "g = :g AND (attribute_not_exists(p.#n) OR p.#n.s = :again)"
-    change = "SET p.#n = :state, tot = if_not_exists(tot, :total)"
+    change = "SET p.#n = :state"
     pk, names = _pk(key.channel, key.id), {"#n": str(part)}
     if attempt(lambda: update(pk, change, values, condition=condition, names=names)) is None:
         values = {":g": values[":g"], ":claimed": {"S": "claimed"}, ":since": {"N": str(doubt.trouble_since)}}

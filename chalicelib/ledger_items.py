@@ -24,12 +24,12 @@ class PartState:
     kind: PartKind
     external_id: str = ""
     owner: str = ""
-    until: int = 0  # ms: end of the claim, or when it is due again
+    until: int = 0  # ms: end of the claim, or when it is due again; in doubt: when it was submitted
     rank: int = 0
     code: str = ""
     reason: str = ""
-    trouble_since: int = 0  # ms: when the present run of failures began, 0: there is none
-    silent: bool = False  # accepted, and receipts were asked for of other parts, not of this one
+    trouble_since: int = 0  # ms: when the present run of failures began, or the doubt; 0: there is none
+    silent: bool = False  # accepted or in doubt, and receipts were asked for of other parts, not of this one
 
     @classmethod
     def in_doubt(cls, submitted: int, since: int, *, silent: bool) -> PartState:
@@ -62,12 +62,14 @@ class MessageState:
     def overall(self) -> Status:
         """The message's status by its parts: failed when one is, else as far as the least of them. Once all are
         accepted, those of which no receipt was asked for do not hold the others back."""
-        ranks = [part.rank for part in self.parts.values()]
+        # A message that was cut otherwise after a doubt has parts in doubt that it has no more.
+        parts = [part for n, part in self.parts.items() if n < self.total or not part.doubtful]
+        ranks = [part.rank for part in parts]
         if Status.FAILED.rank in ranks or self.whole_rank == Status.FAILED.rank:
             return Status.FAILED
         every = min(ranks) if self.total and len(ranks) >= self.total else 0
         if every:
-            every = min([part.rank for part in self.parts.values() if not part.silent], default=every)
+            every = min([part.rank for part in parts if not part.silent], default=every)
         return _BY_RANK[max(every, self.whole_rank)]
 
 

@@ -73,9 +73,9 @@ def attempt(call: Callable[[], T]) -> T | None:
         raise
 
 
-def parked_items(partition: str, since: int = 0) -> list[dict[str, Any]]:
+def parked_items(partition: str, since: int = 0, most: int | None = None) -> list[dict[str, Any]]:
     """The items that the `parked` index lists under `partition` (an aggregator's unmatched receipts, or the pauses),
-    and that came into it at `since` (ms) or later."""
+    and that came into it at `since` (ms) or later. `most`: after so many no further page is read."""
     pages = aws.pages(
         aws.dynamodb().query,
         TableName=name(),
@@ -83,4 +83,9 @@ def parked_items(partition: str, since: int = 0) -> list[dict[str, Any]]:
         KeyConditionExpression="parked = :partition AND parked_at >= :since",
         ExpressionAttributeValues={":partition": {"S": partition}, ":since": {"N": str(since)}},
     )
-    return [item for page in pages for item in page["Items"]]
+    found: list[dict[str, Any]] = []
+    for page in pages:
+        found += page["Items"]
+        if most is not None and len(found) >= most:
+            break
+    return found

@@ -56,6 +56,7 @@ class Parked:
     external_id: str
     receipt: ReceiptEvent
     since: int
+    proves: str = ""  # the part in doubt that it was taken for (`proofs`)
 
 
 def meet_outcome(aggregator: str, external_id: str, submit: Submit) -> list[ReceiptEvent]:
@@ -182,12 +183,12 @@ def _same(one: Submit, other: Submit) -> bool:
     return (one.key, one.part) == (other.key, other.part)
 
 
-def unmatched(aggregator: str, since: int = 0) -> list[Parked]:
+def unmatched(aggregator: str, since: int = 0, most: int | None = None) -> list[Parked]:
     """The receipts of `aggregator` that wait for their submit, under ids that have done so since (ms); the oldest
-    first."""
+    first. `most`: ids that are read, and a page's more."""
     return [
-        Parked(aggregator, item["x"]["S"], receipt, int(item["parked_at"]["N"]))
-        for item in parked_items(aggregator, since)
+        Parked(aggregator, item["x"]["S"], receipt, int(item["parked_at"]["N"]), item.get("proves", {}).get("S", ""))
+        for item in parked_items(aggregator, since, most)
         for receipt in _waiting(item)
     ]
 

@@ -20,7 +20,7 @@ from smsc_relay.jobs import Job, Memory
 from smsc_relay.journal import Journal
 from smsc_relay.lookup import Finding
 from smsc_relay.returns import Returns
-from smsc_relay.settling import spread
+from smsc_relay.settling import PROOF, spread
 from smsc_relay.steady import now_ms
 from smsc_relay.traffic import Traffic
 
@@ -173,18 +173,33 @@ class Intake:
             job.total = state.total
             for index, told in lookup.told_by(state).items():
                 job.known.told.setdefault(index, told)
-        for index, told in finding.proven.items():
+        told_late = job.known.told
+        proven = {index: told for index, told in finding.proven.items() if index not in told_late}
+        doubtful = {index: part for index, part in finding.doubtful.items() if index not in told_late}
+        if proven and self._traffic.under_way_to(job.record.message.to):
+            settling.wait_for_proof(job, PROOF)  # it may be of that one
+            return
+        if (proven or doubtful) and not job.total:
+            self._traffic.starting.prepare(job)
+            job.total = len(job.plan.segments) if job.plan is not None else 0
+        for index, told in proven.items():
             settling.prove(job, index, told)
         if cancelled:
             self._cancel(job, cancelled)
         elif self._held_back(sender):
             settling.leave(job, attempts.while_disabled(job.standing(), now, spread()))
-        elif finding.doubtful and (left := self._traffic.proof_wait(job, finding.doubtful_since)) > 0:
+        elif doubtful and (left := self._traffic.proof_wait(job, doubtful)) > 0:
             settling.wait_for_proof(job, left)
-        elif finding.doubtful and job.config.in_doubt != "resend":
-            settling.give_up(job, finding.doubtful)
         else:
-            self._traffic.order.check_done(job)
+            if doubtful:
+                job.known.doubts.clear()
+                asyncio.get_running_loop().run_in_executor(
+                    self._threads, lookup.resent, job.record, list(doubtful), now
+                )
+            if doubtful and job.config.in_doubt != "resend":
+                settling.give_up(job, doubtful)
+            else:
+                self._traffic.order.check_done(job)
 
     def _cancel(self, job: Job, reason: str) -> None:
         """Fail it, unless it has been concluded already."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chalicelib import jobs
 from chalicelib.attempts import Standing
+from chalicelib.ledger_items import PartState
 from chalicelib.queues import Received
 from chalicelib.records import LaneRecord, MessageKey
 from smsc_relay.config import LinkConfig
@@ -51,11 +52,12 @@ class Told(NamedTuple):
 class Known:
     """What this process knows of a message, shared by all copies of its record, those that come back included."""
 
-    __slots__ = ("doubt", "holder", "leaving", "told", "trouble_since", "unrecorded")
+    __slots__ = ("doubt", "doubts", "holder", "leaving", "told", "trouble_since", "unrecorded")
 
     def __init__(self) -> None:
         self.told: dict[int, Told] = {}
         self.trouble_since = 0  # ms: when the present run of failures began
+        self.doubts: dict[int, PartState] = {}  # segments in doubt, though the ledger may not know
         self.doubt = (0, 0.0)  # ms since when a segment is in doubt, and `Traffic.up_for` then
         self.unrecorded = 0  # outcomes on their way to events.fifo
         self.holder: Job | None = None  # the last copy that came, while we hold it

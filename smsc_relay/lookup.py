@@ -6,13 +6,13 @@ A normal record of a known channel costs nothing here. Blocking: for a thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chalicelib import ledger, proofs, registry, telemetry
 from chalicelib.channels.config import ConfigError
 from chalicelib.ledger_items import MessageState, PartState
 from chalicelib.messages import Status
-from chalicelib.records import MessageKey
+from chalicelib.records import LaneRecord
 from smsc_relay.accounts import Sender
 from smsc_relay.config import LinkConfig
 from smsc_relay.jobs import Job, Told
@@ -30,15 +30,11 @@ class Finding:
     proven: Mapping[int, Told] = field(default_factory=dict)  # segments that were in doubt, by index
     doubtful: Mapping[int, PartState] = field(default_factory=dict)  # and those that still are
 
-    @property
-    def doubtful_since(self) -> int:
-        """When the last of them was last known to be, in ms."""
-        return max(part.trouble_since for part in self.doubtful.values())
-
 
 def look_up(jobs: Sequence[tuple[Job, bool]], config: type[LinkConfig]) -> list[Finding]:
     """Look up each job; with it comes whether its channel is new to this process."""
-    return [_one(job, config, new_channel=new) for job, new in jobs]
+    findings = [_one(job, config, new_channel=new) for job, new in jobs]
+    return _proven([(job, finding) for (job, _), finding in zip(jobs, findings, strict=True)])
 
 
 def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
@@ -46,8 +42,7 @@ def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
     try:
         sender = _sender(key.channel, job.record.aggregator, config) if new_channel else None
         state = ledger.get(key.channel, key.id) if job.suspect else None
-        proven, doubtful = _in_doubt(job, state)
-        return Finding(state=state, sender=sender, proven=proven, doubtful=doubtful)
+        return Finding(state=state, sender=sender, doubtful=_in_doubt(job, state))
     except registry.UnknownChannel:
         return Finding(unknown=True)
     except Exception as error:
@@ -55,28 +50,55 @@ def _one(job: Job, config: type[LinkConfig], *, new_channel: bool) -> Finding:
         return Finding(failed=True)
 
 
-def _in_doubt(job: Job, state: MessageState | None) -> tuple[dict[int, Told], dict[int, PartState]]:
-    """Its segments that were submitted and not answered: those of which a receipt has come since, and the others."""
-    key, proven, doubtful = job.record.key, dict[int, Told](), dict[int, PartState]()
-    if state is None or state.key != key or not job.config.proof_wait:
-        return proven, doubtful
-    for index, part in sorted(state.parts.items()):
-        if part.doubtful and index not in job.known.told:
-            external_id = "" if part.silent else _proof(job, index, part)
-            if external_id:
-                proven[index] = Told(accepted=True, external_id=external_id, at=part.until)
-            else:
-                doubtful[index] = part
-    return proven, doubtful
+def _in_doubt(job: Job, state: MessageState | None) -> dict[int, PartState]:
+    """Its segments that were submitted and not answered."""
+    if state is not None and state.key != job.record.key:
+        return {}
+    found = dict(job.known.doubts)
+    if state is not None:
+        found |= {index: part for index, part in state.parts.items() if part.doubtful}
+        found = {index: part for index, part in found.items() if state.parts.get(index, part).doubtful}
+    return {index: part for index, part in sorted(found.items()) if index not in job.known.told}
 
 
-def _proof(job: Job, index: int, part: PartState) -> str:
-    record = job.record
+def _proven(findings: list[tuple[Job, Finding]]) -> list[Finding]:
+    """The findings with what receipts prove; those are read once."""
+    sought = [(job, finding) for job, finding in findings if finding.doubtful and _config(job, finding).proof_wait]
+    since: dict[str, int] = {}
+    for job, finding in sought:
+        name, first = job.record.aggregator, min(part.until for part in finding.doubtful.values())
+        since[name] = min(since.get(name, first), first)
+    told: dict[int, Finding] = {}
     try:
-        return proofs.take(record.aggregator, record.message.to, part.until, record.key, index)
-    except Exception as error:  # it goes as the account says, as if there were none
-        telemetry.logger().warning("no_proof_sought", extra={**job.keys(), "error": describe(error)})
-        return ""
+        receipts = {name: proofs.Receipts(name, first) for name, first in since.items()}
+        for job, finding in sought:
+            told[id(job)] = _seek(job, finding, receipts[job.record.aggregator])
+    except Exception as error:  # what is left goes as the account says, as if there were none
+        telemetry.logger().warning("no_proof_sought", extra={"error": describe(error)})
+    return [told.get(id(job), finding) for job, finding in findings]
+
+
+def _seek(job: Job, finding: Finding, receipts: proofs.Receipts) -> Finding:
+    key, to, proven = job.record.key, job.record.message.to, dict[int, Told]()
+    for index, part in finding.doubtful.items():
+        external_id = "" if part.silent else proofs.take(receipts, to, key, index, part)
+        if external_id:
+            proven[index] = Told(accepted=True, external_id=external_id, at=part.until)
+    left = {index: part for index, part in finding.doubtful.items() if index not in proven}
+    return replace(finding, proven=proven, doubtful=left)
+
+
+def _config(job: Job, finding: Finding) -> LinkConfig:
+    return finding.sender.config if finding.sender and finding.sender.config else job.config
+
+
+def resent(record: LaneRecord, indexes: Sequence[int], at: int) -> None:
+    """These segments are in doubt no more: they are submitted again, or given up. Best effort."""
+    names = [proofs.name_of(record.key, index) for index in indexes]
+    try:
+        proofs.resent(record.aggregator, record.message.to, names, at)
+    except Exception as error:
+        telemetry.logger().warning("doubt_kept", extra={"aggregator": record.aggregator, "error": describe(error)})
 
 
 def _sender(uuid: str, aggregator: str, config: type[LinkConfig]) -> Sender:
@@ -99,12 +121,15 @@ def told_by(state: MessageState) -> dict[int, Told]:
 
 
 def write_down(
-    key: MessageKey, total: int, told: Mapping[int, Told], doubts: Mapping[int, PartState], now: int
+    record: LaneRecord, total: int, told: Mapping[int, Told], doubts: Mapping[int, PartState], now: int
 ) -> None:
     """Have the ledger know of accepted segments before their message is given back: λ record, which would write the
     same, may be behind, and another process may be given the record meanwhile. And of those that may be accepted."""
+    key = record.key
+    if doubts:
+        proofs.note(record.aggregator, record.message.to, [proofs.name_of(key, index) for index in doubts])
     for index, doubt in doubts.items():
-        ledger.note_doubt(key, index, total, doubt)
+        ledger.note_doubt(key, index, doubt)
     for index, one in told.items():
         if one.accepted and not one.recorded:
             rank = Status.WIRED.rank

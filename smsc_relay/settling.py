@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from typing import Final
 
 from chalicelib import attempts, telemetry, waypoints
-from chalicelib.attempts import Aside, Wait
+from chalicelib.attempts import Aside, Hold, Wait
 from chalicelib.ledger_items import PartState
 from chalicelib.records import Outcome
 from smsc_relay import lookup
@@ -202,8 +202,13 @@ class Settling:
 
     def wait_for_proof(self, job: Job, seconds: float) -> None:
         """Look again in so many seconds, or a few, whether there is a receipt of what is in doubt."""
-        now = now_ms()
-        self._return(job, attempts.until(job.standing(), now + round(1000 * min(seconds, PROOF)), now, spread()), {})
+        self._return(job, self._until_proof(job, seconds), {})
+
+    def _until_proof(self, job: Job, seconds: float = PROOF) -> Wait:
+        """Whole seconds, as SQS counts, though the message expire meanwhile."""
+        now, seconds = now_ms(), max(1, round(min(seconds, PROOF)))
+        wait = attempts.until(job.standing(), now + 1000 * seconds, now)
+        return Hold(seconds) if isinstance(wait, Hold) else wait
 
     def bury(self, job: Job, reason: str) -> None:
         """The record needs a human."""
@@ -236,20 +241,23 @@ class Settling:
         if why in (State.DOUBTFUL, State.REFUSED):
             job.known.trouble_since = job.known.trouble_since or job.record.trouble_since or now
             self._journal.count("retried", job.record.aggregator)
-            return attempts.after_failure(job.standing(), now, spread())
+            wait = attempts.after_failure(job.standing(), now, spread())
+            proof = why is State.DOUBTFUL and job.config.proof_wait and isinstance(wait, Hold)
+            return self._until_proof(job) if proof else wait
         moment = {State.PAUSED: self._paused_until(), State.SLOWED: now + SLOWED}.get(why or State.TO_DO, now)
         return attempts.until(job.standing(), moment, now, spread())
 
     async def _write_and_leave(self, job: Job, told: dict[int, Told], doubts: dict[int, PartState], wait: Wait) -> None:
-        key, total = job.record.key, len(job.parts) or job.total
+        total = len(job.parts) or job.total
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._threads, lookup.write_down, key, total, told, doubts, now_ms())
+            await loop.run_in_executor(self._threads, lookup.write_down, job.record, total, told, doubts, now_ms())
         except Exception as error:
             # λ record does it from the outcomes, and this process remembers.
             telemetry.logger().warning("not_written_down", extra={**job.keys(), "error": describe(error)})
-            if doubts and job.config.in_doubt != "resend":  # whoever has it next would not know
-                self.give_up(job, doubts)
+            left = [index for index in doubts if index not in job.known.told]  # answers may have come late
+            if left and job.config.in_doubt != "resend":  # another process that has it next would not know
+                self.give_up(job, left)
                 return
         self.leave(job, wait)
 
@@ -289,13 +297,14 @@ def _doubts(job: Job) -> dict[int, PartState]:
     if not job.config.proof_wait:
         return {}
     now, clock = now_ms(), asyncio.get_running_loop().time()
-    return {
+    job.known.doubts |= {
         part.index: PartState.in_doubt(
             now - round(1000 * (clock - part.submitted)), job.known.doubt[0], silent=part.segment.silent
         )
         for part in job.parts
         if part.state is State.DOUBTFUL
     }
+    return dict(job.known.doubts)
 
 
 def spread() -> float:

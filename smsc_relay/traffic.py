@@ -7,11 +7,12 @@ link goes on. Nothing here is a task or a timer per message: one timer wakes the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from chalicelib import freezes, telemetry, waypoints
 from chalicelib.freezes import Freezes
+from chalicelib.ledger_items import PartState
 from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
 from smsc_relay.bind import Bind
@@ -22,7 +23,7 @@ from smsc_relay.lanes import AHEAD, Places
 from smsc_relay.meter import Meter
 from smsc_relay.order import Order
 from smsc_relay.pace import Pace
-from smsc_relay.protocol import Accepted, Rejected, Unanswered, Verdict
+from smsc_relay.protocol import Accepted, Rejected, Role, Unanswered, Verdict
 from smsc_relay.retry import REFUSED_STEPS
 from smsc_relay.returns import Returns
 from smsc_relay.settling import Settling, spread
@@ -57,7 +58,8 @@ class Traffic:
         self._paused_until = 0.0
         self._setbacks = 0  # pauses since the account was last well
         self._out_since = self._loop.time()  # without a bind
-        self._up_since = self._up_before = 0.0  # with one, and for how many seconds before that
+        self._hearing: set[Bind] = set()  # binds over which receipts come
+        self._up_since = self._up_before = 0.0  # with one of these, and for how many seconds before that
         self.freezes: Freezes = freezes.NOTHING
         self.frozen = False  # an operator has stopped the account
         self.cancelling = False  # and what waits is received all the same, since some of it has been cancelled
@@ -104,6 +106,10 @@ class Traffic:
         window = sum(bind.window for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
         return window + AHEAD + min(len(self._deferred), DEFERRED) if window else 0
 
+    def under_way_to(self, phone: str) -> bool:
+        """A submit to a phone has no answer yet: a receipt may be ahead of it."""
+        return any(job.flying for job in self.order if job.record.message.to == phone)
+
     def goes_on(self, job: Job) -> bool:
         """The job may be submitted where it is."""
         return self.open and job.bind is not None and job.bind.ready
@@ -114,28 +120,36 @@ class Traffic:
 
     @property
     def up_for(self) -> float:
-        """Seconds with a bind, so far."""
-        return self._up_before + (self._loop.time() - self._up_since if self.binds else 0.0)
+        """Seconds with a bind over which receipts come, so far."""
+        return self._up_before + self._up_now
 
-    def proof_wait(self, job: Job, since: int) -> float:
-        """Seconds for which a message that is in doubt since then (ms) still waits for a receipt: of those with a bind,
-        for an SMSC that had nobody to tell tells when the link is back."""
-        known = job.known
-        if known.doubt[0] < since:  # another process has had it
-            known.doubt = since, self.up_for
+    @property
+    def _up_now(self) -> float:
+        return self._loop.time() - self._up_since if self._hearing else 0.0
+
+    def proof_wait(self, job: Job, doubtful: Mapping[int, PartState]) -> float:
+        """Seconds for which a message still waits for receipts of its segments in doubt: of those with a bind, for an
+        SMSC that had nobody to tell tells when the link is back. 0 or less: no more, or none was asked for."""
+        if all(part.silent for part in doubtful.values()):
+            return 0.0
+        known, since = job.known, max(part.trouble_since for part in doubtful.values())
+        if known.doubt[0] < since:  # another process has had it, or it was long ago
+            known.doubt = since, self.up_for - min(self._up_now, (now_ms() - since) / 1000)
         return job.config.proof_wait - (self.up_for - known.doubt[1])
 
     # --- binds come and go --------------------------------------------------------------------------------------------
 
     def up(self, bind: Bind) -> None:
         """A bind has logged in."""
+        if bind.role is not Role.TRANSMITTER:
+            if not self._hearing:
+                self._up_since = self._loop.time()
+            self._hearing.add(bind)
         if bind.role.submits and bind not in self.binds:
             now = self._loop.time()
             if not self.binds and self._was_out(bind, now):
                 self.pace.restart(now)
                 telemetry.logger().info("restarting_slowly", extra={"aggregator": self.account.name})
-            if not self.binds:
-                self._up_since = now
             self.binds.append(bind)
         self.pump_soon()
 
@@ -149,14 +163,15 @@ class Traffic:
         flying = (part for job in bind.jobs for part in job.parts)
         for part in [part for part in dict.fromkeys((*lost, *flying)) if part.flying]:
             self._in_doubt(part, "the connection ended")
+        self._up_before, self._up_since = self.up_for, self._loop.time()
+        self._hearing.discard(bind)
         self.retire(bind)
 
     def retire(self, bind: Bind) -> None:
         """Nothing more goes over a bind: what waited for it goes another way, and answers are welcome."""
         if bind in self.binds:
-            self._up_before = self.up_for
             self.binds.remove(bind)
-            self._out_since = self._up_since = self._loop.time()
+            self._out_since = self._loop.time()
         for job in list(bind.jobs):
             if self.open and not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
                 self._unbegin(job)

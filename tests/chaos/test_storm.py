@@ -48,7 +48,7 @@ QUEUES = ("outbound.fifo", "lane-smsc.fifo", "events.fifo", "deliver-main.fifo")
 VISIBILITY = 360
 # s of silence until the relay asks whether the SMSC lives; `response_timeout` later a half-open link is dead.
 KEEPALIVE = 2
-PROOF = 4  # s with a link for which what is in doubt waits for a receipt: the simulated SMSC tells at once
+PROOF = 8  # s with a link for which what is in doubt waits for a receipt: the simulated SMSC tells at once
 ANSWER = "1"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2 * PATIENCE)]
