@@ -2,7 +2,7 @@
 
 Item `m#<channel>#<id>`: generation `g`, rank `rk`, parts `p` = {"0": {s, o, u, x, r, c, w, t, n}} with s(tate) claimed,
 accepted, failed or again, o(wner), u(ntil, ms), x (external id), r(ank), c(ode), w(hy), t(rouble since, ms) and n(o
-receipt asked for). It holds no text.
+receipt asked for). Claimed without an owner: the relay's, in doubt (`PartState.in_doubt`). It holds no text.
 """
 
 from __future__ import annotations
