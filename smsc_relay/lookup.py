@@ -126,12 +126,12 @@ def write_down(
     """Have the ledger know of accepted segments before their message is given back: λ record, which would write the
     same, may be behind, and another process may be given the record meanwhile. And of those that may be accepted."""
     key = record.key
-    if doubts:
-        proofs.note(record.aggregator, record.message.to, [proofs.name_of(key, index) for index in doubts])
-    for index, doubt in doubts.items():
-        ledger.note_doubt(key, index, doubt)
     for index, one in told.items():
         if one.accepted and not one.recorded:
             rank = Status.WIRED.rank
             accepted = PartState("accepted", external_id=one.external_id, rank=rank, until=now, silent=one.silent)
             ledger.conclude_unclaimed(key, index, total, accepted, now)
+    if doubts:
+        proofs.note(record.aggregator, record.message.to, [proofs.name_of(key, index) for index in doubts])
+    for index, doubt in doubts.items():
+        ledger.note_doubt(key, index, doubt)
