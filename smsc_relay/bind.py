@@ -274,6 +274,7 @@ class Bind:
             account.dialect.conversation(account.config, self.role, now, around), self._heard, self._owner.caught_up
         )
         made.log = self._log()
+        made.asks = account.config.keepalive > 0
         self.connection = made  # before its first octet comes
         self._blamed = False
         return made

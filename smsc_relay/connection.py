@@ -12,7 +12,7 @@ from typing import Any, Final
 from chalicelib import telemetry
 from smsc_relay.alarm import Alarm
 from smsc_relay.pdu_log import PduLog
-from smsc_relay.protocol import Arrived, Conversation, Ended, Happening
+from smsc_relay.protocol import Answered, Arrived, Conversation, Ended, Happening, NotOffered, Prober
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
 
@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self.over: asyncio.Future[Ended] = self._loop.create_future()
         self.gone = asyncio.Event()
         self.log: PduLog | None = None
+        self.asks = False  # the SMSC may be asked whether it lives, at any time
         self.now = self._loop.time
         self.heard = self.now()  # when the SMSC was last heard
         self.left: float | None = None  # when we began to log out
@@ -140,6 +141,19 @@ class Connection(asyncio.Protocol):
         if self.open:
             self.conversation.decline(token, self._loop.time())
             self._answered()
+
+    def probe(self) -> asyncio.Future[Answered] | None:
+        """Ask the SMSC whether it lives, after all that has been said; None: it cannot be asked."""
+        conversation = self.conversation
+        if not self.asks or not self.open or not isinstance(conversation, Prober) or not conversation.costs_nothing:
+            return None
+        answered: asyncio.Future[Answered] = self._loop.create_future()
+        try:
+            conversation.probe(answered, self._loop.time())
+        except (NotOffered, RuntimeError):
+            return None
+        self.flush_soon()
+        return answered
 
     def _answered(self) -> None:
         self._owed -= 1

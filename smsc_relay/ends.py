@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections import deque
 from typing import Final
 
 from smsc_relay.connection import Connection
+from smsc_relay.protocol import Answered
 
 HEARD: Final = 10.0  # s: an answer that was given so long before the SMSC was last heard has arrived
 
@@ -13,13 +16,17 @@ HEARD: Final = 10.0  # s: an answer that was given so long before the SMSC was l
 class Answers:
     """To the MOs of one session.
 
-    Whether an answer has arrived TCP does not tell. But a way that loses it loses the acknowledgements of what the
-    SMSC sends too, and soon nothing comes any more; and an SMSC that answers our logout has read what we wrote before.
+    Whether an answer has arrived TCP does not tell. But an SMSC reads in order what we write: what it answers to a
+    question after it, or to our logout, tells that it has read it. So it is asked whether it lives after each answer,
+    one question at a time; who does not say so before the end has not read what was given. Where it cannot be asked,
+    a way that loses answers loses the acknowledgements of what the SMSC sends too, and soon nothing comes any more.
     """
 
     def __init__(self) -> None:
         self._owed: dict[object, int] = {}  # the requests without an answer -> when they came (ms)
         self._given: deque[tuple[float, int]] = deque()  # loop's time -> when it came (ms)
+        self._asked: float | None = None  # loop's time of the question that is open
+        self._mute = False  # it does not answer such questions
 
     def owed(self, request: object, at: int) -> None:
         """An MO has come, in ms since the epoch."""
@@ -29,6 +36,26 @@ class Answers:
         """It is acknowledged now."""
         self._given.append((connection.now(), self._owed.pop(request)))
         self._forget(connection)
+
+    def ask(self, connection: Connection) -> None:
+        """After what was given: have the SMSC tell that it has read it."""
+        if self._given and self._asked is None and not self._mute:
+            answered = connection.probe()
+            if answered is not None:
+                self._asked = connection.now()
+                answered.add_done_callback(functools.partial(self._told, connection))
+
+    def _told(self, connection: Connection, answered: asyncio.Future[Answered]) -> None:
+        asked = self._asked
+        if asked is None or not connection.open:  # what was not read, was not
+            return
+        self._asked = None
+        if answered.cancelled() or answered.result().problem:
+            self._mute = True
+            return
+        while self._given and self._given[0][0] <= asked:
+            self._given.popleft()
+        self.ask(connection)
 
     def declined(self, request: object) -> None:
         """The SMSC is told to send it again: that is another request."""
@@ -41,8 +68,9 @@ class Answers:
 
     @property
     def unanswered(self) -> int | None:
-        """When the first MO came that has no answer, in ms; None: all have."""
-        return min(self._owed.values(), default=None)
+        """When the first MO came that has no answer, or none that has been read, in ms; None: all have."""
+        unread = [at for _, at in self._given] if self._asked is not None else []
+        return min([*self._owed.values(), *unread], default=None)
 
     def _forget(self, connection: Connection) -> None:
         """Those that are certain."""

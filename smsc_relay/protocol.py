@@ -101,6 +101,8 @@ class Inquirer(Protocol):
 class Prober(Protocol):
     """What a `Conversation` has besides, where the protocol has a question whether the SMSC lives."""
 
+    costs_nothing: bool  # the question takes no place from messages
+
     def probe(self, context: Any, now: float) -> None:
         """Ask now, beside what is asked after a silence; `Answered` comes with `context`.
 

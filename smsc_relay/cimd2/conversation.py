@@ -75,6 +75,8 @@ class Cimd2Conversation:
     whether the SMSC has refused it as one that is in use.
     """
 
+    costs_nothing = True
+
     def __init__(
         self,
         config: Cimd2Config,

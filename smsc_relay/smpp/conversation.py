@@ -99,6 +99,8 @@ class _Tokens:
 class SmppConversation:
     """`smsc_relay.protocol.Conversation` over SMPP; a token is the sequence number and the response class."""
 
+    costs_nothing = True
+
     def __init__(self, config: SmppConfig, role: Role, now: float, surroundings: Surroundings) -> None:
         self._config = config
         self._role = role

@@ -74,6 +74,8 @@ class _Probe:
 class UcpConversation:
     """`smsc_relay.protocol.Conversation` over UCP; a token is the session's."""
 
+    costs_nothing = False
+
     def __init__(self, config: UcpConfig, role: Role, now: float, surroundings: Surroundings) -> None:
         self._config = config
         self._role = role

@@ -20,9 +20,9 @@ from tests.e2e.test_smpp import UNRECORDED, WINDOW, ask
 
 MO_WINDOW: Final = 10  # that the simulated SMSC sends without an answer
 KILLED: Final = Trouble("relay killed", doubt=WINDOW + UNRECORDED, answers=MO_WINDOW, kill=True)
-RESET: Final = Trouble("links reset", answers=MO_WINDOW)
-HALF_OPEN: Final = Trouble("links half-open", answers=MO_WINDOW)
-RESTARTED: Final = Trouble("SMSC restarted", answers=MO_WINDOW)
+RESET: Final = Trouble("links reset")
+HALF_OPEN: Final = Trouble("links half-open")
+RESTARTED: Final = Trouble("SMSC restarted")
 FAILING: Final = Trouble("SQS slow and failing")
 JUMPED: Final = Trouble("clock jumped")
 KINDS: Final = (KILLED, RESET, HALF_OPEN, RESTARTED, FAILING, JUMPED)

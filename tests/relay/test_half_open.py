@@ -152,3 +152,39 @@ async def test_an_mo_whose_answer_is_swallowed_comes_again_and_is_told_once(worl
     told = [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))]
     assert sorted(told) == ["lost itself", "the answer is lost"]
     assert smsc.stats[ACCOUNT]["delivered"] == 2
+
+
+@pytest.mark.parametrize("text", ["1", "the answer is lost"])
+async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(world: World, text: str) -> None:
+    """Short ones too: the SMSC was asked for a sign of life after it, and gave none."""
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, world.recording():
+        SMPP.account(world, smsc, port=proxy.port)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            (dead,) = numbers(smsc)
+            proxy.swallow("client")
+            lost = smsc.inject(source="250788123123", to="8080", text=text)
+            await eventually(lambda: world.aws.depth(queues.deliver_queue("main")) == 1)
+            proxy.drop()
+            await smsc.wait_for(lambda it: bool(numbers(it) - {dead}))
+            await smsc.wait_for(lambda _: lost.state == "acknowledged")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text]
+
+
+@pytest.mark.parametrize("text", ["1", "the same again"])
+async def test_what_was_read_and_is_sent_again_by_the_phone_is_told_twice(world: World, text: str) -> None:
+    """Though the link is lost just after the first: the SMSC has given a sign of life since."""
+    async with simulator() as smsc, world.recording():
+        SMPP.account(world, smsc)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            before = numbers(smsc)
+            first = smsc.inject(source="250788123123", to="8080", text=text)
+            await smsc.wait_for(lambda _: first.state == "acknowledged")
+            smsc.disconnect("reset")
+            await smsc.wait_for(lambda it: bool(numbers(it) - before))
+            again = smsc.inject(source="250788123123", to="8080", text=text)
+            await smsc.wait_for(lambda _: again.state == "acknowledged")
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text] * 2
