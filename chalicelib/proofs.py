@@ -9,8 +9,8 @@ submit has, or that has been parked for less than `SETTLED`: a receipt may be ah
 that went to one phone nobody knows which the SMSC has taken; one is proven when there are more receipts than others:
 whosever the others' are, one is left. Where receipts do not match as a rule (`DISTRUST`) they prove nothing.
 
-Item `doubt#<aggregator>#<contact>`: `open`, the parts in doubt (a string set), and `again`, those that were sent again,
-each with when that was: they count among the others of what was in doubt by then.
+Item `doubt#<aggregator and contact, digested>`: `doubts`, the parts in doubt (a string set), and `again`, those that
+were sent again, each with when that was: they count among the others of what was in doubt by then.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from chalicelib.clock import now_ms
 from chalicelib.ledger_items import PartState
 from chalicelib.ledger_table import DAY
 from chalicelib.messages import NAMELESS
-from chalicelib.phones import contact_key, digits_match
-from chalicelib.queues import digest
+from chalicelib.phones import digits_match
+from chalicelib.queues import contact_group
 from chalicelib.records import MessageKey
 
 SKEW: Final = 2_000  # ms that the clocks of two of our processes may differ
@@ -97,12 +97,12 @@ def name_of(key: MessageKey, part: int) -> str:
 
 def note(aggregator: str, destination: str, names: Collection[str]) -> None:
     """These parts, to one phone, are in doubt. Repeatable."""
-    _change(aggregator, destination, "ADD #open :names SET #ttl = :ttl", names, ttl=now_ms() // 1000 + DAY)
+    _change(aggregator, destination, "ADD doubts :names SET #ttl = :ttl", names, ttl=now_ms() // 1000 + DAY)
 
 
 def conclude(aggregator: str, destination: str, names: Collection[str]) -> None:
     """They are in doubt no more. Repeatable."""
-    _change(aggregator, destination, "DELETE #open :names", names)
+    _change(aggregator, destination, "DELETE doubts :names", names)
 
 
 def resent(aggregator: str, destination: str, names: Collection[str], at: int) -> None:
@@ -125,16 +125,16 @@ def in_doubt(aggregator: str, destination: str, since: int) -> set[str]:
 def _parts(aggregator: str, destination: str) -> tuple[set[str], dict[str, int]]:
     item = ledger_table.get(_pk(aggregator, destination)) or {}
     again = (one.rpartition("@") for one in item.get("again", {}).get("SS", ()))
-    return set(item.get("open", {}).get("SS", ())), {name: int(when) for name, _, when in again}
+    return set(item.get("doubts", {}).get("SS", ())), {name: int(when) for name, _, when in again}
 
 
 def _change(aggregator: str, destination: str, change: str, names: Collection[str], ttl: int = 0) -> None:
     values: dict[str, Any] = {":names": {"SS": sorted(names)}}
-    aliases = {"#open": "open"} if "#open" in change else {}
     if ttl:
-        values[":ttl"], aliases["#ttl"] = {"N": str(ttl)}, "ttl"
-    ledger_table.update(_pk(aggregator, destination), change, values, names=aliases, answer="NONE")
+        values[":ttl"] = {"N": str(ttl)}
+    names_of = {"#ttl": "ttl"} if ttl else None
+    ledger_table.update(_pk(aggregator, destination), change, values, names=names_of, answer="NONE")
 
 
 def _pk(aggregator: str, destination: str) -> str:
-    return f"doubt#{aggregator}#{digest(contact_key(destination))}"
+    return f"doubt#{contact_group('doubt', aggregator, destination)}"

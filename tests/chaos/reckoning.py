@@ -11,13 +11,11 @@ from typing import Any, Final
 @dataclass(frozen=True)
 class Trouble:
     """A kind of it. `doubt`: the submits that one may leave without anybody who knows of them; each of them may come to
-    a phone twice. `answers`: of phones, which the SMSC may have no answer for; it sends them again. `kill`: it is a
-    kill -9, the only kind that the aim allows to do that."""
+    a phone twice. `answers`: of phones, which nobody knows whether the SMSC has read; it may send them again."""
 
     name: str
     doubt: int = 0
     answers: int = 0
-    kill: bool = False
 
 
 @dataclass
@@ -36,7 +34,6 @@ class Direction:
 
     name: str
     allowed: int = 0  # that may come twice
-    by_kills: int = 0  # of these
     sent: Counter[Any] = field(default_factory=Counter)
     arrived: Counter[Any] = field(default_factory=Counter)
 
@@ -92,10 +89,8 @@ def troubles(strikes: Sequence[Strike], found: Mapping[str, int], nobody: int) -
 
 def directions(found: Sequence[Direction]) -> str:
     """A table: what was sent and what arrived."""
-    head = ("direction", "sent", "arrived", "lost", "twice", "allowed", "by kills alone")
-    rows = [
-        (one.name, one.sent.total(), one.there, one.lost, one.twice, one.allowed, one.by_kills) for one in found
-    ]  # fmt: skip
+    head = ("direction", "sent", "arrived", "lost", "twice", "allowed")
+    rows = [(one.name, one.sent.total(), one.there, one.lost, one.twice, one.allowed) for one in found]
     return table(head, rows)
 
 

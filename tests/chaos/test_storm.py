@@ -4,9 +4,9 @@ JANGADA_CHAOS is how many messages there are each way, and thereby how long the 
 
 Lost is what was sent less what arrived: of messages to phones, of their statuses, of what phones send, and of their
 short answers, which are honest repetitions ("1", and "1" again). What may come twice is reckoned from the troubles
-that were. Only a kill -9 may bring a message to a phone twice, window and unrecorded at most: of what was in doubt when
-a link dropped, receipts tell (`chalicelib.proofs`), and what the SMSC has read of our answers it says itself
-(`smsc_relay.ends`). The tables say how much was allowed by kills alone.
+that were. Only a kill -9 may bring anything twice, window and unrecorded at most: of what was in doubt when a link
+dropped, receipts tell (`chalicelib.proofs`), and what the SMSC has read of our answers it says itself
+(`smsc_relay.ends`).
 """
 
 from __future__ import annotations
@@ -121,11 +121,8 @@ class Traffic:
     def reckon(self, strikes: list[Strike]) -> tuple[Counter[str], int]:
         """What may come twice, of these troubles; which of them have made the copies that came to phones, and how
         many no trouble can have made. Statuses have names, and longer texts are told from copies: none may."""
-        kills = [one.trouble for one in strikes if one.trouble.kill]
         self.phones.allowed = sum(one.trouble.doubt for one in strikes)
-        self.phones.by_kills = sum(one.doubt for one in kills)
         self.answers.allowed = sum(one.trouble.answers for one in strikes)
-        self.answers.by_kills = sum(one.answers for one in kills)
         return blame(strikes, copies(self.times))
 
 

@@ -4,6 +4,7 @@ swallows what is said."""
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from chalicelib import attempts, queues
 from smsc_relay.accounts import kind_of
 from smsc_relay.relay import Relay
 from smsc_relay.simulator import Simulator
+from smsc_relay.smpp.conversation import SmppConversation
+from smsc_relay.ucp.conversation import UcpConversation
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.crowd import Proxy
 from tests.relay.test_every_protocol import ACCOUNT, PROTOCOLS, Protocol, phones, sent, simulator
@@ -154,11 +157,17 @@ async def test_an_mo_whose_answer_is_swallowed_comes_again_and_is_told_once(worl
     assert smsc.stats[ACCOUNT]["delivered"] == 2
 
 
+asked = pytest.mark.parametrize("spoken", [SMPP, PROTOCOLS[2]], ids=["SMPP", "CIMD2"])  # after each MO
+
+
+@asked
 @pytest.mark.parametrize("text", ["1", "the answer is lost"])
-async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(world: World, text: str) -> None:
+async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(
+    world: World, spoken: Protocol, text: str
+) -> None:
     """Short ones too: the SMSC was asked for a sign of life after it, and gave none."""
-    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, world.recording():
-        SMPP.account(world, smsc, port=proxy.port)
+    async with simulator() as smsc, Proxy(spoken.port(smsc)) as proxy, world.recording():
+        spoken.account(world, smsc, port=proxy.port)
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: state(relay) == ["up"])
             (dead,) = numbers(smsc)
@@ -172,19 +181,46 @@ async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(world: W
     assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text]
 
 
+async def twice(world: World, smsc: Simulator, text: str) -> list[str]:
+    """A phone sends the same before and after the link is lost, and the SMSC has read the answer to the first: what
+    the platform is told."""
+    async with relaying(kinds=kind_of) as relay, world.recording():
+        await eventually(lambda: state(relay) == ["up"])
+        before = numbers(smsc)
+        first = smsc.inject(source="250788123123", to="8080", text=text)
+        await smsc.wait_for(lambda _: first.state == "acknowledged")
+        smsc.disconnect("reset")
+        await smsc.wait_for(lambda it: bool(numbers(it) - before))
+        again = smsc.inject(source="250788123123", to="8080", text=text)
+        await smsc.wait_for(lambda _: again.state == "acknowledged")
+        await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+    return [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))]
+
+
+@asked
 @pytest.mark.parametrize("text", ["1", "the same again"])
-async def test_what_was_read_and_is_sent_again_by_the_phone_is_told_twice(world: World, text: str) -> None:
+async def test_what_was_read_and_is_sent_again_by_the_phone_is_told_twice(
+    world: World, spoken: Protocol, text: str
+) -> None:
     """Though the link is lost just after the first: the SMSC has given a sign of life since."""
-    async with simulator() as smsc, world.recording():
-        SMPP.account(world, smsc)
-        async with relaying(kinds=kind_of) as relay:
-            await eventually(lambda: state(relay) == ["up"])
-            before = numbers(smsc)
-            first = smsc.inject(source="250788123123", to="8080", text=text)
-            await smsc.wait_for(lambda _: first.state == "acknowledged")
-            smsc.disconnect("reset")
-            await smsc.wait_for(lambda it: bool(numbers(it) - before))
-            again = smsc.inject(source="250788123123", to="8080", text=text)
-            await smsc.wait_for(lambda _: again.state == "acknowledged")
-            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
-    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text] * 2
+    async with simulator() as smsc:
+        spoken.account(world, smsc)
+        assert await twice(world, smsc, text) == [text] * 2
+
+
+@pytest.mark.parametrize(
+    ("spoken", "config"),
+    [pytest.param(SMPP, {"keepalive": 0}, id="not at all"), pytest.param(PROTOCOLS[1], {}, id="UCP: it takes a place")],
+)
+@pytest.mark.parametrize(("text", "times"), [("1", 2), ("the same again", 1)])
+async def test_an_smsc_that_is_not_to_be_asked_is_not_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch, spoken: Protocol, config: dict[str, Any], text: str, times: int
+) -> None:
+    """What it may not have read is taken for a copy, unless it is short."""
+    probes: list[Any] = []
+    for kind in (SmppConversation, UcpConversation):
+        monkeypatch.setattr(kind, "probe", lambda *given: probes.append(given))
+    async with simulator() as smsc:
+        spoken.account(world, smsc, **config)
+        assert await twice(world, smsc, text) == [text] * times
+    assert not probes

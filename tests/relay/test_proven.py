@@ -15,6 +15,8 @@ from chalicelib import attempts, aws, clock, ledger, queues, rendezvous
 from chalicelib.ledger_items import PartState
 from smsc_relay import lookup
 from smsc_relay.accounts import kind_of
+from smsc_relay.journal import Journal
+from smsc_relay.relay import Relay
 from smsc_relay.simulator import Simulator
 from tests.relay.conftest import BULK, LANE, World, eventually, relaying
 from tests.relay.crowd import Proxy
@@ -50,6 +52,14 @@ async def hung_up(smsc: Simulator, proxy: Proxy, count: int) -> None:
     proxy.drop()
 
 
+async def lose_an_answer(world: World, relay: Relay, smsc: Simulator, proxy: Proxy) -> None:
+    """Message 1 has been taken, and nobody here knows."""
+    await eventually(lambda: state(relay) == ["up"])
+    proxy.swallow("server")
+    world.put(1)
+    await hung_up(smsc, proxy, 1)
+
+
 def statuses(*numbers: int) -> Counter[str]:
     return Counter(
         found.overall().value for number in numbers if (found := ledger.get(CHANNEL, str(number))) is not None
@@ -59,9 +69,11 @@ def statuses(*numbers: int) -> Counter[str]:
 @pytest.mark.parametrize("policy", ["resend", "fail", "ask"])
 @pytest.mark.parametrize("spoken", PROTOCOLS, ids=[one.name for one in PROTOCOLS])
 async def test_a_receipt_proves_that_a_submit_without_an_answer_was_accepted(
-    world: World, spoken: Protocol, policy: str
+    world: World, spoken: Protocol, policy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is to be done with what is in doubt: it is in none any more."""
+    found: Counter[str] = Counter()
+    monkeypatch.setattr(Journal, "count", lambda _, name, aggregator, value=1: found.update({name: value}))
     async with deaf(world, spoken, in_doubt=policy, window=WINDOW) as (smsc, proxy):
         async with relaying(kinds=kind_of) as relay:
             await eventually(lambda: state(relay) == ["up"])
@@ -71,6 +83,7 @@ async def test_a_receipt_proves_that_a_submit_without_an_answer_was_accepted(
             await world.lane_empty()
         await eventually(lambda: statuses(1, 2, 3, 4) == {"delivered": 4})
     assert sent(smsc) == phones(WINDOW)
+    assert (found["in_doubt"], found["proven"]) == (WINDOW, WINDOW)
     assert sorted(told(world)) == [("delivered", str(number)) for number in range(1, WINDOW + 1)]
     assert rendezvous.unmatched("fast") == []
     assert queues.receive(queues.dlq_of(LANE), 30) == []
@@ -112,10 +125,7 @@ async def test_what_nothing_proves_goes_again_when_it_has_been_waited_for(world:
     async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy, world.recording():
         PROTOCOLS[0].account(world, smsc, port=proxy.port, in_doubt_wait=3)
         async with relaying(kinds=kind_of) as relay:
-            await eventually(lambda: state(relay) == ["up"])
-            proxy.swallow("server")
-            world.put(1)
-            await hung_up(smsc, proxy, 1)
+            await lose_an_answer(world, relay, smsc, proxy)
             await smsc.wait_for(lambda it: len(it.submits) == 2)
             again = asyncio.get_running_loop().time()
             await world.lane_empty()
@@ -131,10 +141,7 @@ async def test_where_nothing_can_prove_it_nothing_is_waited_for(
     monkeypatch.setattr(ledger, "note_doubt", lambda *given: noted.append(given))
     async with deaf(world, PROTOCOLS[0], in_doubt="fail", **config) as (smsc, proxy):
         async with relaying(kinds=kind_of) as relay:
-            await eventually(lambda: state(relay) == ["up"])
-            proxy.swallow("server")
-            world.put(1)
-            await hung_up(smsc, proxy, 1)
+            await lose_an_answer(world, relay, smsc, proxy)
             await world.lane_empty()
         await eventually(lambda: statuses(1)["failed"] == 1)
     assert sent(smsc) == phones(1)
@@ -232,6 +239,7 @@ async def test_parts_without_a_receipt_of_their_own_go_again_at_once(world: Worl
             await world.lane_empty()
         await eventually(lambda: statuses(1) == {"delivered": 1})
     assert told(world) == [("delivered", "1")]
+    assert [len(smsc.submits), len(smsc.messages)] == [5, 1], "a phone joins a part that comes twice once"
 
 
 async def test_a_message_that_expires_in_doubt_is_proven_all_the_same(world: World) -> None:
@@ -256,10 +264,7 @@ async def test_where_the_ledger_tells_of_no_receipts_it_goes_as_the_account_says
     """A role from before there were proofs may not read the index."""
     monkeypatch.setattr(aws.dynamodb(), "query", _denied)
     async with deaf(world, PROTOCOLS[0], in_doubt_wait=1) as (smsc, proxy), relaying(kinds=kind_of) as relay:
-        await eventually(lambda: state(relay) == ["up"])
-        proxy.swallow("server")
-        world.put(1)
-        await hung_up(smsc, proxy, 1)
+        await lose_an_answer(world, relay, smsc, proxy)
         await world.lane_empty()
     assert sent(smsc) == {"250788100001": 2}
 
@@ -273,10 +278,7 @@ async def test_a_doubt_that_could_not_be_written_down(
     monkeypatch.setattr(ledger, "note_doubt", _denied)
     async with deaf(world, PROTOCOLS[0], in_doubt=policy) as (smsc, proxy):
         async with relaying(kinds=kind_of) as relay:
-            await eventually(lambda: state(relay) == ["up"])
-            proxy.swallow("server")
-            world.put(1)
-            await hung_up(smsc, proxy, 1)
+            await lose_an_answer(world, relay, smsc, proxy)
             await world.lane_empty()
         await eventually(lambda: policy == "ask" or statuses(1)["delivered" if policy == "resend" else "failed"] == 1)
     assert sent(smsc) == phones(1)
