@@ -19,9 +19,7 @@ from tests.e2e.crowd import until
 from tests.e2e.test_smpp import UNRECORDED, WINDOW, ask
 
 MO_WINDOW: Final = 10  # that the simulated SMSC sends without an answer
-KILLED: Final = Trouble(
-    "relay killed", doubt=WINDOW + UNRECORDED, answers=MO_WINDOW
-)  # all that may bring anything twice
+KILLED: Final = Trouble("relay killed", doubt=WINDOW + UNRECORDED, answers=MO_WINDOW)
 RESET: Final = Trouble("links reset")
 HALF_OPEN: Final = Trouble("links half-open")
 RESTARTED: Final = Trouble("SMSC restarted")
