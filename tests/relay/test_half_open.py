@@ -3,13 +3,18 @@ swallows what is said."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from chalicelib import attempts, queues
 from smsc_relay.accounts import kind_of
+from smsc_relay.connection import Connection
+from smsc_relay.ends import Answers
+from smsc_relay.protocol import Answered
 from smsc_relay.relay import Relay
 from smsc_relay.simulator import Simulator
 from smsc_relay.smpp.conversation import SmppConversation
@@ -181,7 +186,7 @@ async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(
     assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text]
 
 
-async def twice(world: World, smsc: Simulator, text: str) -> list[str]:
+async def twice(world: World, smsc: Simulator, text: str, told: Callable[[], bool] = lambda: True) -> list[str]:
     """A phone sends the same before and after the link is lost, and the SMSC has read the answer to the first: what
     the platform is told."""
     async with relaying(kinds=kind_of) as relay, world.recording():
@@ -189,6 +194,7 @@ async def twice(world: World, smsc: Simulator, text: str) -> list[str]:
         before = numbers(smsc)
         first = smsc.inject(source="250788123123", to="8080", text=text)
         await smsc.wait_for(lambda _: first.state == "acknowledged")
+        await eventually(told)
         smsc.disconnect("reset")
         await smsc.wait_for(lambda it: bool(numbers(it) - before))
         again = smsc.inject(source="250788123123", to="8080", text=text)
@@ -224,3 +230,29 @@ async def test_an_smsc_that_is_not_to_be_asked_is_not_asked(
         spoken.account(world, smsc, **config)
         assert await twice(world, smsc, text) == [text] * times
     assert not probes
+
+
+@pytest.mark.parametrize(("text", "times"), [("1", 2), ("the same again", 1)])
+async def test_an_smsc_that_does_not_say_is_not_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, text: str, times: int
+) -> None:
+    """It answers no such question beside the keepalive's: that is no sign that it has not read our answer."""
+    probe, told, outcomes = SmppConversation.probe, Answers._told, list[str]()
+    asked: list[float] = []
+
+    def probed(self: SmppConversation, context: Any, now: float) -> None:
+        asked.append(now)
+        probe(self, context, now)
+
+    def heard(self: Answers, connection: Connection, answered: asyncio.Future[Answered]) -> None:
+        told(self, connection, answered)
+        outcomes.append(answered.result().problem)
+
+    monkeypatch.setattr(SmppConversation, "probe", probed)
+    monkeypatch.setattr(Answers, "_told", heard)
+    async with simulator({"link": {"answer_enquire_link": False}}) as smsc:
+        SMPP.account(world, smsc, response_timeout=1)
+        found = await twice(world, smsc, text, lambda: bool(outcomes))
+    assert found == [text] * times
+    assert outcomes[0].startswith("no answer for")
+    assert len(asked) == 2, "once in each session"
