@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import selectors
 import struct
 import sys
 from collections import deque
@@ -202,6 +203,11 @@ class Sink(asyncio.Protocol):
             self._transport.write(b"".join(out))
 
 
+def punctual() -> asyncio.AbstractEventLoop:
+    """A loop whose delays are what they are said to be: epoll waits for whole milliseconds, the next one up."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
 async def _serve(protocol: str, *, receipts: bool, delay: float, throttle: int) -> None:
     loop = asyncio.get_running_loop()
 
@@ -221,6 +227,7 @@ if __name__ == "__main__":
     parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the answer to a submit")
     parser.add_argument("--throttle", type=int, default=0, metavar="PERCENT", help="of SMPP's submits are throttled")
     options = parser.parse_args()
-    asyncio.run(
-        _serve(options.protocol, receipts=options.receipts, delay=options.delay / 1000, throttle=options.throttle)
-    )
+    with asyncio.Runner(loop_factory=punctual) as runner:
+        runner.run(
+            _serve(options.protocol, receipts=options.receipts, delay=options.delay / 1000, throttle=options.throttle)
+        )

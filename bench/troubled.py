@@ -27,7 +27,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from bench.sink import Smpp, addresses
+from bench.sink import Smpp, addresses, punctual
 
 UNANSWERED: Final = 100  # receipts at a time on a connection
 AGAIN: Final = 5.0  # s until a receipt is sent again that has been answered with an error
@@ -219,4 +219,5 @@ if __name__ == "__main__":
     parser.add_argument("--delay", type=float, default=0, metavar="MS", help="until the answer to a submit")
     parser.add_argument("--receipts", type=float, default=2, metavar="S", help="until its receipt (default 2)")
     options = parser.parse_args()
-    asyncio.run(_serve(Smsc(options.delay / 1000, options.receipts)))
+    with asyncio.Runner(loop_factory=punctual) as runner:
+        runner.run(_serve(Smsc(options.delay / 1000, options.receipts)))

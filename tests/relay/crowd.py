@@ -13,8 +13,8 @@ import signal
 import sys
 import time
 import urllib.request
-from collections import Counter
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
@@ -29,12 +29,12 @@ PATIENCE = 60.0
 
 
 class Proxy:
-    """TCP to a port. `cut`: the network fails without a word."""
+    """TCP to a port. `cut`: the network fails without a word; `refusing`: who connects is hung up on."""
 
     def __init__(self, port: int) -> None:
         self._to = port
         self.port = 0
-        self.cut = False
+        self.cut = self.refusing = False
         self.connected: list[float] = []  # when, by the event loop's clock
         self._writers: set[asyncio.StreamWriter] = set()
         self._ways: list[dict[str, asyncio.StreamReader]] = []  # of each connection: what comes from either side
@@ -65,14 +65,20 @@ class Proxy:
         self._lost |= {way[side] for way in self._ways[:connections] for side in whose}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.close()
+            return
         self.connected.append(asyncio.get_running_loop().time())
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        there, back = await self._reach()
         way = {"client": reader, "server": there}
         self._writers |= {writer, back}
         self._ways.append(way)
         await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
         self._writers -= {writer, back}
         self._ways.remove(way)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._to)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -81,6 +87,21 @@ class Proxy:
                     writer.write(data)
         if reader not in self._lost:
             writer.close()
+
+
+class Balancer(Proxy):
+    """Brings each connection to the next of several hosts that takes it."""
+
+    def __init__(self, port: int, hosts: Sequence[str]) -> None:
+        super().__init__(port)
+        self._hosts = deque(hosts)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        for _ in self._hosts:
+            self._hosts.rotate(-1)
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(self._hosts[0], self._to)
+        raise ConnectionRefusedError("none of them")
 
 
 class Node:

@@ -34,12 +34,17 @@ def jumping(file: Path) -> None:
     time.time_ns = lambda: nanoseconds() + round(off() * 1e9)
 
 
-def via(port: int) -> Any:
-    """SMSC types whose connections go to that port, whatever the config says."""
+def via(port: int | None, host: str) -> Any:
+    """SMSC types whose connections go to that port, or ours have that host, whatever the config says."""
 
     class Config(SmppConfig):
         def addresses(self, role: Role) -> tuple[Address, ...]:
-            return (("127.0.0.1", port),)
+            return super().addresses(role) if port is None else (("127.0.0.1", port),)
+
+        def model_post_init(self, context: Any, /) -> None:
+            super().model_post_init(context)
+            if host:
+                object.__setattr__(self, "local_host", host)
 
     return lambda code: Kind(kind_of(code).dialect, Config)
 
@@ -60,6 +65,7 @@ def main() -> int:
     parser.add_argument("--ttl", type=float, required=True)
     parser.add_argument("--health-port", type=int, required=True)
     parser.add_argument("--via", type=int)
+    parser.add_argument("--host", default="")
     parser.add_argument("--rest", type=float)
     parser.add_argument("--clock", type=Path)
     parser.add_argument("--supervised", action="store_true")
@@ -74,7 +80,7 @@ def main() -> int:
 
     async def run() -> int:
         relay = Relay(
-            kinds=via(options.via) if options.via else kind_of,
+            kinds=via(options.via, options.host) if options.via or options.host else kind_of,
             permits=Leases(terms),
             timing=replace(QUICK, refresh=3.0),
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ from smsc_relay.simulator import Simulator
 from smsc_relay.smpp.codec import encode
 from smsc_relay.smpp.pdus import BindTransceiver
 from tests.relay.conftest import World, eventually, relaying
+from tests.relay.crowd import PATIENCE, Balancer, Node
 from tests.relay.test_giving_up import Hand
 from tests.relay.test_links import certificate  # noqa: F401 - a fixture
 from tests.support import CHANNEL
@@ -77,7 +80,7 @@ def account(world: World, smsc: Simulator, port: int, **config: Any) -> None:
 
 async def an_mo_arrives(smsc: Simulator) -> None:
     mo = smsc.inject(source="250788123123", to="8080", text="ok")
-    await smsc.wait_for(lambda it: mo.state == "acknowledged")
+    await smsc.wait_for(lambda it: mo.state == "acknowledged", PATIENCE)
 
 
 async def call(port: int, said: bytes = b"") -> bytes:
@@ -206,3 +209,23 @@ async def test_a_call_is_for_the_task_that_gets_the_lease(
             await eventually(lambda: hand.returned == [1])
             assert json.loads(json.dumps(relay.report()))["links"]["fast"]["binds"][0]["state"] == "awaiting"
     assert set(faults) == {"a call while another task has the bind"}
+
+
+@pytest.mark.timeout(300)
+async def test_any_task_may_be_called_and_another_is_when_that_one_is_killed(world: World, port: int) -> None:
+    hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]  # each listens on the same port, as tasks do behind a balancer
+    async with Balancer(port, hosts) as balancer, simulator(balancer.port) as smsc, AsyncExitStack() as running:
+        account(world, smsc, port)
+        nodes = [await running.enter_async_context(Node("--host", host)) for host in hosts]
+        for number in (1, 2, 3):
+            await an_mo_arrives(smsc)
+            [called] = [node for node in nodes if await node.up()]
+            assert len(smsc.sessions) == 1
+            world.put(number, to=f"+25078812312{number}")
+            await world.lane_empty()
+            called.send(signal.SIGKILL)
+            await called.ended()
+            nodes.remove(called)
+    events = [body["event"]["kind"] for body in world.aws.bodies("events.fifo")]
+    assert events.count("incoming") == 3
+    assert len(smsc.submits) == 3

@@ -284,3 +284,31 @@ async def test_a_doubt_that_could_not_be_written_down(
     assert sent(smsc) == phones(1)
     reasons = [one.reason for one in queues.receive(queues.dlq_of(LANE), 30)]
     assert reasons == ([f"{IN_DOUBT}, and the channel says ask"] if policy == "ask" else [])
+
+
+async def test_while_only_the_transmitter_of_a_pair_is_back_the_wait_for_proof_stands_still(world: World) -> None:
+    """The SMSC can tell of a message only over the receiver."""
+    async with (
+        simulator(TELLING) as smsc,
+        Proxy(smsc.smpp_port) as there,
+        Proxy(smsc.smpp_port) as back,
+        world.recording(),
+    ):
+        pair = {"bind": "pair", "port": there.port, "rx_port": back.port, "in_doubt_wait": 3}
+        PROTOCOLS[0].account(world, smsc, **pair)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up", "up"])
+            there.swallow("server")
+            back.swallow("server")
+            world.put(1)
+            back.refusing = True
+            await hung_up(smsc, there, 1)
+            back.drop()
+            await eventually(lambda: len(there.connected) == 2 and sorted(state(relay)) == ["up", "waiting"])
+            since = there.connected[-1]
+            await eventually(lambda: asyncio.get_running_loop().time() > since + 2 * 3)
+            back.refusing = False
+            await world.lane_empty()
+        await eventually(lambda: statuses(1) == {"delivered": 1})
+    assert sent(smsc) == phones(1)
+    assert back.connected[-1] > since + 2 * 3
