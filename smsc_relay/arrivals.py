@@ -122,7 +122,7 @@ class Arrivals:
     def _over(self, session: str, connection: Connection, _: asyncio.Future[Ended]) -> None:
         at = now_ms()
         answers = self._answers.pop(session)
-        doubtful, unanswered = answers.doubtful(connection), answers.unanswered
+        doubtful, unanswered = answers.doubtful(connection), answers.unanswered(connection)
         end = SessionEnd(
             session=session,
             aggregator=self.aggregator,

@@ -11,6 +11,7 @@ from smsc_relay.connection import Connection
 from smsc_relay.protocol import Answered
 
 HEARD: Final = 10.0  # s: an answer that was given so long before the SMSC was last heard has arrived
+SILENT: Final = 2.0  # s without a word of the SMSC after a question: it has read neither that nor what was before it
 
 
 class Answers:
@@ -18,8 +19,9 @@ class Answers:
 
     Whether an answer has arrived TCP does not tell. But an SMSC reads in order what we write: what it answers to a
     question after it, or to our logout, tells that it has read it. So it is asked whether it lives after each answer,
-    one question at a time; who does not say so before the end has not read what was given. Where it cannot be asked,
-    a way that loses answers loses the acknowledgements of what the SMSC sends too, and soon nothing comes any more.
+    one question at a time. Who is silent then until the end, and for long enough, has not read what was given; who
+    ends sooner may have, and nobody can tell: its word may have been on the way. Where it cannot be asked, a way that
+    loses answers loses the acknowledgements of what the SMSC sends too, and soon nothing comes any more.
     """
 
     def __init__(self) -> None:
@@ -66,10 +68,10 @@ class Answers:
         self._forget(connection)
         return min((at for _, at in self._given), default=None)
 
-    @property
-    def unanswered(self) -> int | None:
-        """When the first MO came that has no answer, or none that has been read, in ms; None: all have."""
-        unread = [at for _, at in self._given] if self._asked is not None else []
+    def unanswered(self, connection: Connection) -> int | None:
+        """When the first MO came that has no answer, or for sure none that has been read, in ms; None: all may have."""
+        silent = self._asked is not None and connection.now() - max(self._asked, connection.heard) >= SILENT
+        unread = [at for _, at in self._given] if silent else []
         return min([*self._owed.values(), *unread], default=None)
 
     def _forget(self, connection: Connection) -> None:

@@ -13,7 +13,7 @@ import pytest
 from chalicelib import attempts, queues
 from smsc_relay.accounts import kind_of
 from smsc_relay.connection import Connection
-from smsc_relay.ends import Answers
+from smsc_relay.ends import SILENT, Answers
 from smsc_relay.protocol import Answered
 from smsc_relay.relay import Relay
 from smsc_relay.simulator import Simulator
@@ -166,11 +166,18 @@ asked = pytest.mark.parametrize("spoken", [SMPP, PROTOCOLS[2]], ids=["SMPP", "CI
 
 
 @asked
-@pytest.mark.parametrize("text", ["1", "the answer is lost"])
+@pytest.mark.parametrize(
+    ("text", "silence", "times"),
+    [
+        pytest.param("1", SILENT, 1, id="a short answer, after a silence"),
+        pytest.param("1", 0, 2, id="a short answer, at once: the word of the SMSC may have been on the way"),
+        pytest.param("the answer is lost", 0, 1, id="a longer text"),
+    ],
+)
 async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(
-    world: World, spoken: Protocol, text: str
+    world: World, spoken: Protocol, text: str, silence: float, times: int
 ) -> None:
-    """Short ones too: the SMSC was asked for a sign of life after it, and gave none."""
+    """Short ones too, where it is sure: the SMSC was asked for a sign of life after it, and gave none."""
     async with simulator() as smsc, Proxy(spoken.port(smsc)) as proxy, world.recording():
         spoken.account(world, smsc, port=proxy.port)
         async with relaying(kinds=kind_of) as relay:
@@ -179,11 +186,34 @@ async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(
             proxy.swallow("client")
             lost = smsc.inject(source="250788123123", to="8080", text=text)
             await eventually(lambda: world.aws.depth(queues.deliver_queue("main")) == 1)
+            asked = asyncio.get_running_loop().time()  # at the latest
+            await eventually(lambda: asyncio.get_running_loop().time() >= asked + silence)
             proxy.drop()
             await smsc.wait_for(lambda it: bool(numbers(it) - {dead}))
             await smsc.wait_for(lambda _: lost.state == "acknowledged")
             await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
-    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text]
+    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text] * times
+
+
+async def test_a_short_answer_is_not_lost_with_the_sign_that_the_one_before_was_read(world: World) -> None:
+    """The SMSC has read our answer, and the link is lost before its word is here; the phone sends the same again."""
+    async with simulator() as smsc, Proxy(smsc.smpp_port) as proxy:
+        SMPP.account(world, smsc, port=proxy.port)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            before, bring_back = numbers(smsc), world.without_events()
+            first = smsc.inject(source="250788123123", to="8080", text="1")
+            await eventually(lambda: relay.report()["links"]["fast"]["arriving"] == 1)
+            proxy.swallow("server")
+            bring_back()
+            await smsc.wait_for(lambda _: first.state == "acknowledged")
+            proxy.drop()
+            await smsc.wait_for(lambda it: bool(numbers(it) - before))
+            again = smsc.inject(source="250788123123", to="8080", text="1")
+            await smsc.wait_for(lambda _: again.state == "acknowledged")
+        async with world.recording():
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+    assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == ["1", "1"]
 
 
 async def twice(world: World, smsc: Simulator, text: str, told: Callable[[], bool] = lambda: True) -> list[str]:
