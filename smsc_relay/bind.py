@@ -42,7 +42,7 @@ class Owner(Protocol):
         """What came over it."""
 
     def caught_up(self) -> None:
-        """That was all, for now: what needs no haste is done in the same turn of the loop."""
+        """That was all, for now: what needs no haste is done."""
 
     def retire(self, bind: Bind) -> None:
         """Nothing more may be submitted over it; answers may come."""

@@ -20,7 +20,7 @@ Listener = Callable[[Sequence[Happening]], None]
 
 
 _PIECES: Final = 8
-_LEAST: Final = 256  # octets of one
+_FIRST, _LEAST = 128, 256  # octets of the first one: a handful of answers; of the others
 
 
 def pieces(data: bytes) -> list[bytes]:
@@ -31,7 +31,7 @@ def pieces(data: bytes) -> list[bytes]:
     of every round trip. So the first places are taken again while the last answers are still to be read.
     """
     size = max(_LEAST, -(-len(data) // _PIECES))
-    return [data[at : at + size] for at in range(0, len(data), size)]
+    return [data[:_FIRST], *(data[at : at + size] for at in range(_FIRST, len(data), size))]
 
 
 def _because(ended: Ended, error: ssl.SSLError) -> Ended:
@@ -41,8 +41,9 @@ def _because(ended: Ended, error: ssl.SSLError) -> Ended:
 
 class Connection(asyncio.Protocol):
     """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once; `gone` is set
-    when the socket is closed. The listener hears what a read has brought piece by piece; then `caught_up` is called,
-    for what can wait until all places of the window are taken again."""
+    when the socket is closed. The listener hears what a read has brought piece by piece; `caught_up` is called after
+    that and after the next read, if it is there by then: for what can wait until all places of the window are taken
+    again."""
 
     def __init__(
         self, conversation: Conversation, listener: Listener, caught_up: Callable[[], None] = lambda: None
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
         self._flush_due = False
+        self._behind = False  # `caught_up` is due
         self._owed = 0  # answers to what has arrived
         self._leaving = False
 
@@ -88,6 +90,12 @@ class Connection(asyncio.Protocol):
         for piece in pieces(data):
             if self.open:
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
+        if not self._behind:
+            self._behind = True
+            self._loop.call_soon(self._loop.call_soon, self._catch_up)  # after the read of what has come meanwhile
+
+    def _catch_up(self) -> None:
+        self._behind = False
         self._guarded(self._caught_up)
 
     def connection_lost(self, exc: Exception | None) -> None:

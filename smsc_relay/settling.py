@@ -82,8 +82,8 @@ class Settling:
         self.publish(job, index, told, bind)
 
     def note(self, job: Job, index: int, told: Told, bind: Bind | None = None) -> None:
-        """The first half of `tell`: no copy of it is sent from now on. `publish` must follow in the same turn of the
-        loop."""
+        """The first half of `tell`: no copy of it is sent from now on. `publish` must follow before the bind
+        ends."""
         job.known.told[index] = told
         self._count(1, job.known, bind)
 

@@ -271,7 +271,7 @@ class Traffic:
 
     def accepted(self, bind: Bind, answer: Accepted) -> None:
         """A segment has been accepted, perhaps after we had given up waiting. Its place in the window is free from now
-        on; `publish_accepted` must follow in the same turn of the loop."""
+        on; `publish_accepted` must follow before the bind ends."""
         part: Part = answer.context
         now = self._loop.time()
         waypoints.reached("relay.answered")
@@ -285,21 +285,20 @@ class Traffic:
         self._accepted.append((bind, answer, told))
 
     def publish_accepted(self) -> None:
-        """Have λ record know what has been accepted. Raises what a fault of ours has raised, after all the others: its
-        segment is in doubt once the connection has been dropped."""
+        """Have λ record know what has been accepted. What a fault of ours keeps from being told is in doubt, and costs
+        its connection."""
         accepted, self._accepted = self._accepted, []
-        fault: Exception | None = None
         for bind, answer, told in accepted:
             part: Part = answer.context
             try:
                 self.settling.publish(part.job, part.index, told, bind)
-            except Exception as error:
-                fault = fault or error
+            except Exception:
+                telemetry.logger().exception("relay_fault")
                 part.state = State.FLYING
+                if bind.connection is not None:
+                    bind.connection.drop()
             else:
                 self._conclude(part, bind, answer)
-        if fault is not None:
-            raise fault
 
     def _conclude(self, part: Part, bind: Bind, answer: Accepted) -> None:
         job, ms = part.job, round(answer.rtt * 1000)
