@@ -80,10 +80,10 @@ def is_repeat(event: MoEvent) -> bool:
 def _short_answer(event: MoEvent) -> bool:
     """What one person sends time and again, over whatever session.
 
-    Where the SMSC was not asked what it has read, or the relay was killed, what may be a copy is all of the seconds
-    before the end, or of the minutes. In these many more people answer "1" again than messages are sent again. So these
-    are handed on, twice if need be, unless the first had no answer that was read. Longer texts are seldom repeated: the
-    few that are, in that time, are taken for copies.
+    Where the SMSC was not asked what it has read, the link broke before it could say, or the relay was killed, what may
+    be a copy is all of the moment or the seconds before the end, or of the minutes. In these many more people answer
+    "1" again than messages are sent again. So these are handed on, twice if need be, unless the first had no answer
+    that was read. Longer texts are seldom repeated: the few that are, in that time, are taken for copies.
     """
     return event.piece is None and not event.octets and 0 < len(event.message.text.strip()) <= SHORT
 

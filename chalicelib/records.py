@@ -118,7 +118,7 @@ class SessionEnd(Record):
     session: str
     aggregator: str
     doubtful: int  # ms: what came before was answered, and the SMSC has the answer
-    unanswered: int  # ms: what came from then on had no answer, or none that the SMSC has read
+    unanswered: int  # ms: what came from then on had no answer, or for sure none that the SMSC has read
     at: int  # ms: the end. What there is none of begins after it
 
 
