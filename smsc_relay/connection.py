@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
         """From the SMSC."""
         self.heard = self.now()
         if self.log is not None:
-            self._guarded(self.log.heard, data)
+            self.guarded(self.log.heard, data)
         for piece in pieces(data):
             if self.open:
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
 
     def _catch_up(self) -> None:
         self._behind = False
-        self._guarded(self._caught_up)
+        self.guarded(self._caught_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
             if isinstance(exc, ssl.SSLError):  # that our certificate is missing is told after the handshake
                 happenings = [_because(one, exc) if isinstance(one, Ended) else one for one in happenings]
             self._tell(happenings)
-            self._guarded(self._caught_up)
+            self.guarded(self._caught_up)
         self._alarm.stop()
         self.gone.set()
 
@@ -116,8 +116,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self.blocked = False
-        self._guarded(self._listener, ())
-        self._guarded(self._caught_up)
+        self.guarded(self._listener, ())
+        self.guarded(self._caught_up)
 
     # --- the conversation's side --------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
         data = self.conversation.data_to_send()
         if data and self._transport is not None:
             if self.log is not None:
-                self._guarded(self.log.said, data)
+                self.guarded(self.log.said, data)
             self._transport.write(data)
         if self.open:
             self._watch()
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
         ended = next((one for one in happenings if isinstance(one, Ended)), None)
         self._owed += sum(isinstance(one, Arrived) for one in happenings)
         if happenings:
-            self._guarded(self._listener, happenings)
+            self.guarded(self._listener, happenings)
         self.flush()
         if ended is not None and self.open:
             self.over.set_result(ended)
@@ -207,7 +207,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             self._loop.call_later(LINGER, self._transport.abort)
 
-    def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
+    def guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         """A fault of ours costs this connection, and not without a word."""
         try:
             call(*arguments)
@@ -229,6 +229,6 @@ class Connection(asyncio.Protocol):
         now, due = self._loop.time(), self.conversation.next_deadline()
         if due is not None and due <= now:
             self._tell(self.conversation.tick(now))
-            self._guarded(self._caught_up)
+            self.guarded(self._caught_up)
         else:
             self._watch()

@@ -11,7 +11,7 @@ from smsc_relay.connection import Connection
 from smsc_relay.protocol import Answered
 
 HEARD: Final = 10.0  # s: an answer that was given so long before the SMSC was last heard has arrived
-SILENT: Final = 2.0  # s without a word of the SMSC after a question: it has read neither that nor what was before it
+SILENT: Final = 2.0  # s that an SMSC may take for its word on a question: who is silent then has not read it
 
 
 class Answers:
@@ -19,16 +19,16 @@ class Answers:
 
     Whether an answer has arrived TCP does not tell. But an SMSC reads in order what we write: what it answers to a
     question after it, or to our logout, tells that it has read it. So it is asked whether it lives after each answer,
-    one question at a time. Who is silent then until the end, and for long enough, has not read what was given; who
-    ends sooner may have, and nobody can tell: its word may have been on the way. Where it cannot be asked, a way that
-    loses answers loses the acknowledgements of what the SMSC sends too, and soon nothing comes any more.
+    one question at a time. Who falls silent upon that, until the end and for long enough, has not read what was given;
+    who ends sooner may have, and nobody can tell: its word may have been on the way. So may who speaks of other things
+    only, and is not asked again. Where it cannot be asked, a way that loses answers loses the acknowledgements of what
+    the SMSC sends too, and soon nothing comes any more.
     """
 
     def __init__(self) -> None:
         self._owed: dict[object, int] = {}  # the requests without an answer -> when they came (ms)
         self._given: deque[tuple[float, int]] = deque()  # loop's time -> when it came (ms)
-        self._asked: float | None = None  # loop's time of the question that is open
-        self._mute = False  # it does not answer such questions
+        self._asked: float | None = None  # loop's time of the question that is open, for good if it is not answered
 
     def owed(self, request: object, at: int) -> None:
         """An MO has come, in ms since the epoch."""
@@ -41,7 +41,7 @@ class Answers:
 
     def ask(self, connection: Connection) -> None:
         """After what was given: have the SMSC tell that it has read it."""
-        if self._given and self._asked is None and not self._mute:
+        if self._given and self._asked is None:
             answered = connection.probe()
             if answered is not None:
                 self._asked = connection.now()
@@ -49,12 +49,9 @@ class Answers:
 
     def _told(self, connection: Connection, answered: asyncio.Future[Answered]) -> None:
         asked = self._asked
-        if asked is None or not connection.open:  # what was not read, was not
+        if asked is None or answered.result().problem:
             return
         self._asked = None
-        if answered.cancelled() or answered.result().problem:
-            self._mute = True
-            return
         while self._given and self._given[0][0] <= asked:
             self._given.popleft()
         self.ask(connection)
@@ -70,7 +67,8 @@ class Answers:
 
     def unanswered(self, connection: Connection) -> int | None:
         """When the first MO came that has no answer, or for sure none that has been read, in ms; None: all may have."""
-        silent = self._asked is not None and connection.now() - max(self._asked, connection.heard) >= SILENT
+        asked, heard = self._asked, connection.heard
+        silent = asked is not None and heard - asked < SILENT <= connection.now() - max(asked, heard)
         unread = [at for _, at in self._given] if silent else []
         return min([*self._owed.values(), *unread], default=None)
 

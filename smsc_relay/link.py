@@ -201,7 +201,7 @@ class Link:
         self._traffic.publish_accepted()
         for bind, one in arrived:
             if bind.connection is not None:
-                self._arrivals.arrived(bind.connection, one)
+                bind.connection.guarded(self._arrivals.arrived, bind.connection, one)
 
     def _changed(self) -> None:
         self._traffic.pump_soon()

@@ -35,16 +35,13 @@ def jumping(file: Path) -> None:
 
 
 def via(port: int | None, host: str) -> Any:
-    """SMSC types whose connections go to that port, or ours have that host, whatever the config says."""
+    """SMSC types whose connections go to that port, whatever the config says, and come from that host of ours."""
 
     class Config(SmppConfig):
+        local_host: str = host
+
         def addresses(self, role: Role) -> tuple[Address, ...]:
             return super().addresses(role) if port is None else (("127.0.0.1", port),)
-
-        def model_post_init(self, context: Any, /) -> None:
-            super().model_post_init(context)
-            if host:
-                object.__setattr__(self, "local_host", host)
 
     return lambda code: Kind(kind_of(code).dialect, Config)
 
@@ -80,7 +77,7 @@ def main() -> int:
 
     async def run() -> int:
         relay = Relay(
-            kinds=via(options.via, options.host) if options.via or options.host else kind_of,
+            kinds=via(options.via, options.host),
             permits=Leases(terms),
             timing=replace(QUICK, refresh=3.0),
         )
