@@ -202,6 +202,7 @@ class Whole(Client):
         """As `asyncio.Protocol`."""
         for piece in pieces(data):
             self._heard(piece)
+        self._talk.catch_up(self._loop.time())
 
     def _heard(self, data: bytes) -> None:
         times = []

@@ -15,12 +15,13 @@ from smsc_relay.pdu_log import PduLog
 from smsc_relay.protocol import Answered, Arrived, Conversation, Ended, Happening, NotOffered, Prober
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
+BEHIND: Final = 0.001  # s that what can wait waits for answers that are about to come
 
 Listener = Callable[[Sequence[Happening]], None]
 
 
 _PIECES: Final = 8
-_FIRST, _LEAST = 128, 256  # octets of the first one: a handful of answers; of the others
+_FIRST, _LEAST = 128, 512  # octets of the first one: a handful of answers; of the others
 
 
 def pieces(data: bytes) -> list[bytes]:
@@ -41,9 +42,9 @@ def _because(ended: Ended, error: ssl.SSLError) -> Ended:
 
 class Connection(asyncio.Protocol):
     """One TCP connection to an SMSC. `over` has the conversation's `Ended`, which comes exactly once; `gone` is set
-    when the socket is closed. The listener hears what a read has brought piece by piece; `caught_up` is called after
-    that and after the next read, if it is there by then: for what can wait until all places of the window are taken
-    again."""
+    when the socket is closed. The listener hears what a read has brought piece by piece; what the conversation has put
+    off it hears a little later, and then `caught_up` is called: for what can wait until all places of the window are
+    taken again. An SMSC answers together what was written together, but it may take several reads."""
 
     def __init__(
         self, conversation: Conversation, listener: Listener, caught_up: Callable[[], None] = lambda: None
@@ -61,8 +62,8 @@ class Connection(asyncio.Protocol):
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
-        self._flush_due = False
-        self._behind = False  # `caught_up` is due
+        self._flush_due = self._flushed = False
+        self._behind = False  # `_catch_up` is due
         self._owed = 0  # answers to what has arrived
         self._leaving = False
 
@@ -92,10 +93,12 @@ class Connection(asyncio.Protocol):
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
         if not self._behind:
             self._behind = True
-            self._loop.call_soon(self._loop.call_soon, self._catch_up)  # after the read of what has come meanwhile
+            self._loop.call_later(BEHIND, self._catch_up)
 
     def _catch_up(self) -> None:
         self._behind = False
+        if self.open:
+            self._tell(self.conversation.catch_up(self._loop.time()))
         self.guarded(self._caught_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -123,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what the conversation has to say."""
-        self._flush_due = False
+        self._flush_due, self._flushed = False, True
         data = self.conversation.data_to_send()
         if data and self._transport is not None:
             if self.log is not None:
@@ -182,7 +185,8 @@ class Connection(asyncio.Protocol):
         self._leave_if_done()
 
     def _leave_if_done(self) -> None:
-        if self._leaving and self.open and not self._owed and not self.conversation.in_flight:
+        done = not self._owed and not self._behind and not self.conversation.in_flight
+        if self._leaving and self.open and done:
             self._loop.call_soon(self.leave)  # after what is still to be written
 
     def drop(self) -> None:
@@ -191,11 +195,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _tell(self, happenings: Sequence[Happening]) -> None:
-        ended = next((one for one in happenings if isinstance(one, Ended)), None)
-        self._owed += sum(isinstance(one, Arrived) for one in happenings)
+        ended: Ended | None = None
+        for one in happenings:
+            if isinstance(one, Arrived):
+                self._owed += 1
+            elif isinstance(one, Ended):
+                ended = one
+        self._flushed = False
         if happenings:
             self.guarded(self._listener, happenings)
-        self.flush()
+        if not self._flushed or ended is not None:
+            self.flush()
         if ended is not None and self.open:
             self.over.set_result(ended)
             self._close()

@@ -193,11 +193,12 @@ class Link:
                 self.fault(one.reason)
             elif isinstance(one, Alert):
                 self._shared.journal.alert(self.account.name, one)
-        traffic.pump()  # at once: an open window must not wait for what else there is to do
+        traffic.refill()  # at once: an open window must not wait for what else there is to do
 
     def caught_up(self) -> None:
         """The windows are full again, as far as they can be: have λ record know what has happened."""
         arrived, self._arrived = self._arrived, []
+        self._traffic.refilled()
         self._traffic.publish_accepted()
         for bind, one in arrived:
             if bind.connection is not None:

@@ -248,7 +248,11 @@ class Conversation(Protocol):
         """The connection is there: log in; or wait for what the SMSC says first, where it has called us."""
 
     def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
-        """Octets from the SMSC. Never raises for what they are."""
+        """Octets from the SMSC. Never raises for what they are. MOs and receipts, which no place of the window
+        waits for, may be put off until `catch_up`; at the end they come before `Ended`."""
+
+    def catch_up(self, now: float) -> Sequence[Happening]:
+        """What has been put off."""
 
     def submit(self, segment: Segment, context: Any, now: float) -> None:
         """Send a segment; `context` comes back with what became of it.

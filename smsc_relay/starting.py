@@ -25,6 +25,7 @@ class Starting:
     def __init__(self, dialect: Dialect, settling: Settling, places: Places, journal: Journal, hold: Hold) -> None:
         self._dialect, self._settling, self._places = dialect, settling, places
         self._journal, self._hold = journal, hold
+        self._begun: list[tuple[Job, Bind, Plan]] = []  # not in the trace yet
         self._turn, self._today = 0.0, 0  # the loop's time, and the time of day that it was then
 
     def prepare(self, job: Job) -> None:
@@ -36,17 +37,14 @@ class Starting:
     def begin(self, job: Job, bind: Bind, now: float) -> bool:
         """Cut a message; False where there is nothing of it to submit."""
         known = job.known
-        if known.failed or 0 < job.total <= len(known.told):
+        if known.told and (known.failed or 0 < job.total <= len(known.told)):
             self._settling.tell_again(job)
             return False
-        plan = self._plan(job)
+        plan = job.plan or self._plan(job)
         if plan is None:
             return False
-        job.parts = tuple(Part(job, segment) for segment in plan.segments)
-        for part in job.parts:
-            if part.index in known.told:
-                part.state = State.TOLD
-        left = sum(part.state is State.TO_DO for part in job.parts)
+        job.parts = tuple([Part(job, segment) for segment in plan.segments])
+        left = len(job.parts) - self._told(job)
         if not left:
             self._settling.tell_again(job)
         elif known.told and job.total not in (0, len(job.parts)):
@@ -59,14 +57,27 @@ class Starting:
             self._places.weigh(job, left)
             job.begun, job.bind = True, bind
             bind.jobs.add(job)
-            self._journal.hop(job, "claimed", bind=bind.name, parts=len(job.parts), encoding=plan.encoding)
+            self._begun.append((job, bind, plan))
             return True
         return False
+
+    def trace(self) -> None:
+        """Note what has been begun, now that it is on its way."""
+        begun, self._begun = self._begun, []
+        for job, bind, plan in begun:
+            self._journal.hop(job, "claimed", bind=bind.name, parts=len(plan.segments), encoding=plan.encoding)
+
+    def _told(self, job: Job) -> int:
+        """Of how many of its segments it is known how they ended."""
+        told = [part for part in job.parts if part.index in job.known.told] if job.known.told else []
+        for part in told:
+            part.state = State.TOLD
+        return len(told)
 
     def _plan(self, job: Job) -> Plan | None:
         """None: it cannot be cut, which has been dealt with."""
         try:
-            return job.plan or self._cut(job)
+            return self._cut(job)
         except CannotEncode as refusal:
             self._settling.fail(job, str(refusal))
         except Exception as error:

@@ -209,10 +209,12 @@ class Traffic:
     def pump(self) -> None:
         """Submit what window and pace allow, and receive what there is room for."""
         self._due = False
-        self._submit(self._loop.time())
-        self.places.look()
+        self.refill()
+        self.refilled()
 
-    def _submit(self, now: float) -> None:
+    def refill(self) -> None:
+        """Submit what window and pace allow; `refilled` must follow."""
+        now = self._loop.time()
         for throttled in self._deferred.due(now):
             if throttled.state is State.DEFERRED and throttled.job.bind is not None:
                 throttled.state = State.TO_DO
@@ -221,7 +223,7 @@ class Traffic:
             self._alarm.at(self._deferred.next)
         if not self.open:
             return
-        rooms = [bind for bind in self.binds if bind.room > 0]
+        rooms = {bind: room for bind in self.binds if (room := bind.room) > 0}
         used: dict[Bind, None] = {}
         submitted = segments = 0
         while rooms:
@@ -229,10 +231,10 @@ class Traffic:
             if wait > 0:
                 self._alarm.at(now + wait)
                 break
-            bind = rooms[0] if len(rooms) == 1 else max(rooms, key=lambda one: one.room)
+            bind = next(iter(rooms)) if len(rooms) == 1 else max(rooms, key=rooms.__getitem__)
             part = self._next(bind, now)
             if part is None:
-                rooms.remove(bind)
+                del rooms[bind]
                 continue
             self.pace.spend(now, part.segment.count)
             part.state, part.submitted = State.FLYING, now
@@ -241,13 +243,19 @@ class Traffic:
             used[bind] = None
             submitted += 1
             segments += part.segment.count
-            if bind.room <= 0:
-                rooms.remove(bind)
+            rooms[bind] -= 1
+            if not rooms[bind]:
+                del rooms[bind]
         for bind in used:
             bind.flush()
         self.meter.submitted(segments)
         for _ in range(submitted):
             waypoints.reached("relay.submitted")
+
+    def refilled(self) -> None:
+        """Do what is to be done for it and need not come first: note what has gone, receive what there is room for."""
+        self.starting.trace()
+        self.places.look()
 
     def _next(self, bind: Bind, now: float) -> Part | None:
         """The segment to submit next over `bind`."""
@@ -321,6 +329,7 @@ class Traffic:
         waypoints.reached("relay.answered")
         if answer.late and (verdict is not Verdict.PERMANENT or part.index in job.known.told):
             return  # it has been decided what to do, and it was no second message
+        self.starting.trace()
         hop = {Verdict.PERMANENT: "refused", Verdict.THROTTLED: "throttled", Verdict.ACCOUNT: "paused"}
         self.journal.hop(
             job, hop.get(verdict, "retry"), part=part.index, reason=answer.reason, code=answer.code, bind=bind.name
@@ -355,6 +364,7 @@ class Traffic:
         part.job.known.doubt = now_ms(), self.up_for
         self._ended(part, State.DOUBTFUL)
         self.journal.count("in_doubt", self.account.name)
+        self.starting.trace()
         self.journal.hop(part.job, "in_doubt", part=part.index, reason=reason)
 
     def _ended(self, part: Part, state: State) -> None:

@@ -218,6 +218,10 @@ class Cimd2Conversation:
             self._login(now)
         return self._happened(events, now)
 
+    def catch_up(self, now: float) -> Sequence[Happening]:
+        """Nothing is put off."""
+        return ()
+
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
         if self._pending:

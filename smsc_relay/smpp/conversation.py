@@ -8,14 +8,9 @@ from dataclasses import replace
 from math import inf
 from typing import Any, Final
 
-from chalicelib.messages import NAMELESS, StatusUpdate
-from chalicelib.records import MoEvent, ReceiptEvent
-from chalicelib.values import value
-from smsc_relay import incoming
 from smsc_relay.protocol import (
     Accepted,
     Answered,
-    Arrived,
     Ended,
     Fault,
     Happening,
@@ -26,9 +21,10 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.smpp import address, announced, inquiries, receipts, texts, times
+from smsc_relay.smpp import announced, inquiries, receipts, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, StatusClass, status_class, status_name
+from smsc_relay.smpp.deliveries import Deliveries, Tokens
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
     Alive,
@@ -46,16 +42,10 @@ from smsc_relay.smpp.events import (
     ResponseTimeout,
     UnexpectedResponse,
 )
-from smsc_relay.smpp.halves import Half, Halves, Joined
 from smsc_relay.smpp.pdus import (
-    AlertNotification,
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
-    DataSm,
-    DataSmResp,
-    DeliverSm,
-    DeliverSmResp,
     EnquireLink,
     Outbind,
     Pdu,
@@ -89,15 +79,8 @@ class _Inquiry:
         self.of = of
 
 
-@value
-class _Tokens:
-    """Those of requests that are answered together."""
-
-    tokens: tuple[Any, ...]
-
-
 class SmppConversation:
-    """`smsc_relay.protocol.Conversation` over SMPP; a token is the sequence number and the response class."""
+    """`smsc_relay.protocol.Conversation` over SMPP; a token is as `Deliveries` gives it."""
 
     costs_nothing = True
 
@@ -110,9 +93,7 @@ class SmppConversation:
         self._out: list[bytes] = []
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
-        self._halves = Halves()
-        self._name = surroundings.new_id()
-        self._since = 0
+        self._deliveries = Deliveries(config, surroundings)
 
     # --- what it is like now ------------------------------------------------------------------------------------------
 
@@ -194,7 +175,7 @@ class SmppConversation:
         self._answer(token, Status.ESME_RX_T_APPN)
 
     def _answer(self, token: Any, status: int) -> None:
-        if type(token) is _Tokens:
+        if type(token) is Tokens:
             for one in token.tokens:
                 self._answer(one, status)
             return
@@ -224,20 +205,21 @@ class SmppConversation:
         """Octets from the SMSC."""
         return self._happened(self._session.receive_data(data, now), now)
 
+    def catch_up(self, now: float) -> Sequence[Happening]:
+        """MOs, receipts and alerts in what has been received."""
+        return self._deliveries.read(now)
+
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
         if self._pending:
             return self._pending_since
         due = self._session.next_deadline()
-        return due if self._halves.due == inf else min(self._halves.due, inf if due is None else due)
+        pieces = self._deliveries.due
+        return due if pieces == inf else min(pieces, inf if due is None else due)
 
     def tick(self, now: float) -> Sequence[Happening]:
         """Time has passed."""
-        found = self._happened(self._session.tick(now), now)
-        if self._halves.due <= now:
-            for one in self._halves.overdue(now):
-                self._on_pieces(one, found)
-        return found
+        return self._happened(self._session.tick(now), now) + self._deliveries.overdue(now)
 
     def connection_lost(self, now: float) -> Sequence[Happening]:
         """The connection is gone."""
@@ -256,7 +238,7 @@ class SmppConversation:
         for event in events:
             match event:
                 case RequestReceived():
-                    self._on_request(event.sequence, event.pdu, now, found)
+                    self._deliveries.came(event.sequence, event.pdu)
                 case Response(context=_Inquiry()):
                     problem = "" if event.status == _ROK else status_name(event.status)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
@@ -270,13 +252,13 @@ class SmppConversation:
                 case ResponseTimeout():
                     found.append(Unanswered(event.context, event.waited))
                 case Bound():
-                    self._since = self._around.wall_ms()
+                    self._deliveries.bound()
                     found.append(announced.ready(event, self._config))
                     found += announced.congestion(event.pdu)
                 case BindRefused():
                     found.append(announced.refused(event, self._config))
                 case Closed():
-                    self._halves.clear()
+                    found += self._deliveries.end(now)
                     if self._uncalled:
                         found.append(Fault(f"no outbind: {event.reason.value}"))
                     contexts = [one.context for one in event.lost]
@@ -325,64 +307,6 @@ class SmppConversation:
                 self.leave(now)
         found += announced.congestion(pdu)
 
-    # --- MOs and receipts ---------------------------------------------------------------------------------------------
-
-    def _on_request(self, sequence: int, pdu: Pdu, now: float, found: list[Happening]) -> None:
-        response: type[Pdu]
-        if isinstance(pdu, DeliverSm):
-            response = DeliverSmResp
-        elif isinstance(pdu, DataSm):
-            response = DataSmResp
-        else:
-            if isinstance(pdu, AlertNotification):
-                found.append(announced.alert(pdu, self._config))
-            return
-        receipt = receipts.read(pdu, self._config)
-        if isinstance(receipt, Half):
-            whole = self._halves.add(receipt, (sequence, response), now)
-            if whole is not None:
-                self._on_pieces(whole, found)
-            return
-        event: MoEvent | ReceiptEvent | None
-        if receipt is None:
-            event, fault = self._incoming(pdu)
-        else:
-            event, fault = self._receipt(pdu, receipt), receipt.fault
-        if fault:
-            found.append(Fault(fault))
-        found.append(Arrived((sequence, response), () if event is None else (event,)))
-
-    def _on_pieces(self, told: Joined, found: list[Happening]) -> None:
-        receipt = receipts.joined(told.pdus, told.text, self._config)
-        if receipt.fault:
-            found.append(Fault(receipt.fault))
-        event = self._receipt(told.pdus[0], receipt)
-        found.append(Arrived(_Tokens(told.tokens), () if event is None else (event,)))
-
-    def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
-        config, around = self._config, self._around
-        found = texts.read(pdu, config)
-        sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
-        to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
-        own = announced.own_tlvs(pdu.tlvs) if pdu.tlvs else ""
-        return incoming.event(around, found, sender, to, self._name, self._since, own), found.fault
-
-    def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None:
-            return None
-        around = self._around
-        event_id = around.new_id()
-        update = StatusUpdate(
-            channel="",
-            status=receipt.status,
-            external_id=receipt.external_id or f"{NAMELESS} {event_id}",
-            at=receipt.at,
-            code=receipt.code,
-            reason=receipt.stat,
-            destination=_phone_of(pdu, self._config),
-        )
-        return ReceiptEvent(event_id=event_id, update=update, aggregator=around.aggregator, at=around.wall_ms())
-
 
 def _absolute(body: SubmitSm, now_ms: int) -> SubmitSm:
     validity, schedule = body.validity_period, body.schedule_delivery_time
@@ -391,16 +315,6 @@ def _absolute(body: SubmitSm, now_ms: int) -> SubmitSm:
         validity_period=validity and times.absolute(validity, now_ms),
         schedule_delivery_time=schedule and times.absolute(schedule, now_ms),
     )
-
-
-def _phone_of(pdu: DeliverSm | DataSm, config: SmppConfig) -> str:
-    """The phone that a receipt is about, as we write it: its source (SMPP 3.4 appendix B), but some SMSCs leave the
-    addresses as the message had them. "": neither is a phone's number."""
-    source = address.written(pdu.source_addr_ton, pdu.source_addr, config.mo_source_rules)
-    if address.is_phone(source):
-        return source
-    destination = address.written(pdu.dest_addr_ton, pdu.destination_addr, config.mo_source_rules)
-    return destination if address.is_phone(destination) else ""
 
 
 def _same(ours: str, theirs: str | None) -> bool:

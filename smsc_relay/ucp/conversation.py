@@ -206,6 +206,10 @@ class UcpConversation:
         """Octets from the SMSC."""
         return self._happened(self._session.receive_data(data, now), now)
 
+    def catch_up(self, now: float) -> Sequence[Happening]:
+        """Nothing is put off."""
+        return ()
+
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
         if self._pending:

@@ -110,6 +110,9 @@ class ToyConversation:
         dues = [] if first is None else [first + self._config.response_timeout]
         return min([*dues, *([] if self._give_up is None else [self._give_up])], default=None)
 
+    def catch_up(self, now: float) -> Sequence[Happening]:
+        return ()
+
     def tick(self, now: float) -> Sequence[Happening]:
         if self._over:
             return ()

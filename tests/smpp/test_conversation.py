@@ -85,7 +85,8 @@ class Line:
 
     def take(self, data: bytes = b"") -> Sequence[Happening]:
         """What the SMSC sends reaches us."""
-        return self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        found = self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        return [*found, *self.talk.catch_up(self.now)]
 
     def bind(self) -> Sequence[Happening]:
         self.talk.start(self.now)
@@ -477,6 +478,19 @@ def test_mo() -> None:
 def test_mo_texts(pdu: Pdu, text: str, piece: Piece | None, octets: bytes) -> None:
     event = incoming(only(bound().deliver(pdu)))
     assert (event.message.text, event.piece, base64.b64decode(event.octets)) == (text, piece, octets)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_the_smsc_delivers_is_told_when_there_is_time_and_before_the_end(ended: bool) -> None:
+    line = bound()
+    request = line.submit()
+    mo = line.smsc.send(DeliverSm(source_addr="256772123456", short_message=b"Hi"), line.now)[1]
+    answer = line.smsc.respond(request.sequence, SubmitSmResp("1"))
+    assert isinstance(only(line.talk.receive_data(mo + answer, line.now)), Accepted)
+    told = list(line.talk.connection_lost(line.now) if ended else line.talk.catch_up(line.now))
+    assert incoming(told.pop(0)).message.text == "Hi"
+    assert told == ([Ended("connection lost")] if ended else [])
+    assert not line.talk.catch_up(line.now)
 
 
 def test_a_broken_header_is_told_and_its_message_kept() -> None:

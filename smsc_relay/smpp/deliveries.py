@@ -1,0 +1,140 @@
+"""What the SMSC delivers over one session: MOs, receipts, alerts; read when there is time for it.
+
+Reading one takes longer than refilling its place in the window would have: so requests are only kept when they come,
+and read once the answers that have come with them, and right after them, have been seen to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.messages import NAMELESS, StatusUpdate
+from chalicelib.records import MoEvent, ReceiptEvent
+from chalicelib.values import value
+from smsc_relay import incoming
+from smsc_relay.protocol import Arrived, Fault, Happening, Surroundings
+from smsc_relay.smpp import address, announced, receipts, texts
+from smsc_relay.smpp.config import SmppConfig
+from smsc_relay.smpp.halves import Half, Halves, Joined
+from smsc_relay.smpp.pdus import AlertNotification, DataSm, DataSmResp, DeliverSm, DeliverSmResp, Pdu
+
+
+@value
+class Tokens:
+    """Those of requests that are answered together; of one, a token is its sequence number and the response class."""
+
+    tokens: tuple[Any, ...]
+
+
+class Deliveries:
+    """Of one session."""
+
+    def __init__(self, config: SmppConfig, surroundings: Surroundings) -> None:
+        self._config, self._around = config, surroundings
+        self._unread: list[tuple[int, Pdu]] = []
+        self._halves = Halves()
+        self._session = surroundings.new_id()
+        self._since = 0
+
+    def bound(self) -> None:
+        """The session is there."""
+        self._since = self._around.wall_ms()
+
+    def came(self, sequence: int, pdu: Pdu) -> None:
+        """The SMSC has sent a request."""
+        self._unread.append((sequence, pdu))
+
+    def read(self, now: float) -> list[Happening]:
+        """What has come and is not told yet."""
+        found: list[Happening] = []
+        unread, self._unread = self._unread, []
+        for sequence, pdu in unread:
+            self._read(sequence, pdu, now, found)
+        return found
+
+    def end(self, now: float) -> list[Happening]:
+        """The same, for the last time. No answer can go any more: the SMSC gives again what has none."""
+        found = self.read(now)
+        self._halves.clear()
+        return found
+
+    @property
+    def due(self) -> float:
+        """When `overdue` has something to tell."""
+        return self._halves.due
+
+    def overdue(self, now: float) -> list[Happening]:
+        """Pieces of receipts that have waited for others long enough."""
+        found: list[Happening] = []
+        if self._halves.due <= now:
+            for one in self._halves.overdue(now):
+                self._on_pieces(one, found)
+        return found
+
+    # --- by kind ------------------------------------------------------------------------------------------------------
+
+    def _read(self, sequence: int, pdu: Pdu, now: float, found: list[Happening]) -> None:
+        response: type[Pdu]
+        if isinstance(pdu, DeliverSm):
+            response = DeliverSmResp
+        elif isinstance(pdu, DataSm):
+            response = DataSmResp
+        else:
+            if isinstance(pdu, AlertNotification):
+                found.append(announced.alert(pdu, self._config))
+            return
+        receipt = receipts.read(pdu, self._config)
+        if isinstance(receipt, Half):
+            whole = self._halves.add(receipt, (sequence, response), now)
+            if whole is not None:
+                self._on_pieces(whole, found)
+            return
+        event: MoEvent | ReceiptEvent | None
+        if receipt is None:
+            event, fault = self._incoming(pdu)
+        else:
+            event, fault = self._receipt(pdu, receipt), receipt.fault
+        if fault:
+            found.append(Fault(fault))
+        found.append(Arrived((sequence, response), () if event is None else (event,)))
+
+    def _on_pieces(self, told: Joined, found: list[Happening]) -> None:
+        receipt = receipts.joined(told.pdus, told.text, self._config)
+        if receipt.fault:
+            found.append(Fault(receipt.fault))
+        event = self._receipt(told.pdus[0], receipt)
+        found.append(Arrived(Tokens(told.tokens), () if event is None else (event,)))
+
+    def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
+        config, around = self._config, self._around
+        found = texts.read(pdu, config)
+        sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
+        to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
+        own = announced.own_tlvs(pdu.tlvs) if pdu.tlvs else ""
+        return incoming.event(around, found, sender, to, self._session, self._since, own), found.fault
+
+    def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
+        if receipt.status is None:
+            return None
+        around = self._around
+        event_id = around.new_id()
+        update = StatusUpdate(
+            channel="",
+            status=receipt.status,
+            external_id=receipt.external_id or f"{NAMELESS} {event_id}",
+            at=receipt.at,
+            code=receipt.code,
+            reason=receipt.stat,
+            destination=_phone_of(pdu, self._config),
+        )
+        return ReceiptEvent(event_id=event_id, update=update, aggregator=around.aggregator, at=around.wall_ms())
+
+
+def _phone_of(pdu: DeliverSm | DataSm, config: SmppConfig) -> str:
+    """The phone that a receipt is about, as we write it: its source (SMPP 3.4 appendix B), but some SMSCs leave the
+    addresses as the message had them. "": neither is a phone's number."""
+    source = address.written(pdu.source_addr_ton, pdu.source_addr, config.mo_source_rules)
+    if address.is_phone(source):
+        return source
+    destination = address.written(pdu.dest_addr_ton, pdu.destination_addr, config.mo_source_rules)
+    return destination if address.is_phone(destination) else ""
