@@ -20,7 +20,6 @@ from smsc_relay.protocol import (
     Conversation,
     Ended,
     Happening,
-    Ready,
     Rejected,
     Role,
     Surroundings,
@@ -216,6 +215,10 @@ class _Talk:
                 self._talk.decline(token, self._now)
         self._send()
 
+    def _catch_up(self) -> None:
+        self._noted(self._talk.catch_up(self._now))
+        self._send()
+
     def _wait(self) -> None:
         due = self._talk.next_deadline()
         if due is not None and self._random.random() < 0.5:
@@ -231,6 +234,8 @@ class _Talk:
         for piece in self._mutator.pieces(data):
             self._noted(self._talk.receive_data(piece, self._now))
             self._send()
+        if self._random.random() < 0.7:
+            self._catch_up()
 
     def _send(self) -> None:
         self._reader.feed(self._talk.data_to_send())
@@ -241,6 +246,8 @@ class _Talk:
     def _noted(self, happenings: Sequence[Happening]) -> None:
         for one in happenings:
             repr(one)
+            if self._ended:
+                raise BrokenPromiseError(f"after the end: {one}")
             if isinstance(one, Arrived):
                 for event in one.events:
                     event.model_dump_json()
@@ -248,13 +255,9 @@ class _Talk:
             elif isinstance(one, Unanswered) or (isinstance(one, Accepted | Rejected) and not one.late):
                 self._close(one.context)
             elif isinstance(one, Ended):
-                if self._ended:
-                    raise BrokenPromiseError("ended twice")
                 self._ended = True
                 for context in one.lost:
                     self._close(context)
-            elif isinstance(one, Ready) and self._ended:
-                raise BrokenPromiseError("ready after the end")
 
     def _close(self, context: str) -> None:
         if context not in self._open:

@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._alarm = Alarm(self._on_time)
         self._flush_due = self._flushed = False
-        self._behind = False  # `_catch_up` is due
+        self.behind = False  # something may have been put off: `_catch_up` is due
         self._owed = 0  # answers to what has arrived
         self._leaving = False
 
@@ -88,29 +88,42 @@ class Connection(asyncio.Protocol):
         self.heard = self.now()
         if self.log is not None:
             self.guarded(self.log.heard, data)
+        if not self.behind:
+            self.behind = True  # before anything is told: to leave is not to come first
+            self._loop.call_later(BEHIND, self._catch_up)
         for piece in pieces(data):
             if self.open:
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
-        if not self._behind:
-            self._behind = True
-            self._loop.call_later(BEHIND, self._catch_up)
 
     def _catch_up(self) -> None:
-        self._behind = False
+        self.behind = False
+        self.guarded(self._hear_the_rest)
+        self.guarded(self._caught_up)
+
+    def _hear_the_rest(self) -> None:
         if self.open:
             self._tell(self.conversation.catch_up(self._loop.time()))
-        self.guarded(self._caught_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self.open:
-            happenings = self.conversation.connection_lost(self._loop.time())
+            happenings = self._last_words()
             if isinstance(exc, ssl.SSLError):  # that our certificate is missing is told after the handshake
                 happenings = [_because(one, exc) if isinstance(one, Ended) else one for one in happenings]
             self._tell(happenings)
             self.guarded(self._caught_up)
         self._alarm.stop()
         self.gone.set()
+
+    def _last_words(self) -> Sequence[Happening]:
+        """With the end, whatever a fault of ours keeps from being told: without it the bind would wait for ever."""
+        try:
+            happenings = self.conversation.connection_lost(self._loop.time())
+        except Exception:
+            telemetry.logger().exception("relay_fault")
+            happenings = ()
+        ended = any(isinstance(one, Ended) for one in happenings)
+        return happenings if ended else [*happenings, Ended("connection lost")]
 
     def pause_writing(self) -> None:
         """The SMSC does not read."""
@@ -185,7 +198,7 @@ class Connection(asyncio.Protocol):
         self._leave_if_done()
 
     def _leave_if_done(self) -> None:
-        done = not self._owed and not self._behind and not self.conversation.in_flight
+        done = not self._owed and not self.behind and not self.conversation.in_flight
         if self._leaving and self.open and done:
             self._loop.call_soon(self.leave)  # after what is still to be written
 

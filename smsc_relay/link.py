@@ -197,9 +197,9 @@ class Link:
 
     def caught_up(self) -> None:
         """The windows are full again, as far as they can be: have λ record know what has happened."""
-        arrived, self._arrived = self._arrived, []
         self._traffic.refilled()
         self._traffic.publish_accepted()
+        arrived, self._arrived = self._arrived, []
         for bind, one in arrived:
             if bind.connection is not None:
                 bind.connection.guarded(self._arrivals.arrived, bind.connection, one)
@@ -255,7 +255,7 @@ class Link:
             listening.cancel()
         self._traffic.close()
         await _until(lambda: not self._traffic.flying, timing.drain)
-        await _until(lambda: not self._arrivals.pending, timing.record)
+        await _until(lambda: not self._arriving(), timing.record)
         await asyncio.gather(*(self._leave(bind, task) for bind, task in self._tasks.items()))
         if self._polling is not None:
             await asyncio.wait([self._polling], timeout=timing.poll + timing.record)
@@ -264,6 +264,11 @@ class Link:
         extra = {"aggregator": self.account.name, "unfinished": self._unfinished()}
         telemetry.logger().log(20 if done else 40, "link_stopped", extra=extra)
         return done
+
+    def _arriving(self) -> bool:
+        """Of what the SMSC has sent, something is not answered yet."""
+        connections = [bind.connection for bind in self._binds if bind.connection is not None]
+        return bool(self._arrivals.pending) or any(one.behind for one in connections)
 
     async def _leave(self, bind: Bind, task: asyncio.Task[None]) -> None:
         """Log out and wait for the SMSC's answer, where there is a session."""

@@ -100,6 +100,7 @@ class Starting:
             self._settling.settle(job)
             return False
         if self._expired(job, now):
+            self.trace()
             self._settling.fail(job, EXPIRED)
             return False
         if job.until - now < self._hold.needed:

@@ -169,6 +169,7 @@ class Traffic:
 
     def retire(self, bind: Bind) -> None:
         """Nothing more goes over a bind: what waited for it goes another way, and answers are welcome."""
+        self.starting.trace()
         if bind in self.binds:
             self.binds.remove(bind)
             self._out_since = self._loop.time()
@@ -185,6 +186,7 @@ class Traffic:
 
     def close(self) -> None:
         """Nothing is submitted any more: what has not been goes back to its lane."""
+        self.starting.trace()
         self._closed = True
         self.settling.release()
 

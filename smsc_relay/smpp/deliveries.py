@@ -6,6 +6,7 @@ and read once the answers that have come with them, and right after them, have b
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from chalicelib.messages import NAMELESS, StatusUpdate
@@ -31,7 +32,7 @@ class Deliveries:
 
     def __init__(self, config: SmppConfig, surroundings: Surroundings) -> None:
         self._config, self._around = config, surroundings
-        self._unread: list[tuple[int, Pdu]] = []
+        self._unread: deque[tuple[int, Pdu]] = deque()
         self._halves = Halves()
         self._session = surroundings.new_id()
         self._since = 0
@@ -47,8 +48,8 @@ class Deliveries:
     def read(self, now: float) -> list[Happening]:
         """What has come and is not told yet."""
         found: list[Happening] = []
-        unread, self._unread = self._unread, []
-        for sequence, pdu in unread:
+        while self._unread:
+            sequence, pdu = self._unread.popleft()
             self._read(sequence, pdu, now, found)
         return found
 
@@ -64,11 +65,12 @@ class Deliveries:
         return self._halves.due
 
     def overdue(self, now: float) -> list[Happening]:
-        """Pieces of receipts that have waited for others long enough."""
-        found: list[Happening] = []
-        if self._halves.due <= now:
-            for one in self._halves.overdue(now):
-                self._on_pieces(one, found)
+        """Pieces of receipts that have waited long enough for others, which may be among what has come."""
+        if self._halves.due > now:
+            return []
+        found = self.read(now)
+        for one in self._halves.overdue(now):
+            self._on_pieces(one, found)
         return found
 
     # --- by kind ------------------------------------------------------------------------------------------------------

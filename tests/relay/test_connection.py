@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
@@ -13,15 +14,17 @@ from hypothesis import strategies as some
 
 from chalicelib.clock import now_ms
 from smsc_relay.connection import Connection, pieces
-from smsc_relay.protocol import Accepted, Arrived, Happening, Ready, Role, Surroundings
-from smsc_relay.smpp.codec import encode
+from smsc_relay.protocol import Accepted, Arrived, Happening, Role, Surroundings
+from smsc_relay.smpp.codec import FrameReader, decode, encode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.conversation import SmppConversation
-from smsc_relay.smpp.pdus import BindTransceiverResp, DeliverSm, SubmitSmResp
+from smsc_relay.smpp.pdus import BindTransceiverResp, DeliverSm, DeliverSmResp, SubmitSmResp, Unbind, UnbindResp
 from tests.smpp.test_conversation import segment
 
 ANSWER = 25  # octets of a submit_sm_resp, as SMSCs write them
 WINDOW = 20_000
+CONFIG = SmppConfig(host="127.0.0.1", system_id="ilha", password="secret")
+MO = DeliverSm(source_addr="250788123123", short_message=b"m")
 
 
 @given(some.binary(min_size=1, max_size=70_000))
@@ -37,51 +40,106 @@ def test_of_ten_answers_the_first_are_dealt_with_alone() -> None:
     assert len(pieces(bytes(ANSWER))) == 1
 
 
-@pytest.mark.parametrize("talkative", [False, True])
-async def test_what_can_wait_comes_after_answers_that_have_come_meanwhile(talkative: bool) -> None:
-    """And an SMSC that never stops talking does not keep it waiting."""
+@asynccontextmanager
+async def bound(
+    heard: Callable[[Connection, Happening], None],
+    caught_up: Callable[[], None] = lambda: None,
+    ids: Iterator[str] | None = None,
+) -> AsyncIterator[tuple[Connection, socket.socket]]:
+    """A connection, and the SMSC's end of it, which has answered the bind."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         smsc, _ = listener.accept()
     smsc.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    around = Surroundings("fast", now_ms, (ids or map(str, itertools.count())).__next__)
+    conversation = SmppConversation(CONFIG, Role.TRANSCEIVER, loop.time(), around)
+    ready = asyncio.Event()
+
+    def listen(happenings: Sequence[Happening]) -> None:
+        for one in happenings:
+            heard(made, one)
+
+    def listen_less() -> None:
+        ready.set()
+        caught_up()
+
+    made = Connection(conversation, listen, listen_less)
+    with smsc:
+        await loop.create_connection(lambda: made, sock=ours)
+        smsc.send(encode(BindTransceiverResp(system_id="smsc"), 1))
+        async with asyncio.timeout(10):
+            await ready.wait()
+            yield made, smsc
+        made.drop()
+        await made.gone.wait()
+
+
+def submit(connection: Connection, count: int) -> None:
+    """The first has the sequence number 2."""
+    for number in range(count):
+        connection.conversation.submit(segment(CONFIG), number, asyncio.get_running_loop().time())
+
+
+@pytest.mark.parametrize("talkative", [False, True])
+async def test_what_can_wait_comes_after_answers_that_have_come_meanwhile(talkative: bool) -> None:
+    """And an SMSC that never stops talking does not keep it waiting."""
     order: list[str] = []
-    numbers = itertools.count(2)  # of the submits, after the bind
+    numbers = itertools.count(2)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def answer() -> bytes:
         return encode(SubmitSmResp("id"), next(numbers))
 
-    def heard(happenings: Sequence[Happening]) -> None:
-        for one in happenings:
-            if isinstance(one, Ready):
-                for submit in range(WINDOW):
-                    conversation.submit(segment(config), submit, loop.time())
-            elif isinstance(one, Accepted):
-                order.append("answer")
-                if len(order) == 2 or (talkative and len(order) < WINDOW):
-                    smsc.send(answer())  # is there before the next turn of the loop
-            elif isinstance(one, Arrived):
-                order.append("MO")
+    def heard(connection: Connection, one: Happening) -> None:
+        if isinstance(one, Accepted):
+            order.append("answer")
+            if len(order) == 1 or (talkative and len(order) < WINDOW):
+                smsc.send(answer())  # is there before the next turn of the loop
+        elif isinstance(one, Arrived):
+            order.append("MO")
 
     def caught_up() -> None:
-        order.append("caught up")
-        if len(order) == 1:
-            smsc.send(answer() + encode(DeliverSm(source_addr="250788123123", short_message=b"m"), 1))
-        elif not done.done():
+        if order and not done.done():
             done.set_result(None)
 
-    done: asyncio.Future[None] = loop.create_future()
-    names = map(str, itertools.count())
-    config = SmppConfig(host="127.0.0.1", system_id="ilha", password="secret")
-    around = Surroundings("fast", now_ms, lambda: next(names))
-    conversation = SmppConversation(config, Role.TRANSCEIVER, loop.time(), around)
-    with smsc:
-        transport, _ = await loop.create_connection(lambda: Connection(conversation, heard, caught_up), sock=ours)
-        smsc.send(encode(BindTransceiverResp(system_id="smsc"), 1))
-        async with asyncio.timeout(10):
-            await done
-        transport.abort()
-    heard_first, (told, end) = order[1:-2], order[-2:]
-    assert heard_first == ["answer"] * len(heard_first)
-    assert 2 <= len(heard_first) < WINDOW / 2 if talkative else len(heard_first) == 2
-    assert (order[0], told, end) == ("caught up", "MO", "caught up")
+    async with bound(heard, caught_up) as (connection, smsc):
+        submit(connection, WINDOW)
+        smsc.send(answer() + encode(MO, 1))
+        await done
+    assert 2 <= order.index("MO") < WINDOW / 2
+    assert talkative or order == ["answer", "answer", "MO"]
+
+
+@pytest.mark.parametrize("between", [0, 20])  # octets: the MO is of the same piece, or of the next
+async def test_an_mo_that_came_with_the_last_answer_is_answered_before_we_log_out(between: int) -> None:
+    def heard(connection: Connection, one: Happening) -> None:
+        if isinstance(one, Arrived):
+            connection.acknowledge(one.token)
+
+    async with bound(heard) as (connection, smsc):
+        submit(connection, 1)
+        connection.leave_when_done(60)
+        smsc.setblocking(False)
+        smsc.send(encode(SubmitSmResp("id" * between), 2) + between * encode(SubmitSmResp("?"), 0) + encode(MO, 7))
+        said = []
+        reader = FrameReader()
+        loop = asyncio.get_running_loop()
+        while Unbind not in said:
+            reader.feed(await loop.sock_recv(smsc, 65_536))
+            while (frame := reader.next_frame()) is not None:
+                said.append(type(decode(frame).pdu))
+        assert said[-2:] == [DeliverSmResp, Unbind]
+        smsc.send(encode(UnbindResp(), 3))
+        assert not (await connection.over).lost
+
+
+async def test_a_fault_of_ours_in_reading_an_mo_costs_the_connection_and_the_bind_learns_of_its_end() -> None:
+    """Both MOs are without an answer: the SMSC gives them again over the next."""
+    ids = iter(["session"])
+    told: list[Happening] = []
+    async with bound(lambda _, one: told.append(one), ids=ids) as (connection, smsc):
+        smsc.send(encode(MO, 7) + encode(MO, 8))
+        assert (await connection.over).reason == "connection lost"
+        await connection.gone.wait()
+    assert not any(isinstance(one, Arrived) for one in told)

@@ -731,6 +731,15 @@ def test_a_half_without_the_other_is_told_by_itself_before_it_is_answered() -> N
     assert (event.update.external_id, event.update.status) == ("a1", Status.FAILED)
 
 
+def test_a_half_that_has_come_and_is_not_read_yet_is_no_longer_waited_for() -> None:
+    line = bound()
+    line.deliver(SECOND)
+    line.now += HOLD
+    assert not line.talk.receive_data(line.smsc.send(FIRST, line.now)[1], line.now)
+    (event,) = only(line.talk.tick(line.now)).events
+    assert (event.update.external_id, event.update.status) == ("a1", Status.FAILED)
+
+
 def test_a_half_has_no_answer_when_the_connection_is_lost() -> None:
     line = bound()
     line.deliver(FIRST)
