@@ -23,6 +23,14 @@ _SUBSTITUTES: Final = str.maketrans(
         "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "\u00a0": " ", "\t": " ",
     }
 )  # fmt: skip
+# What an SMSC's account with `encoding: smart` replaces beyond that, beside other letters by their base letters.
+_FURTHER: Final = str.maketrans(
+    {
+        "…": "...", **dict.fromkeys("‐‑‒—―−", "-"), **dict.fromkeys("„‟«»″", '"'), **dict.fromkeys("‚‛‹›′`´", "'"),
+        **dict.fromkeys("\u2002\u2003\u2009\u202f", " "), **dict.fromkeys("•·", "-"),
+        "œ": "oe", "Œ": "OE", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i",
+    }
+)  # fmt: skip
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _NEAR_END: Final = 6  # a space closes a part that is longer than its limit minus this
 _ZWJ: Final = "\u200d"
@@ -59,9 +67,28 @@ def substitute_gsm7(text: str) -> str:
     return replaced if gsm7.is_gsm7(replaced) else text
 
 
+def transliterate_gsm7(text: str) -> str:
+    """As `substitute_gsm7`, with more look-alikes where those are not enough: base letters without their accents, plain
+    quotes and dashes, three dots."""
+    replaced = substitute_gsm7(text)
+    if gsm7.is_gsm7(replaced):
+        return replaced
+    replaced = substitute_gsm7(substitute(text, gsm7.is_gsm7))
+    return replaced if gsm7.is_gsm7(replaced) else text
+
+
 def substitute(text: str, known: Callable[[str], bool]) -> str:
     """The text with look-alikes in place of those characters that are not `known`, as far as there are any."""
-    return "".join(one if known(one) else one.translate(_SUBSTITUTES) for one in text)
+    return "".join(one if known(one) else _look_alike(one) for one in unicodedata.normalize("NFC", text))
+
+
+def _look_alike(character: str) -> str:
+    for table in (_SUBSTITUTES, _FURTHER):
+        replaced = character.translate(table)
+        if replaced != character:
+            return replaced
+    base, *marks = list(unicodedata.normalize("NFD", character))
+    return base if base.isascii() and all(map(unicodedata.combining, marks)) else character
 
 
 # --- grapheme clusters ----------------------------------------------------------------------------------------------

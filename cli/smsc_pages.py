@@ -118,11 +118,14 @@ config:
 - `iso8859-5`, `iso8859-8` and `shift_jis` have numbers of their own, 6, 7 and 5, which `data_coding` is where it is not
   given; data_coding 0 then means GSM 7-bit in MOs, unless `mo_alphabet` says otherwise. `iso8859-9` has none:
   `data_coding: 3` is for an SMSC that has it in the place of Latin-1, and then MOs with 3 are read so.
-- `encoding: smart` replaces look-alikes (curly quotes, dashes) that the alphabet lacks, where that avoids UCS-2.
+- `encoding: smart` writes look-alikes for what the alphabet lacks, where that avoids UCS-2: plain quotes and dashes,
+  three dots, base letters without their accents. With `national_languages`, whose tables may have such letters, only
+  what RapidPro replaces.
 - Of a message in message_payload (`long_messages: payload`) the SMSC makes the segments. They count for `max_tps` and
   `max_parts` as if they were ours.
 - `message_class: 0`, of the account, a channel or a message, sends texts as flash: with data_coding 0x10, or 0xF0 with
-  `class_coding: class`, and 0x18 in UCS-2. Binary messages: [platform.md](../platform.md#what-is-no-text-to-a-phone).
+  `class_coding: class`, and 0x18 in UCS-2. Other numbers have no class: where `data_coding` or `ucs2_data_coding` is
+  one, a text that is to be flash fails. Binary messages: [platform.md](../platform.md#what-is-no-text-to-a-phone).
 - `jangada segments TEXT --link ACCOUNT` shows what an account makes of a text: [cli.md](../cli.md).
 
 ## The SMSC's version

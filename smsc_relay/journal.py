@@ -44,14 +44,15 @@ class Journal:
         """A metric of an aggregator."""
         self._counts[name, aggregator] += value
 
-    def fault(self, aggregator: str, reason: str, now: float) -> None:
+    def fault(self, aggregator: str, reason: str, now: float, form: str = "") -> None:
         """The SMSC broke a rule: counted, and logged once a minute, however often it does."""
         self.count("faults", aggregator)
         if now - self._faults.get((aggregator, reason), -FAULTS_EVERY) >= FAULTS_EVERY:
             if len(self._faults) > 1000:
                 self._faults.clear()
             self._faults[aggregator, reason] = now
-            telemetry.logger().warning("smsc_fault", extra={"aggregator": aggregator, "reason": reason})
+            extra = {"aggregator": aggregator, "reason": reason, **({"form": form} if form else {})}
+            telemetry.logger().warning("smsc_fault", extra=extra)
 
     def alert(self, aggregator: str, told: Alert) -> None:
         """The SMSC tells whether a phone can be reached: counted, and logged as long as it is not a flood."""

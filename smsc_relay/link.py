@@ -161,9 +161,9 @@ class Link:
         """A bind could not be opened, or has ended."""
         self._traffic.meter.failed(f"{bind.name}: {reason}", now_ms())
 
-    def fault(self, reason: str) -> None:
+    def fault(self, reason: str, form: str = "") -> None:
         """The SMSC has broken a rule, or called in vain."""
-        self._shared.journal.fault(self.account.name, reason, self._traffic.now())
+        self._shared.journal.fault(self.account.name, reason, self._traffic.now(), form)
 
     def shared(self, bind: Bind, part: float) -> None:
         """The rate is the account's: what the binds of other processes send is part of it."""
@@ -190,7 +190,7 @@ class Link:
             elif isinstance(one, Congested):
                 traffic.pace.congested(one.level, traffic.now())
             elif isinstance(one, Fault):
-                self.fault(one.reason)
+                self.fault(one.reason, one.form)
             elif isinstance(one, Alert):
                 self._shared.journal.alert(self.account.name, one)
         traffic.refill()  # at once: an open window must not wait for what else there is to do

@@ -196,9 +196,11 @@ class Congested:
 
 @value
 class Fault:
-    """The peer broke a rule; answered where an answer is due. For the log: no values in it."""
+    """The peer broke a rule; answered where an answer is due. For the log: no values in it. `form`: what it wrote, its
+    letters and digits masked, where that helps."""
 
     reason: str
+    form: str = ""
 
 
 @value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import tzinfo
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -10,11 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwor
 
 from chalicelib.channels.config import Flag, Secret
 from chalicelib.gsm7_national import Language
+from smsc_relay import patterns
 from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
 from smsc_relay.smpp.codec import Limits
-from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50, Status
+from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Status, Tag
 from smsc_relay.smpp.rules import MOST_RULES, AddressRule
 from smsc_relay.smpp.session_config import SessionConfig
 from smsc_relay.smpp.times import LONGEST
@@ -50,6 +50,15 @@ def _tag(value: Any) -> Any:
     except ValueError:
         raise ValueError("must be a number, or 0x and hex digits") from None
 
+
+# TLVs that a submit has for other reasons -> the key that is one.
+_WRITTEN: Final[dict[int, str]] = {
+    Tag.MESSAGE_PAYLOAD: "long_messages: payload",
+    Tag.SAR_MSG_REF_NUM: "long_messages: sar",
+    Tag.SAR_TOTAL_SEGMENTS: "long_messages: sar",
+    Tag.SAR_SEGMENT_SEQNUM: "long_messages: sar",
+    Tag.MORE_MESSAGES_TO_SEND: "more_messages",
+}
 
 Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
 Octet = Annotated[int, Field(ge=0, le=255)]
@@ -87,6 +96,13 @@ class VendorTlv(BaseModel):
             _ = self.octets
         except (ValueError, OverflowError):
             raise ValueError(f"value does not fit the type {self.type}") from None
+        if self.tag in _WRITTEN:
+            raise ValueError(f"tag 0x{self.tag:04X} is written where {_WRITTEN[self.tag]} asks for it")
+        spec, length = TLVS.get(self.tag), len(self.octets)
+        if spec is not None and self.type != "octets" and not spec.minimum <= length <= spec.maximum:
+            most = f"{spec.minimum}" if spec.minimum == spec.maximum else f"{spec.minimum} to {spec.maximum}"
+            what = f"tag 0x{self.tag:04X} has {most} octets by the specification, not {length}"
+            raise ValueError(f"{what}; with type: octets it is sent all the same")
         return self
 
 
@@ -251,13 +267,7 @@ class SmppConfig(LinkConfig):
     @field_validator("receipt_pattern")
     @classmethod
     def _pattern(cls, value: str) -> str:
-        try:
-            groups = re.compile(value).groupindex
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error.msg}") from None
-        if value and not {"id", "stat"} <= groups.keys():
-            raise ValueError("needs the groups (?P<id>...) and (?P<stat>...)")
-        return value
+        return patterns.check(value, {"id", "stat"})
 
     @field_validator("receipt_states")
     @classmethod
@@ -292,6 +302,10 @@ class SmppConfig(LinkConfig):
             self.alphabet not in ("gsm7", "gsm7_packed") or self.long_messages not in ("udh8", "udh16")
         ):
             raise ValueError("national_languages needs alphabet gsm7 or gsm7_packed, and long_messages udh8 or udh16")
+        if self.message_class is not None:
+            for key, coding in (("data_coding", self.data_coding), ("ucs2_data_coding", self.ucs2_data_coding)):
+                if coding not in (0, 8):
+                    raise ValueError(f"message_class needs numbers that have a class: {key} {coding} has none")
         if (self.id_in_response == "text") != (self.id_in_receipt == "text"):
             raise ValueError("id_in_response and id_in_receipt must both be text, or neither")
         if self.validity is not None and self.schedule >= self.validity:

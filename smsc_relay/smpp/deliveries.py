@@ -92,18 +92,19 @@ class Deliveries:
                 self._on_pieces(whole, found)
             return
         event: MoEvent | ReceiptEvent | None
+        form = ""
         if receipt is None:
             event, fault = self._incoming(pdu)
         else:
-            event, fault = self._receipt(pdu, receipt), receipt.fault
+            event, fault, form = self._receipt(pdu, receipt), receipt.fault, receipt.form
         if fault:
-            found.append(Fault(fault))
+            found.append(Fault(fault, form))
         found.append(Arrived((sequence, response), () if event is None else (event,)))
 
     def _on_pieces(self, told: Joined, found: list[Happening]) -> None:
         receipt = receipts.joined(told.pdus, told.text, self._config)
         if receipt.fault:
-            found.append(Fault(receipt.fault))
+            found.append(Fault(receipt.fault, receipt.form))
         event = self._receipt(told.pdus[0], receipt)
         found.append(Arrived(Tokens(told.tokens), () if event is None else (event,)))
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from chalicelib.messages import Status
 from chalicelib.values import value
+from smsc_relay import patterns
 from smsc_relay.air import header_of
 from smsc_relay.smpp.config import IdForm, SmppConfig
 from smsc_relay.smpp.constants import (
@@ -87,6 +88,14 @@ _HEX: Final = re.compile(r"(?:0[xX])?[0-9A-Fa-f]{1,16}")  # longer ones are not 
 _DECIMAL: Final = re.compile(r"[0-9]{1,20}")
 _WORD: Final = re.compile(r"[A-Za-z]{1,16}")
 _QUOTES: Final = "\"'"
+_SLOW: Final = "a receipt for which receipt_pattern takes too long"
+_FORM: Final = 300  # characters
+_UNSAID: Final = re.compile(r"[^\W_]+")
+_SAID: Final = frozenset((  # words of receipts, which tell nothing of the message
+    "code", "date", "delivered", "delivery", "dlvrd", "done", "err", "error", "failed", "for", "has", "id",
+    "is", "message", "messageid", "msg", "msgid", "phone", "reason", "receipt", "state", "status", "stat",
+    "sub", "submit", "submitted", "text", "time", "to", "was",
+))  # fmt: skip
 
 
 @value
@@ -100,6 +109,7 @@ class Receipt:
     code: str = ""  # the SMSC's own error code
     at: int | None = None  # ms since the epoch: done date
     fault: str = ""  # why it cannot be used, or what is odd about it; without values
+    form: str = ""  # where there is a fault: its text, letters and digits masked
 
 
 # --- message ids ----------------------------------------------------------------------------------------------------
@@ -149,14 +159,15 @@ def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Receipt | Half | None:
         piece = sar(pdu)
     if piece is not None and not _complete(tagged_id, tagged_stat, fields):
         return Half(pdu, piece, text)
-    return _receipt((pdu,), config, fields, tagged_id, tagged_stat)
+    return _receipt((pdu,), config, text, fields, tagged_id, tagged_stat)
 
 
 def joined(pdus: Sequence[DeliverSm | DataSm], text: str, config: SmppConfig) -> Receipt:
     """The receipt whose pieces `pdus` are, as far as they are here. Never fails."""
     ids = ((pdu.tlv_text(Tag.RECEIPTED_MESSAGE_ID) or "").strip() for pdu in pdus)
     stats = (_tagged_stat(pdu) for pdu in pdus)
-    return _receipt(pdus, config, _fields(text, config), next(filter(None, ids), ""), next(filter(None, stats), ""))
+    tagged_id, tagged_stat = next(filter(None, ids), ""), next(filter(None, stats), "")
+    return _receipt(pdus, config, text, _fields(text, config), tagged_id, tagged_stat)
 
 
 def _could_be(pdu: DeliverSm | DataSm, config: SmppConfig, kind: int) -> bool:
@@ -176,14 +187,19 @@ def _complete(tagged_id: str, tagged_stat: str, fields: dict[str, str]) -> bool:
 
 
 def _receipt(
-    pdus: Sequence[DeliverSm | DataSm], config: SmppConfig, fields: dict[str, str], tagged_id: str, tagged_stat: str
+    pdus: Sequence[DeliverSm | DataSm],
+    config: SmppConfig,
+    text: str,
+    fields: dict[str, str],
+    tagged_id: str,
+    tagged_stat: str,
 ) -> Receipt:
     external_id = _external_id(tagged_id, fields, config)
     stat = _named(tagged_stat or fields.get("stat") or fields.get("status") or fields.get("text stat", ""), config)
-    fault = "" if external_id else "a receipt without an id"
+    fault = _SLOW if "slow" in fields else "" if external_id else "a receipt without an id"
     status: Status | None
     if not stat:
-        status, fault = Status.WIRED, "a receipt without a state"
+        status, fault = Status.WIRED, _SLOW if "slow" in fields else "a receipt without a state"
     elif stat in config.receipt_states:
         status = _MEANINGS[config.receipt_states[stat]]
     elif stat in STATES:
@@ -195,7 +211,16 @@ def _receipt(
         status = Status.SENT  # the SMSC goes on trying
     at = receipt_date(fields.get("done", ""), config.zone)
     code = _code((pdu.tlv(Tag.NETWORK_ERROR_CODE) for pdu in pdus), fields.get("err") or fields.get("text err", ""))
-    return Receipt(external_id, status, stat[:16], code[:32], at, fault)
+    return Receipt(external_id, status, stat[:16], code[:32], at, fault, _form(text) if fault else "")
+
+
+def _form(text: str) -> str:
+    """What a receipt looks like, without what it says: for whoever must write a pattern for it."""
+    return _UNSAID.sub(lambda said: said[0] if said[0].lower() in _SAID else _masked(said[0]), text[:_FORM])
+
+
+def _masked(word: str) -> str:
+    return "".join("0" if one.isdigit() else "A" if one.isupper() else "a" for one in word)
 
 
 def _external_id(tagged: str, fields: dict[str, str], config: SmppConfig) -> str:
@@ -257,8 +282,18 @@ def _text(body: bytes) -> str:
 def _fields(text: str, config: SmppConfig) -> dict[str, str]:
     """id, stat, status, err and done of a receipt's text as far as they are there; `lead`: what comes before them all;
     `text id`, `text stat` and `text err`: the last of these after `text:`, where the message's own words are."""
-    if config.receipt_pattern and (match := re.search(config.receipt_pattern, text, re.DOTALL)):
-        return {"lead": "", **{name: value.strip() for name, value in match.groupdict().items() if value}}
+    if config.receipt_pattern:
+        try:
+            own = patterns.search(config.receipt_pattern, text)
+        except patterns.TooSlowError:
+            return {**_usual(text), "slow": "yes"}
+        if own is not None:
+            return {"lead": "", **{name: value.strip() for name, value in own.items()}}
+    return _usual(text)
+
+
+def _usual(text: str) -> dict[str, str]:
+    """As `_fields`, of a receipt in the usual form, or something like it."""
     if (usual := _USUAL.fullmatch(text)) is not None:
         return {"lead": "", **usual.groupdict()}
     found: dict[str, str] = {}

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from chalicelib import gsm7
 from chalicelib.channels.config import Flag, Secret
 from chalicelib.gsm7_national import Language
+from smsc_relay import patterns
 from smsc_relay.config import Address, LinkConfig, Port
 from smsc_relay.protocol import Role
 from smsc_relay.ucp.constants import THROTTLED_TEXT, TRNS
@@ -196,7 +197,7 @@ class UcpConfig(LinkConfig):
             raise ValueError("writes two septets as one: they could not be told apart")
         return found
 
-    @field_validator("receipt_pattern", "throttled_text")
+    @field_validator("throttled_text")
     @classmethod
     def _pattern(cls, value: str) -> str:
         try:
@@ -208,9 +209,7 @@ class UcpConfig(LinkConfig):
     @field_validator("receipt_pattern")
     @classmethod
     def _groups(cls, value: str) -> str:
-        if value and not {"phone", "stamp"} <= re.compile(value).groupindex.keys():
-            raise ValueError("needs the groups (?P<phone>...) and (?P<stamp>...)")
-        return value
+        return patterns.check(value, {"phone", "stamp"})
 
     @field_validator("extra_services")
     @classmethod

@@ -13,6 +13,7 @@ from typing import Final
 from chalicelib import gsm7
 from chalicelib.messages import Status
 from chalicelib.phones import digits_of
+from smsc_relay import patterns
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import ALPHANUMERIC, REASONS, Dst
 from smsc_relay.ucp.operations import Message
@@ -89,7 +90,16 @@ def _in_text(operation: Message, config: UcpConfig) -> tuple[str, str] | None:
     except ValueError:
         return None
     text = gsm7.decode(octets) if operation.mt in ("", ALPHANUMERIC) else octets.decode("latin-1")
-    match = re.search(config.receipt_pattern, text, re.S) if config.receipt_pattern else _TEXT.search(text)
-    if match is None or not match["phone"] or not match["stamp"] or not _STAMP.fullmatch(match["stamp"]):
-        return None
-    return match["phone"], day_first(match["stamp"])
+    found = _searched(text, config)
+    phone, stamp = found.get("phone", ""), found.get("stamp", "")
+    return (phone, day_first(stamp)) if phone and _STAMP.fullmatch(stamp) else None
+
+
+def _searched(text: str, config: UcpConfig) -> dict[str, str]:
+    if not config.receipt_pattern:
+        usual = _TEXT.search(text)
+        return usual.groupdict() if usual else {}
+    try:
+        return patterns.search(config.receipt_pattern, text) or {}
+    except patterns.TooSlowError:
+        return {}

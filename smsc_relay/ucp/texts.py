@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from chalicelib import gsm7, gsm7_national
-from chalicelib.text import clean, segments, substitute_gsm7
+from chalicelib.text import clean, segments, transliterate_gsm7
 from smsc_relay import incoming
 from smsc_relay.air import NO_HEADER, Header, concatenation, header, header_of, looks_like_header, national
 from smsc_relay.incoming import Read
@@ -42,7 +42,7 @@ def cut(text: str, config: UcpConfig) -> Cut:
         CannotEncode: the text needs UCS-2, which the account's operation does not have.
     """
     if config.encoding == "smart":
-        text = substitute_gsm7(text)
+        text = transliterate_gsm7(text)
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     if _fits(text, config):
         whole, found = gsm7.encode(text), segments(text, reference_bits=bits, encoding="gsm7").parts

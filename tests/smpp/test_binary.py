@@ -109,7 +109,7 @@ def test_a_message_has_its_own_class() -> None:
 
 def test_a_number_that_has_no_class_is_named() -> None:
     with pytest.raises(CannotEncode, match="data_coding 6 has no message class"):
-        plan("сейчас", alphabet="iso8859-5", message_class=0)
+        DIALECT.plan(message("сейчас", message_class=0), config(alphabet="iso8859-5"), REFERENCE)
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,45 @@ def test_a_pattern_of_the_account(esm_class: int) -> None:
     assert found.at == ms(datetime(2026, 1, 31, 9, 31, 5, tzinfo=UTC))
 
 
+@pytest.mark.parametrize("esm_class", [0x04, 0x00], ids=["marked", "not marked"])
+def test_a_pattern_that_takes_for_ever_is_given_up(esm_class: int) -> None:
+    """It would be done in some years."""
+    slow = r"(?P<id>(?:(?=1)[12]|[13])+)(?P<stat>[45])"
+    pdu = receipt("1" * 60 + "6 4", esm_class)
+    found = receipts.read(pdu, config(receipt_pattern=slow))
+    if esm_class:
+        assert isinstance(found, receipts.Receipt)
+        assert (found.status, found.fault) == (WIRED, "a receipt for which receipt_pattern takes too long")
+    else:
+        assert found is None
+    assert read(receipt("id:7 stat:DELIVRD err:000" + "1" * 60, esm_class), receipt_pattern=slow).status is DELIVERED
+
+
+def test_a_long_text_does_not_take_longer() -> None:
+    """Any phone may send it; without a bound it takes this pattern half a minute."""
+    digits = receipt("", 0, tlvs=((Tag.MESSAGE_PAYLOAD, b"1" * 65_000),))
+    assert receipts.read(digits, config(receipt_pattern=CSV)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        pytest.param("MsgID=A1b2 State=OK", "MsgID=A0a0 State=AA", id="other words"),
+        pytest.param(
+            "Message 17 to +256772123456 was delivered", "Message 00 to +000000000000 was delivered", id="prose"
+        ),
+        pytest.param("7;Héllo, Ann", "0;Aaaaa, Aaa", id="what nobody is to read"),
+        pytest.param("x" * 400, "a" * 300, id="long"),
+    ],
+)
+def test_the_form_of_a_receipt_that_cannot_be_used_is_told(text: str, form: str) -> None:
+    """Without a digit or a word of it: it goes to the log, for whoever writes a pattern."""
+    found = read(receipt(text))
+    assert found.fault
+    assert found.form == form
+    assert not read(receipt("id:1 stat:DELIVRD")).form
+
+
 def test_the_pattern_leaves_other_receipts_alone() -> None:
     assert read(receipt("id:1 stat:DELIVRD"), receipt_pattern=CSV).external_id == "1"
 
