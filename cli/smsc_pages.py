@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cli.kannel import JASMIN, KANNEL, Knob
+from cli.kannel_knobs import JASMIN, KANNEL, Knob
 from cli.output import Problem
 from smsc_relay.config import LinkConfig
 from smsc_relay.smpp.config import SmppConfig

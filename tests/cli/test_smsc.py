@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli import aggregator_files, kannel, kannel_accounts, smsc_pages
+from cli import aggregator_files, kannel, kannel_accounts, kannel_knobs, smsc_pages
 from cli.main import main
 from smsc_relay.protocol import Refused
 from smsc_relay.retry import wait_after
@@ -427,7 +427,7 @@ def test_every_key_is_converted(name: str, value: str, expected: dict[str, Any])
 
 
 def test_no_key_that_is_converted_is_missing_in_the_test_of_them() -> None:
-    assert set(KEYS) == {knob.name for knob in kannel.KANNEL if knob.key} - NOT_CONVERTED
+    assert set(KEYS) == {knob.name for knob in kannel_knobs.KANNEL if knob.key} - NOT_CONVERTED
 
 
 def test_a_tlv_of_another_group_is_no_remark() -> None:
@@ -571,7 +571,7 @@ def test_what_cannot_be_read_is_told_by_line(
 
 
 def test_every_key_named_for_a_peers_setting_exists() -> None:
-    for knob in (*kannel.KANNEL, *kannel.JASMIN):
+    for knob in (*kannel_knobs.KANNEL, *kannel_knobs.JASMIN):
         assert knob.key in ("", "name") or knob.key in SmppConfig.model_fields, knob
         assert knob.key or knob.remark, knob
 
