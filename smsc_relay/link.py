@@ -49,6 +49,7 @@ from smsc_relay.traffic import Traffic
 from smsc_relay.trials import Tell, Trials
 
 LOOK: Final = 0.02  # s between looks at whether all is done, while stopping
+ANSWER: Final = 2  # s that the answer to a long poll may come late
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,7 @@ class Link:
         await _until(lambda: not self._arriving(), timing.record)
         await asyncio.gather(*(self._leave(bind, task) for bind, task in self._tasks.items()))
         if self._polling is not None:
-            await asyncio.wait([self._polling], timeout=timing.poll + timing.record)
+            await asyncio.wait([self._polling], timeout=timing.poll + ANSWER)
             self._polling.cancel()
         done = await _until(lambda: not self._unfinished(), timing.record)
         extra = {"aggregator": self.account.name, "unfinished": self._unfinished()}
