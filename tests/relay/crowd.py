@@ -1,6 +1,7 @@
 """Relays as processes that share an SMSC account: how they are started, cut off and counted.
 
-Real processes, a simulated SMSC that counts, and the emulated DynamoDB behind a proxy that can be cut.
+Real processes, a simulated SMSC that counts, and the emulated DynamoDB behind a proxy that can be cut. What has been
+in events.fifo is kept: what phones and the SMSC sent must be in it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
-from chalicelib import registry
+from chalicelib import queues, recording, registry
 from local.emulator import ROOT, free_port
+from smsc_relay.simulator.deliveries import ACKNOWLEDGED, Delivery
 from smsc_relay.simulator.simulator import Simulator
-from tests.relay.conftest import World
+from tests.relay.conftest import World, eventually
 
 TTL = 6.0
 WINDOW = 10
 PATIENCE = 60.0
+RECORDERS = 3
 
 
 class Proxy:
@@ -177,6 +180,7 @@ class Crowd:
         self.world, self.smsc = world, smsc
         self.most = 0  # binds at one time
         self.put = 0  # messages
+        self._events: dict[str, dict[str, Any]] = {}  # that have been in events.fifo, by what SQS calls each
 
     def register(self, binds: int, **config: Any) -> None:
         """The SMPP account `fast`."""
@@ -213,28 +217,92 @@ class Crowd:
         assert len(arrived) == self.put
         return sum(arrived.values()) - self.put
 
+    # --- what phones and the SMSC send --------------------------------------------------------------------------------
+
+    def answer(self, count: int) -> None:
+        """So many phones send an MO, each its own."""
+        first = len(self.smsc.mos) + 1
+        for number in range(first, first + count):
+            self.smsc.inject(source=f"2507882{number:05d}", to="8080", text=f"answer {number}")
+
+    @property
+    def sent(self) -> dict[str, Delivery]:
+        """MOs by their text, and receipts by the message's id, as the SMSC sends them."""
+        mos = {f"answer {mo.number}": part for mo in self.smsc.mos for part in mo.parts}
+        return mos | {segment.message_id: receipt for segment in self.smsc.submits for receipt in segment.receipts}
+
+    @property
+    def again(self) -> int:
+        """How often the SMSC had to send one of them once more: its session had ended before the answer."""
+        return sum(len(delivery.sessions) - 1 for delivery in self.sent.values())
+
+    def heard_twice(self) -> int:
+        """How many of them have been in events.fifo more than once: none more often than the SMSC had to send it.
+        Every one has been there, and the platform is told of every MO, no more often than it came."""
+        events = self._events.values()
+        mos = Counter(event["message"]["text"] for event in events if event["kind"] == "incoming")
+        came = mos + Counter(event["update"]["external_id"] for event in events if event["kind"] == "status")
+        sent = {name: len(delivery.sessions) for name, delivery in self.sent.items()}
+        assert came.keys() == sent.keys()
+        assert {name: times for name, times in came.items() if times > sent[name]} == {}
+        bodies = self.world.aws.bodies("deliver-main.fifo")
+        told = Counter(body["fields"]["text"] for body in bodies if body["kind"] == "receive")
+        assert told.keys() == mos.keys()
+        assert told <= mos
+        return came.total() - len(came)
+
+    async def record(self) -> None:
+        """λ record, until cancelled."""
+
+        def noted(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            for one in queues.received_from(event):
+                self._events[one.message_id] = json.loads(one.body)["event"]
+            return recording.record(event, context)
+
+        while True:
+            await asyncio.to_thread(self.world.aws.run, queues.EVENTS, noted)
+            await asyncio.sleep(0.02)
+
+    async def recorded(self) -> None:
+        """Wait until the SMSC has an answer to all that it sent, and λ record has done with it."""
+        count = len(self.smsc.mos) + len(self.smsc.submits)
+
+        def acknowledged(smsc: Simulator) -> bool:
+            sent = self.sent.values()
+            return len(sent) == count and all(delivery.state == ACKNOWLEDGED for delivery in sent)
+
+        await self.smsc.wait_for(acknowledged, PATIENCE)
+        await eventually(lambda: self.world.in_lane(queues.EVENTS) == (0, 0), PATIENCE)
+
 
 @asynccontextmanager
-async def flowing(crowd: Crowd) -> AsyncIterator[None]:
-    """Messages go into the lane meanwhile, each to a phone of its own; all of them have left it in the end."""
+async def flowing(crowd: Crowd, *, both_ways: bool = False) -> AsyncIterator[None]:
+    """Messages go into the lane meanwhile, each to a phone of its own; all of them have left it in the end.
+    `both_ways`: phones answer all the while, and every message is receipted; all of that is recorded in the end."""
     enough = asyncio.Event()
+    if both_ways:
+        crowd.smsc.configure({"behaviour": {"receipts": {"when": "requested"}}})
 
     async def put() -> None:
         while not enough.is_set():
             await asyncio.to_thread(crowd.world.put_many, 10, first=crowd.put + 1)
             crowd.put += 10
+            if both_ways:
+                crowd.answer(10)
             await asyncio.sleep(0.2)
 
-    async with crowd.world.recording():
-        putting = asyncio.create_task(put())
-        try:
-            yield
-            enough.set()
-            await putting
-            await crowd.world.lane_empty(seconds=PATIENCE)
-        finally:
-            putting.cancel()
-            await asyncio.wait([putting])
+    tasks = [asyncio.create_task(one) for one in (put(), *(crowd.record() for _ in range(RECORDERS)))]
+    try:
+        yield
+        enough.set()
+        await tasks[0]
+        await crowd.world.lane_empty(seconds=PATIENCE)
+        if both_ways:
+            await crowd.recorded()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 @asynccontextmanager

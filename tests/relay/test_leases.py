@@ -46,8 +46,9 @@ async def crowd(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 async def test_killed_it_is_replaced_and_nothing_is_lost(crowd: Crowd) -> None:
     crowd.register(3)
-    async with three(crowd) as nodes, flowing(crowd):
+    async with three(crowd) as nodes, flowing(crowd, both_ways=True):
         await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
+        crowd.answer(10)
         nodes[0].send(signal.SIGKILL)
         await nodes[0].ended()
         await crowd.even(*nodes[1:], binds=3)
@@ -55,12 +56,14 @@ async def test_killed_it_is_replaced_and_nothing_is_lost(crowd: Crowd) -> None:
             await crowd.even(fresh, *nodes[1:], binds=3)
     assert crowd.most == 3
     assert crowd.twice() <= MOST_TWICE
+    assert crowd.heard_twice() <= crowd.again > 0
 
 
 async def test_one_after_the_other_they_are_replaced_and_nothing_is_lost_or_sent_twice(crowd: Crowd) -> None:
-    """A rolling restart: what goes over a bind that is given up has been answered."""
+    """A rolling restart: what goes over a bind that is given up has been answered, both ways. What the SMSC had to send
+    again, since the session ended before its answer, may come twice, and nothing else."""
     crowd.register(3)
-    async with three(crowd, ttl=16) as nodes, AsyncExitStack() as stack, flowing(crowd):
+    async with three(crowd, ttl=16) as nodes, AsyncExitStack() as stack, flowing(crowd, both_ways=True):
         for index in range(3):
             fresh = await stack.enter_async_context(Node(ttl=16))
             await nodes[index].terminate()
@@ -68,6 +71,7 @@ async def test_one_after_the_other_they_are_replaced_and_nothing_is_lost_or_sent
             await crowd.even(*nodes, binds=3)
     assert crowd.most == 3
     assert crowd.twice() == 0
+    assert crowd.heard_twice() <= crowd.again
 
 
 async def test_stopped_it_is_killed_by_its_supervisor_before_another_takes_its_bind(crowd: Crowd) -> None:
@@ -169,6 +173,33 @@ async def test_the_wall_clock_may_say_what_it_likes(crowd: Crowd, tmp_path: Path
 async def looked(*nodes: Node, times: int = 1) -> None:
     """Wait until each has looked at the leases so often."""
     await asyncio.gather(*(node.looked(times) for node in nodes))
+
+
+# --- the account's binds become more or fewer -------------------------------------------------------------------------
+
+
+async def test_never_are_there_more_binds_than_before_or_after_a_change_and_soon_all(crowd: Crowd) -> None:
+    crowd.register(4)
+    async with relays(3) as all_three, flowing(crowd):
+        await shared(crowd, all_three, 4)
+        for before, after in pairwise((4, 2, 3, 1, 4)):
+            crowd.most = before
+            crowd.register(after)
+            await shared(crowd, all_three, after)
+            assert crowd.most == max(before, after)
+    assert crowd.twice() == 0
+
+
+async def shared(crowd: Crowd, those: list[Relay], binds: int) -> None:
+    """Wait until the account has so many binds by its config, all of them up and shared evenly."""
+
+    def even() -> bool:
+        reports = [relay.report()["links"].get("fast", {"binds": []})["binds"] for relay in those]
+        up = [sum(bind["state"] == "up" for bind in report) for report in reports]
+        known = all(len(report) == binds for report in reports)
+        return known and sum(up) == len(crowd.smsc.sessions) == binds and max(up) - min(up) <= 1
+
+    await eventually(even, PATIENCE)
 
 
 # --- an SMSC that says no ---------------------------------------------------------------------------------------------

@@ -41,9 +41,9 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     counted = Journal.fault
 
-    def fault(self: Journal, aggregator: str, reason: str, now: float) -> None:
+    def fault(self: Journal, aggregator: str, reason: str, now: float, form: str) -> None:
         found.append(reason)
-        counted(self, aggregator, reason, now)
+        counted(self, aggregator, reason, now, form)
 
     monkeypatch.setattr(Journal, "fault", fault)
     return found
