@@ -116,7 +116,8 @@ config:
   more octets than short_message holds with its header: 254, 255 in SMPP 5.0, 160 in 3.3. In UTF-8 and Shift JIS a text
   goes in UCS-2 after all where that takes fewer segments.
 - `iso8859-5`, `iso8859-8` and `shift_jis` have numbers of their own, 6, 7 and 5, which `data_coding` is where it is not
-  given; data_coding 0 then means GSM 7-bit in MOs, unless `mo_alphabet` says otherwise. `iso8859-9` has none:
+  given; data_coding 0 then means GSM 7-bit, unless `mo_alphabet` says otherwise: in MOs, and a text of GSM 7-bit that
+  takes fewer segments so is sent with it. `iso8859-9` has none:
   `data_coding: 3` is for an SMSC that has it in the place of Latin-1, and then MOs with 3 are read so.
 - `encoding: smart` writes look-alikes for what the alphabet lacks, where that avoids UCS-2: plain quotes and dashes,
   three dots, base letters without their accents. With `national_languages`, whose tables may have such letters, only

@@ -75,6 +75,10 @@ def _cut(text: str, config: SmppConfig) -> Cut:
         other = _parts(text, "ucs2", config)
         if len(other) < len(found):
             alphabet, found = "ucs2", other
+    if len(found) > 1 and _has_gsm7_beside(config) and gsm7.is_gsm7(text):
+        other = _parts(text, "gsm7", config)
+        if len(other) < len(found):
+            alphabet, found = "gsm7", other
     if alphabet == "ucs2" and config.national_languages:
         bits = config.reference_bits
         room = limits(config.alphabet, config.segment_limits, bits)
@@ -85,7 +89,14 @@ def _cut(text: str, config: SmppConfig) -> Cut:
     header = 0 if len(parts) == 1 else config.part_header
     octets = tuple(_octets(part, alphabet, config, header) for part in parts)
     data_coding = config.ucs2_data_coding if alphabet == "ucs2" else config.data_coding
+    if alphabet == "gsm7" != config.alphabet:
+        data_coding = 0
     return Cut(octets, data_coding, alphabet, found)
+
+
+def _has_gsm7_beside(config: SmppConfig) -> bool:
+    """Its alphabet has a number of its own, and data_coding 0 is GSM 7-bit."""
+    return config.alphabet != "gsm7" and config.data_coding != 0 and config.mo_alphabet == "gsm7"
 
 
 def binary(octets: bytes, elements: bytes, data_coding: int, config: SmppConfig) -> Cut:
