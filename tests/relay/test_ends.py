@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
+import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
 
-from chalicelib import waypoints
+from chalicelib import aws, trace, waypoints
 from local.emulator import ROOT
+from smsc_relay.accounts import Account, Sender
+from smsc_relay.aws_client import AwsClient
+from smsc_relay.journal import Journal
+from smsc_relay.link import ANSWER, Link, Shared, Timing
+from smsc_relay.outbox import Outbox
+from smsc_relay.permits import Free
+from smsc_relay.queue_client import Queues
 from tests.relay.conftest import World, eventually
 from tests.relay.smsc import Smsc
 from tests.relay.test_every_protocol import PROTOCOLS, Protocol, simulator
+from tests.relay.toy import TYPE, ToyConfig, kinds
+from tests.relay.virtual import VirtualLoop
+from tests.support import CHANNEL
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -92,10 +105,148 @@ async def test_asked_to_stop_it_ends_though_the_smsc_answers_nothing(world: Worl
         await smsc.wait_for(lambda it: any(one["unanswered"] == 4 for one in it.sessions))
         smsc.disconnect("freeze")
         relay.send_signal(signal.SIGTERM)
-        (kill_after,) = re.findall(r"stopTimeout += (\d+)", (ROOT / "infra/modules/relay/main.tf").read_text())
-        assert await asyncio.wait_for(relay.wait(), int(kill_after)) == 0
+        assert await asyncio.wait_for(relay.wait(), kill_after()) == 0
     assert sum(world.in_lane()) == 20
     assert not world.outcomes()
+
+
+def kill_after() -> int:
+    """Seconds from SIGTERM to SIGKILL in ECS."""
+    (found,) = re.findall(r"stopTimeout += (\d+)", (ROOT / "infra/modules/relay/main.tf").read_text())
+    return int(found)
+
+
+# --- how long that may take: the waits as they are for good, in virtual time ------------------------------------------
+
+TIMING = Timing()
+CONFIG = ToyConfig(host="smsc.example.org", port=1, window=WINDOW, response_timeout=600)
+SMSC_SILENT = TIMING.drain + CONFIG.logout_timeout + 1
+SQS_SILENT = 2 * TIMING.record + TIMING.poll + ANSWER  # before the logout, and after it
+
+
+class Wire(asyncio.Transport):
+    """To an SMSC that answers a login and nothing else, and does not hang up."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._socket = socket.socket()
+        self._loop = asyncio.get_running_loop()
+
+    def say(self, said: dict[str, Any]) -> None:
+        self._loop.call_soon(self._client.data_received, json.dumps(said).encode() + b"\n")
+
+    def write(self, data: Any) -> None:
+        if b'"login"' in data:
+            self.say({"op": "welcome"})
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._socket
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            self._loop.call_soon(self._client.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
+
+
+class Wired(VirtualLoop):
+    """Has such connections alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wires: list[Wire] = []
+
+    async def create_connection(self, protocol_factory: Any, *where: Any, **how: Any) -> Any:
+        client = protocol_factory()
+        self.wires.append(Wire(client))
+        client.connection_made(self.wires[-1])
+        return self.wires[-1], client
+
+
+class Sqs(AwsClient):
+    """The emulator's, in no time but what a long poll takes. `silent`: nothing is answered any more."""
+
+    def __init__(self) -> None:
+        self.silent = False
+        self.unanswered: Counter[str] = Counter()
+
+    async def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        if self.silent:
+            self.unanswered[operation] += 1
+            await asyncio.sleep(3600)
+        wait = parameters.pop("WaitTimeSeconds", 0)
+        answer: dict[str, Any] = getattr(aws.sqs(), operation)(**parameters)
+        if wait and not answer.get("Messages"):
+            await asyncio.sleep(wait)
+        return answer
+
+
+class Called(Queues):
+    """By way of it."""
+
+    def __init__(self, sqs: Sqs) -> None:
+        self._polls = self._calls = sqs
+
+
+class Inline(Executor):
+    """No threads: what they do takes no time."""
+
+    def submit(self, call: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(call(*given, **named))
+        return done
+
+
+@pytest.mark.parametrize(
+    ("sqs_silent", "seconds"),
+    [
+        pytest.param(False, SMSC_SILENT, id="the SMSC answers nothing"),
+        pytest.param(True, SMSC_SILENT + SQS_SILENT, id="nor does SQS"),
+    ],
+)
+def test_nobody_who_answers_nothing_keeps_a_link_for_longer_than(
+    world: World, sqs_silent: bool, seconds: float
+) -> None:
+    async def main() -> None:
+        loop, sqs = asyncio.get_running_loop(), Sqs()
+        assert isinstance(loop, Wired)
+        account = Account("fast", kinds(TYPE), CONFIG, channels={CHANNEL: Sender(True, CONFIG)})
+        queues = Called(sqs)
+        link = Link(account, Shared(queues, Outbox(queues), Journal(), Inline(), Free(), TIMING))
+
+        async def until(what: Callable[[], object]) -> None:
+            async with asyncio.timeout(60):
+                while not what():
+                    await asyncio.sleep(0.05)
+
+        link.start()
+        await until(lambda: link.gauges.report()["in_flight"] == WINDOW)
+        sqs.silent = sqs_silent
+        if sqs_silent:
+            await until(lambda: sqs.unanswered["receive_message"] == 2)
+            loop.wires[0].say({"op": "arrives", "n": 1, "events": [{"from": "+250788000001", "text": "hi"}]})
+            await until(lambda: sqs.unanswered["send_message_batch"] == 1)
+        began = loop.time()
+        assert await link.stop() is not sqs_silent
+        assert seconds - 1 <= loop.time() - began <= seconds
+        trace.flush()
+
+    world.put_many(WINDOW)
+    with asyncio.Runner(loop_factory=Wired) as runner:
+        runner.run(main())
+    assert sum(world.in_lane()) == WINDOW, "they are in doubt, and wait for a receipt"
+    assert not world.outcomes()
+
+
+def test_a_stop_ends_before_it_is_killed() -> None:
+    """With what the process waits for after its links: the ends of sessions, on their way to SQS."""
+    assert SMSC_SILENT == 41
+    assert SMSC_SILENT + SQS_SILENT + TIMING.record < kill_after()
+
+
+# --- killed -----------------------------------------------------------------------------------------------------------
 
 
 async def test_killed_it_loses_nothing_and_little_goes_twice(world: World) -> None:

@@ -16,6 +16,7 @@ from local.emulator import Emulator
 from smsc_relay.lease import Leases
 from smsc_relay.relay import Relay
 from smsc_relay.simulator.account import Account
+from smsc_relay.simulator.deliveries import ACKNOWLEDGED
 from smsc_relay.simulator.simulator import Simulator
 from smsc_relay.terms import Terms
 from tests.relay.conftest import QUICK, World, eventually
@@ -48,7 +49,9 @@ async def test_killed_it_is_replaced_and_nothing_is_lost(crowd: Crowd) -> None:
     crowd.register(3)
     async with three(crowd) as nodes, flowing(crowd, both_ways=True):
         await crowd.smsc.wait_for(lambda smsc: len(smsc.submits) >= 60, PATIENCE)
-        crowd.answer(10)
+        first = len(crowd.smsc.mos)
+        crowd.answer(100)
+        await crowd.smsc.wait_for(lambda smsc: smsc.mos[first + 20].state == ACKNOWLEDGED, PATIENCE)
         nodes[0].send(signal.SIGKILL)
         await nodes[0].ended()
         await crowd.even(*nodes[1:], binds=3)

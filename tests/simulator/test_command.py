@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import socket
@@ -17,6 +18,7 @@ import pytest
 import smpplib.client
 import smpplib.exceptions
 
+from tests.peers.tee import Tee
 from tests.tools import openssl
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,24 +53,30 @@ def ports(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_starts_serves_and_stops(number: signal.Signals) -> None:
+async def test_starts_serves_and_stops(tmp_path: Path, number: signal.Signals) -> None:
     free = [part for name in ("smpp", "ucp", "cimd2", "control") for part in (f"--{name}-port", "0")]
     with command(*free, "--account", "ilha:secret") as process:
         port, url = ports(process)
-        esme = smpplib.client.Client("127.0.0.1", port, timeout=10, allow_unknown_opt_params=True)
-        esme.connect()
-        esme.bind_transceiver(system_id="ilha", password="secret")
-        with urllib.request.urlopen(f"{url}/sessions", timeout=10) as answer:
-            assert b'"account": "ilha"' in answer.read()
-        process.send_signal(number)
-        asked = esme.read_pdu()
-        assert asked.command == "unbind"
-        with pytest.raises(smpplib.exceptions.ConnectionError):  # after a second without an answer
-            esme.read_pdu()
-        assert process.wait(20) == 0
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-        esme.disconnect()
+
+        def talk(esme: smpplib.client.Client) -> None:
+            esme.connect()
+            esme.bind_transceiver(system_id="ilha", password="secret")
+            with urllib.request.urlopen(f"{url}/sessions", timeout=10) as answer:
+                assert b'"account": "ilha"' in answer.read()
+            process.send_signal(number)
+            asked = esme.read_pdu()
+            assert asked.command == "unbind"
+            with pytest.raises(smpplib.exceptions.ConnectionError):  # after a second without an answer
+                esme.read_pdu()
+            assert process.wait(20) == 0
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+            esme.disconnect()
+
+        async with Tee(port) as tee:
+            esme = smpplib.client.Client("127.0.0.1", tee.port, timeout=10, allow_unknown_opt_params=True)
+            await asyncio.to_thread(talk, esme)
+    assert tee.dissected(tmp_path / "pcap", "smpp", "smpp.command_id") == ["0x00000009", "0x80000009", "0x00000006"]
 
 
 def test_tls_by_its_options(tmp_path: Path) -> None:
