@@ -67,11 +67,11 @@ def substitute_gsm7(text: str) -> str:
     return replaced if gsm7.is_gsm7(replaced) else text
 
 
-def transliterate_gsm7(text: str) -> str:
+def transliterate_gsm7(text: str, *, national: bool = False) -> str:
     """As `substitute_gsm7`, with more look-alikes where those are not enough: base letters without their accents, plain
-    quotes and dashes, three dots."""
+    quotes and dashes, three dots. `national`: there are national language tables, which may have such letters."""
     replaced = substitute_gsm7(text)
-    if gsm7.is_gsm7(replaced):
+    if national or gsm7.is_gsm7(replaced):
         return replaced
     replaced = substitute_gsm7(substitute(text, gsm7.is_gsm7))
     return replaced if gsm7.is_gsm7(replaced) else text

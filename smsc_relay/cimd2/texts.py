@@ -36,7 +36,7 @@ def cut(text: str, config: Cimd2Config) -> Cut:
     """Encode a text, in GSM 7-bit where all of it fits and in UCS-2 otherwise, and cut it into parts. National language
     tables are used where they save a part."""
     if config.encoding == "smart":
-        text = transliterate_gsm7(text)
+        text = transliterate_gsm7(text, national=bool(config.national_languages))
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     # The default alphabet makes a capital of ç, which national tables have.
     plain = config.encoding != "ucs2" and gsm7.is_gsm7(text) and not (config.national_languages and "ç" in text)

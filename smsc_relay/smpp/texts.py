@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from chalicelib import gsm7, gsm7_national
 from chalicelib.gsm7_national import Shift
 from chalicelib.records import Piece
-from chalicelib.text import Measure, segments, substitute, substitute_gsm7, transliterate_gsm7
+from chalicelib.text import Measure, segments, substitute, transliterate_gsm7
 from chalicelib.text import cut as cut_text
 from smsc_relay import incoming
 from smsc_relay.air import (
@@ -136,8 +136,8 @@ def _choice(text: str, config: SmppConfig) -> tuple[str, Alphabet]:
             return text, alphabet
         if smart and known(replaced := substitute(text, known)):
             return replaced, alphabet
-    if smart:  # a national table may have what would be replaced
-        text = substitute_gsm7(text) if config.national_languages else transliterate_gsm7(text)
+    if smart:
+        text = transliterate_gsm7(text, national=bool(config.national_languages))
     return text, alphabet if _fits(text, config) else "ucs2"
 
 

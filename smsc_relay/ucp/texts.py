@@ -42,7 +42,7 @@ def cut(text: str, config: UcpConfig) -> Cut:
         CannotEncode: the text needs UCS-2, which the account's operation does not have.
     """
     if config.encoding == "smart":
-        text = transliterate_gsm7(text)
+        text = transliterate_gsm7(text, national=bool(config.national_languages))
     bits: Literal[8, 16] = 16 if config.long_messages == "udh16" else 8
     if _fits(text, config):
         whole, found = gsm7.encode(text), segments(text, reference_bits=bits, encoding="gsm7").parts
