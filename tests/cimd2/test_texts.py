@@ -110,8 +110,13 @@ def test_national_tables() -> None:
         pytest.param("Hi", {"encoding": "ucs2"}, "ucs2", [4], id="always UCS-2"),
         pytest.param("“Hi”", {"encoding": "smart"}, "gsm7", [4], id="look-alikes"),
         pytest.param("ş" * 71, {"national_languages": ["turkish"]}, "gsm7:1:0", [142], id="Turkish"),
-        pytest.param("ş" * 71, {"national_languages": ["turkish"], "encoding": "smart"}, "gsm7:1:0", [142],
-                     id="what a national table has stays"),
+        pytest.param(
+            "ş" * 71,
+            {"national_languages": ["turkish"], "encoding": "smart"},
+            "gsm7:1:0",
+            [142],
+            id="what a national table has stays",
+        ),
         pytest.param("ş" * 70, {"national_languages": ["turkish"]}, "ucs2", [140], id="Turkish that saves nothing"),
     ],
 )

@@ -152,6 +152,9 @@ TURKISH = "Şişli'de bir ığdır ağacı " * 4
         pytest.param("x" * 161, {"operation": "30"}, "gsm7", 2, id="30"),
         pytest.param(TURKISH, {}, "ucs2", 2, id="Turkish"),
         pytest.param(TURKISH, {"national_languages": ["turkish"]}, "gsm7:1:0", 1, id="Turkish by its table"),
+        pytest.param(
+            TURKISH, {"national_languages": ["turkish"], "encoding": "smart"}, "gsm7:1:0", 1, id="Turkish, smart"
+        ),
     ],
 )
 def test_parts(text: str, settings: dict[str, Any], encoding: str, parts: int) -> None:
