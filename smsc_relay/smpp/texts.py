@@ -75,7 +75,7 @@ def _cut(text: str, config: SmppConfig) -> Cut:
         other = _parts(text, "ucs2", config)
         if len(other) < len(found):
             alphabet, found = "ucs2", other
-    if len(found) > 1 and _has_gsm7_beside(config) and gsm7.is_gsm7(text):
+    if len(found) > 1 and _has_gsm7_beside(config) and gsm7.is_gsm7(text) and "ç" not in text:
         other = _parts(text, "gsm7", config)
         if len(other) < len(found):
             alphabet, found = "gsm7", other

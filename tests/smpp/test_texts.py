@@ -313,6 +313,8 @@ ESCAPES = "€" * 80  # 160 septets
         pytest.param("a" * 160, {"alphabet": "iso8859-9"}, "iso8859-9", 0, [134, 26], id="there is no GSM 7-bit"),
         pytest.param("a" * 160, {"alphabet": "iso8859-9", "data_coding": 3}, "gsm7", 0, [160],
                      id="GSM 7-bit is cheaper than Latin-5"),
+        pytest.param("ç" * 160, {"alphabet": "iso8859-9", "data_coding": 3}, "iso8859-9", 3, [134, 26],
+                     id="GSM 7-bit would make it a capital"),
         pytest.param("שלום", {"alphabet": "iso8859-8"}, "iso8859-8", 7, [4], id="Hebrew"),
         pytest.param("日本", {"alphabet": "shift_jis"}, "shift_jis", 5, [4], id="Shift JIS"),
         pytest.param("ｱ" * 141, {"alphabet": "shift_jis"}, "shift_jis", 5, [134, 7], id="half-width kana"),
