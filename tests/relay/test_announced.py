@@ -15,7 +15,7 @@ from smsc_relay.accounts import kind_of
 from smsc_relay.simulator.simulator import Simulator
 from smsc_relay.smpp.codec import encode
 from smsc_relay.smpp.constants import Tag
-from smsc_relay.smpp.pdus import AlertNotification
+from smsc_relay.smpp.pdus import AlertNotification, DeliverSm
 from tests.lane import logged
 from tests.relay.conftest import World, eventually, relaying
 from tests.relay.test_status import QUICK
@@ -122,3 +122,16 @@ async def test_of_a_flood_of_alerts_not_each_is_logged(
                 smsc.send_raw(smsc.sessions[0]["session"], b"".join(alert(one, 0) for one in range(1, 101)))
                 await eventually(lambda: alerts.counted() == 100)
     assert 3 <= len(lines(log.getvalue(), "alert_notification")) < 100
+
+
+async def test_a_receipt_of_another_form_is_logged_without_what_it_says(world: World) -> None:
+    async with Simulator() as smsc:
+        register(world, smsc)
+        with logged() as log:
+            async with relaying(kinds=kind_of):
+                await smsc.wait_for(lambda smsc: bool(smsc.sessions))
+                receipt = DeliverSm(source_addr=PHONE, esm_class=4, short_message=b"MsgID=A1b2 State=OK Ann")
+                smsc.send_raw(smsc.sessions[0]["session"], encode(receipt, 1))
+                await eventually(lambda: bool(lines(log.getvalue(), "smsc_fault")))
+    (told,) = lines(log.getvalue(), "smsc_fault")
+    assert (told["reason"], told["form"]) == ("a receipt without a state", "MsgID=A0a0 State=AA Aaa")
