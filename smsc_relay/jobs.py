@@ -58,7 +58,7 @@ class Known:
         self.told: dict[int, Told] = {}
         self.trouble_since = 0  # ms: when the present run of failures began
         self.doubts: dict[int, PartState] = {}  # segments in doubt, though the ledger may not know
-        self.doubt = (0, 0.0)  # ms since when a segment is in doubt, and `Traffic.up_for` then
+        self.doubt = (0, 0.0)  # ms since when a segment is in doubt, and `Hearing.seconds` then
         self.unrecorded = 0  # outcomes on their way to events.fifo
         self.holder: Job | None = None  # the last copy that came, while we hold it
         self.leaving: list[Job] = []  # concluded; they leave their lane when the last outcome is there

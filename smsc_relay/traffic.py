@@ -17,6 +17,7 @@ from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
 from smsc_relay.bind import Bind
 from smsc_relay.deferred import Deferred
+from smsc_relay.hearing import Hearing
 from smsc_relay.jobs import Job, Part, State, Told
 from smsc_relay.journal import Journal
 from smsc_relay.lanes import AHEAD, Places
@@ -58,8 +59,7 @@ class Traffic:
         self._paused_until = 0.0
         self._setbacks = 0  # pauses since the account was last well
         self._out_since = self._loop.time()  # without a bind
-        self._hearing: set[Bind] = set()  # binds over which receipts come
-        self._up_since = self._up_before = 0.0  # with one of these, and for how many seconds before that
+        self._hearing = Hearing(self._loop.time)
         self.freezes: Freezes = freezes.NOTHING
         self.frozen = False  # an operator has stopped the account
         self.cancelling = False  # and what waits is received all the same, since some of it has been cancelled
@@ -118,15 +118,6 @@ class Traffic:
         """When the account is tried again, in ms since the epoch; now, where it is in no trouble."""
         return now_ms() + round(1000 * max(0.0, self._paused_until - self._loop.time()))
 
-    @property
-    def up_for(self) -> float:
-        """Seconds with a bind over which receipts come, so far."""
-        return self._up_before + self._up_now
-
-    @property
-    def _up_now(self) -> float:
-        return self._loop.time() - self._up_since if self._hearing else 0.0
-
     def proof_wait(self, job: Job, doubtful: Mapping[int, PartState]) -> float:
         """Seconds for which a message still waits for receipts of its segments in doubt: of those with a bind, for an
         SMSC that had nobody to tell tells when the link is back. 0 or less: no more, or none was asked for."""
@@ -134,17 +125,15 @@ class Traffic:
             return 0.0
         known, since = job.known, max(part.trouble_since for part in doubtful.values())
         if known.doubt[0] < since:  # another process has had it, or it was long ago
-            known.doubt = since, self.up_for - min(self._up_now, (now_ms() - since) / 1000)
-        return job.config.proof_wait - (self.up_for - known.doubt[1])
+            known.doubt = since, self._hearing.seconds - min(self._hearing.lasting, (now_ms() - since) / 1000)
+        return job.config.proof_wait - (self._hearing.seconds - known.doubt[1])
 
     # --- binds come and go --------------------------------------------------------------------------------------------
 
     def up(self, bind: Bind) -> None:
         """A bind has logged in."""
         if bind.role is not Role.TRANSMITTER:
-            if not self._hearing:
-                self._up_since = self._loop.time()
-            self._hearing.add(bind)
+            self._hearing.begin(bind)
         if bind.role.submits and bind not in self.binds:
             now = self._loop.time()
             if not self.binds and self._was_out(bind, now):
@@ -163,8 +152,7 @@ class Traffic:
         flying = (part for job in bind.jobs for part in job.parts)
         for part in [part for part in dict.fromkeys((*lost, *flying)) if part.flying]:
             self._in_doubt(part, "the connection ended")
-        self._up_before, self._up_since = self.up_for, self._loop.time()
-        self._hearing.discard(bind)
+        self._hearing.end(bind)
         self.retire(bind)
 
     def retire(self, bind: Bind) -> None:
@@ -363,7 +351,7 @@ class Traffic:
 
     def _in_doubt(self, part: Part, reason: str) -> None:
         part.job.halted = True
-        part.job.known.doubt = now_ms(), self.up_for
+        part.job.known.doubt = now_ms(), self._hearing.seconds
         self._ended(part, State.DOUBTFUL)
         self.journal.count("in_doubt", self.account.name)
         self.starting.trace()
