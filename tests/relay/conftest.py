@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from chalicelib import aws as clients
-from chalicelib import clock, depths, ledger, queues, recording, registry, trace
+from chalicelib import clock, depths, ledger, queues, registry, trace
+from chalicelib.recording import record as lambda_record
 from chalicelib.records import LaneRecord
 from chalicelib.settings import settings
 from local.emulator import Emulator, create_resources
@@ -19,7 +20,7 @@ from smsc_relay.link import Timing
 from smsc_relay.relay import Relay
 from tests.relay.smsc import Smsc
 from tests.relay.toy import TYPE, kinds
-from tests.support import CHANNEL, Aws
+from tests.support import CHANNEL, Aws, Handler
 
 LANE, BULK = "lane-fast.fifo", "lane-fast-bulk.fifo"
 QUICK = Timing(poll=1, spare=1.0, drain=5.0, record=5.0, refresh=0.2)
@@ -99,19 +100,20 @@ class World:
         await eventually(lambda: all(self.in_lane(lane) == (0, 0) for lane in lanes or (LANE,)), seconds)
 
     @asynccontextmanager
-    async def recording(self) -> AsyncIterator[None]:
+    async def recording(self, handler: Handler = lambda_record, side_by_side: int = 1) -> AsyncIterator[None]:
         """λ record works meanwhile."""
-        task = asyncio.create_task(self.record_events())
+        tasks = [asyncio.create_task(self.record_events(handler)) for _ in range(side_by_side)]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
-    async def record_events(self) -> None:
+    async def record_events(self, handler: Handler = lambda_record) -> None:
         """λ record, as a thread: handles events.fifo until cancelled."""
         while True:
-            await asyncio.to_thread(self.aws.run, queues.EVENTS, recording.record)
+            await asyncio.to_thread(self.aws.run, queues.EVENTS, handler)
             await asyncio.sleep(0.02)
 
     def without_events(self) -> Callable[[], None]:

@@ -251,17 +251,11 @@ class Crowd:
         assert told <= mos
         return came.total() - len(came)
 
-    async def record(self) -> None:
-        """λ record, until cancelled."""
-
-        def noted(event: dict[str, Any], context: Any) -> dict[str, Any]:
-            for one in queues.received_from(event):
-                self._events[one.message_id] = json.loads(one.body)["event"]
-            return recording.record(event, context)
-
-        while True:
-            await asyncio.to_thread(self.world.aws.run, queues.EVENTS, noted)
-            await asyncio.sleep(0.02)
+    def record(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """λ record, whose events are kept."""
+        for one in queues.received_from(event):
+            self._events[one.message_id] = json.loads(one.body)["event"]
+        return recording.record(event, context)
 
     async def recorded(self) -> None:
         """Wait until the SMSC has an answer to all that it sent, and λ record has done with it."""
@@ -291,18 +285,18 @@ async def flowing(crowd: Crowd, *, both_ways: bool = False) -> AsyncIterator[Non
                 crowd.answer(10)
             await asyncio.sleep(0.2)
 
-    tasks = [asyncio.create_task(one) for one in (put(), *(crowd.record() for _ in range(RECORDERS)))]
-    try:
-        yield
-        enough.set()
-        await tasks[0]
-        await crowd.world.lane_empty(seconds=PATIENCE)
-        if both_ways:
-            await crowd.recorded()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+    async with crowd.world.recording(crowd.record, RECORDERS):
+        putting = asyncio.create_task(put())
+        try:
+            yield
+            enough.set()
+            await putting
+            await crowd.world.lane_empty(seconds=PATIENCE)
+            if both_ways:
+                await crowd.recorded()
+        finally:
+            putting.cancel()
+            await asyncio.wait([putting])
 
 
 @asynccontextmanager
