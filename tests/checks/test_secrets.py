@@ -57,6 +57,10 @@ def test_a_finding_names_the_place_and_not_the_value(repository: Path) -> None:
     assert RANDOM not in line
 
 
+def test_this_repository_has_none() -> None:
+    assert secrets.check(secrets.tracked(secrets.ROOT), secrets.ROOT, secrets.exceptions()) == []
+
+
 def test_an_exception_counts_and_one_for_nothing_is_told(repository: Path) -> None:
     allowed = {secrets.fingerprint(RANDOM): "made up for a test"}
     assert secrets.check(secrets.tracked(repository), repository, allowed) == []
