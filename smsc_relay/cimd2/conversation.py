@@ -43,6 +43,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
+from smsc_relay.said import reason
 from smsc_relay.zones import CLOCK_FAULT, CLOCKS_APART
 
 _VERDICTS: Final = {
@@ -280,15 +281,16 @@ class Cimd2Conversation:
                     found.append(Ready(self._session.noise.partition("\n")[0].strip()[:_NAME]))
                     self._poll(now)
                 case LoginRefused():
-                    self._on_refused(event.code, now, found)
+                    self._on_refused(event, now, found)
                 case Closed():
                     self._on_closed(event, found)
                 case ProtocolFault():
                     found.append(Fault(event.reason))
         return found
 
-    def _on_refused(self, code: int, now: float, found: list[Happening]) -> None:
+    def _on_refused(self, event: LoginRefused, now: float, found: list[Happening]) -> None:
         """An SMSC that knows no windows is asked again without, at once."""
+        code = event.code
         if code in _WINDOW_ERRORS and self._windowed:
             self._windowed, self._window = False, 1
             found.append(Fault(f"{error_name(code)}: going on with a window of 1"))
@@ -297,7 +299,7 @@ class Cimd2Conversation:
         self._in_use = code == Error.TOO_MANY_USERS
         told = error_class(code)
         credentials = told is ErrorClass.ACCOUNT and code not in _WINDOW_ERRORS
-        found.append(Refused(error_name(code), str(code), credentials, busy=told in _BUSY))
+        found.append(Refused(self._why(code, event.text), str(code), credentials, busy=told in _BUSY))
         found += self._told(self._session.abort(now, CloseReason.LOGIN_REFUSED), now)
 
     def _on_closed(self, event: Closed, found: list[Happening]) -> None:
@@ -338,9 +340,13 @@ class Cimd2Conversation:
         told = error_class(code)
         own = self._config.error_classes.get(code)
         verdict = Verdict(own) if own else _VERDICTS[told]
-        found.append(Rejected(event.context, verdict, error_name(code), str(code), event.rtt, event.late))
+        why = self._why(code, event.packet.get(Tag.ERROR_TEXT) or "")
+        found.append(Rejected(event.context, verdict, why, str(code), event.rtt, event.late))
         if told is ErrorClass.SESSION and not own and not event.late and self._session.is_up:
             self.leave(now)
+
+    def _why(self, code: int, text: str) -> str:
+        return reason(error_name(code), text, (self._config.password,))
 
     # --- MOs and reports ----------------------------------------------------------------------------------------------
 

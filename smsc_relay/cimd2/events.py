@@ -44,6 +44,7 @@ class LoginRefused:
     """Application: it has been refused: `login` again, or `abort`."""
 
     code: int
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,7 +302,8 @@ class Session:
         if sent.packet.operation == Operation.LOGIN:
             if self._state is State.LOGGING_IN:
                 self._enter(State.OPEN if code else State.UP, now)
-                events.append(LoginRefused(code) if code else LoggedIn())
+                text = packet.get(Tag.ERROR_TEXT) or ""
+                events.append(LoginRefused(code, text) if code else LoggedIn())
         elif sent.packet.operation == Operation.LOGOUT:
             events.append(self._close(CloseReason.LOGGED_OUT, now))
         elif not sent.automatic:

@@ -26,8 +26,8 @@ from smsc_relay.simulator.settings import (
     Seconds,
     suffixes,
 )
-from smsc_relay.smpp.config import StatusCode
 from smsc_relay.smpp.constants import Status
+from smsc_relay.smpp.statuses import StatusCode
 
 _HIDDEN: Final = "*" * 10
 BindType = Literal["transceiver", "transmitter", "receiver"]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from smsc_relay.protocol import Alert, Congested, Ready, Refused
-from smsc_relay.smpp import address
+from smsc_relay.said import reason
+from smsc_relay.smpp import address, statuses
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import TLVS, VERSION_34, Status, StatusClass, Tag, status_name
 from smsc_relay.smpp.events import BindRefused, Bound
@@ -46,12 +47,21 @@ def _spoken(version: int) -> str:
 def refused(told: BindRefused, config: SmppConfig) -> Refused:
     """Of a bind. RBINDFAIL is what many SMSCs say to wrong credentials and to addresses that they do not know; some, to
     a bind more than they allow (`bind_classes`)."""
-    status, known = told.status, config.bind_classes.get(told.status)
+    status, known = told.status, statuses.meaning(told.status, config.bind_classes)
     credentials = told.status_class is StatusClass.CONFIGURATION or status == Status.ESME_RBINDFAIL
     busy = told.status_class in _BUSY
     if known is not None:
         credentials, busy = known == "credentials", known == "busy"
-    return Refused(status_name(status), f"0x{status:08X}", credentials, busy)
+    return Refused(why(status, told.pdu, config), f"0x{status:08X}", credentials, busy)
+
+
+def why(status: int, pdu: Pdu, config: SmppConfig) -> str:
+    """The name of a refusal's status, and additional_status_info_text, where the SMSC has given one (SMPP 3.4 section
+    5.3.2.11)."""
+    octets = pdu.tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT) if pdu.tlvs else None
+    if not octets:
+        return status_name(status)
+    return reason(status_name(status), octets.decode("latin-1"), (str(config.password or ""),))
 
 
 def congestion(pdu: Pdu) -> list[Congested]:

@@ -14,9 +14,10 @@ from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
 from smsc_relay.smpp.codec import Limits
-from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Status, Tag
+from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Tag
 from smsc_relay.smpp.rules import MOST_RULES, AddressRule
 from smsc_relay.smpp.session_config import SessionConfig
+from smsc_relay.smpp.statuses import Apart, Statuses
 from smsc_relay.smpp.times import LONGEST
 from smsc_relay.zones import zone_of
 
@@ -28,20 +29,6 @@ _LONGEST: Final = 256  # octets, with the NUL: what an operator may hand out, wh
 def _number(value: Any) -> Any:
     """A registry may give numbers as text."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-def _status(value: Any) -> Any:
-    """A command_status by number, in hex, or by name with or without ESME_."""
-    if not isinstance(value, str):
-        return value
-    name = value.strip().upper()
-    name = name if name.startswith("ESME_") else f"ESME_{name}"
-    if name in Status.__members__:
-        return int(Status[name])
-    try:
-        return int(value, 0)
-    except ValueError:
-        raise ValueError("must be a command_status: a number, 0x and hex digits, or a name such as RSYSERR") from None
 
 
 def _tag(value: Any) -> Any:
@@ -62,7 +49,6 @@ _WRITTEN: Final[dict[int, str]] = {
 
 Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
 Octet = Annotated[int, Field(ge=0, le=255)]
-StatusCode = Annotated[int, BeforeValidator(_status), Field(gt=0, le=0xFFFFFFFF)]
 Rules = Annotated[tuple[AddressRule, ...], Field(max_length=MOST_RULES)]
 IdForm = Literal["text", "hex", "decimal"]
 
@@ -216,10 +202,12 @@ class SmppConfig(LinkConfig):
         "relative", description="how validity and schedule are written"
     )
     tlvs: tuple[VendorTlv, ...] = Field((), description="TLVs that every submit carries, as the operator demands")
-    status_classes: dict[StatusCode, Literal["temporary", "throttled", "permanent", "account"]] = Field(
-        {}, description="what a command_status of a submit means here, where it differs: {RSUBMITFAIL: temporary}"
+    status_classes: Annotated[dict[Statuses, Literal["temporary", "throttled", "permanent", "account"]], Apart] = Field(
+        {},
+        description="what a command_status of a submit means here, where it differs: {RSUBMITFAIL: temporary, "
+        "0x400-0x4FF: throttled}; of ranges that have a status, the narrowest counts",
     )
-    bind_classes: dict[StatusCode, Literal["busy", "credentials"]] = Field(
+    bind_classes: Annotated[dict[Statuses, Literal["busy", "credentials"]], Apart] = Field(
         {},
         description="what a command_status of a bind means here, where it differs: {RBINDFAIL: busy} waits as after "
         "RALYBND, credentials as after RINVPASWD",

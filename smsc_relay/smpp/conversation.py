@@ -21,9 +21,9 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.smpp import announced, inquiries, receipts, times
+from smsc_relay.smpp import announced, inquiries, receipts, statuses, times
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.constants import Status, StatusClass, status_class, status_name
+from smsc_relay.smpp.constants import Status, StatusClass, status_class
 from smsc_relay.smpp.deliveries import Deliveries, Tokens
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
@@ -240,7 +240,7 @@ class SmppConversation:
                 case RequestReceived():
                     self._deliveries.came(event.sequence, event.pdu)
                 case Response(context=_Inquiry()):
-                    problem = "" if event.status == _ROK else status_name(event.status)
+                    problem = "" if event.status == _ROK else announced.why(event.status, event.pdu, self._config)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))
                     found += announced.congestion(event.pdu)
                 case LateResponse(context=_Inquiry()) | Alive():  # nobody waits for it
@@ -300,9 +300,10 @@ class SmppConversation:
             found.append(Accepted(event.context, external_id, event.rtt, late, other))
         else:
             told = status_class(status)
-            own = self._config.status_classes.get(status)
+            own = statuses.meaning(status, self._config.status_classes)
             verdict = Verdict(own) if own else _VERDICTS[told]
-            found.append(Rejected(event.context, verdict, status_name(status), f"0x{status:08X}", event.rtt, late))
+            why = announced.why(status, pdu, self._config)
+            found.append(Rejected(event.context, verdict, why, f"0x{status:08X}", event.rtt, late))
             if told is StatusClass.SESSION and not own and not late and self._session.is_bound:
                 self.leave(now)
         found += announced.congestion(pdu)

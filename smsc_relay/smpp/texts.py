@@ -207,23 +207,34 @@ def body_of(pdu: DeliverSm | DataSm) -> bytes:
 
 def read(pdu: DeliverSm | DataSm, config: SmppConfig) -> Read:
     """The text of an MO, and what it has beside. Never fails."""
-    octets = body_of(pdu)
-    about = NO_HEADER
+    octets, charset = body_of(pdu), _charset(pdu.data_coding, config)
+    about, fault = NO_HEADER, ""
     if pdu.esm_class & ESM_UDHI or looks_like_header(octets):
         found = header_of(octets)
-        if found is None:
+        if _begins_at_once(octets, charset, found):
+            fault = "a user data header is announced where there is none"
+        elif found is None:
             fault = "a user data header that runs past its message"
             return incoming.unread(octets, pdu.data_coding, fault=fault)
-        about = found
+        else:
+            about = found
     body = octets[about.length :]
     if pdu.tlvs:
         about = _with_tlvs(about, pdu)
-    charset = _charset(pdu.data_coding, config)
     if charset == "gsm7_packed":
         charset, body = "gsm7", gsm7.unpack(body, fill_bits=fill_bits(about.length))
     elif charset == "ucs2":
         charset = "utf-16-le" if config.ucs2_order == "little" else "utf-16-be"
-    return incoming.read(body, charset, pdu.data_coding, about)
+    return incoming.read(body, charset, pdu.data_coding, about, fault)
+
+
+def _begins_at_once(octets: bytes, charset: str, found: Header | None) -> bool:
+    """A text begins where esm_class announces a header, as which it was read: it is none if it leaves half a UTF-16
+    unit, but for a part, which SMSCs cut anywhere; nor if it would have to be as long as a letter's number."""
+    if charset == "ucs2":
+        leaves_half = found is None or (found.piece is None and found.length % 2 == 1)
+        return leaves_half and len(octets) % 2 == 0 and octets != b""
+    return found is None and octets[:1] >= b" " and charset != "binary"
 
 
 def _with_tlvs(about: Header, pdu: DeliverSm | DataSm) -> Header:

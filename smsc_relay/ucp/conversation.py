@@ -31,6 +31,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
+from smsc_relay.said import reason
 from smsc_relay.ucp import address, receipts, texts, times
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import Ec, EcClass, Ot, error_class, error_name
@@ -259,7 +260,7 @@ class UcpConversation:
                     self._since = self._around.wall_ms()
                     found.append(Ready(event.text))
                 case LoginRefused():
-                    found.append(_refused(event))
+                    found.append(_refused(event.ec, self._why(event.ec, event.text)))
                 case Closed():
                     self._on_closed(event, found)
                 case ProtocolFault():
@@ -284,8 +285,8 @@ class UcpConversation:
         if not event.late:
             self._spacing.answered(recipient, now)
         if isinstance(result, Nack) and result.ec != Ec.PARTIALLY_SUCCESSFUL:
-            verdict = self._verdict(result)
-            found.append(Rejected(context, verdict, error_name(result.ec), f"{result.ec:02d}", event.rtt, event.late))
+            verdict, why = self._verdict(result), self._why(result.ec, result.sm)
+            found.append(Rejected(context, verdict, why, f"{result.ec:02d}", event.rtt, event.late))
             return
         key = receipts.result_id(result.sm, recipient, self._config)
         if key and self._config.receipts != "none" and self._twice(key):
@@ -296,6 +297,9 @@ class UcpConversation:
             if stamped is not None and abs(stamped - self._around.wall_ms()) > CLOCKS_APART:
                 found.append(Fault(CLOCK_FAULT))
         found.append(Accepted(context, key, event.rtt, event.late))
+
+    def _why(self, ec: int, sm: str) -> str:
+        return reason(error_name(ec), sm, (self._config.password or "",))
 
     def _verdict(self, result: Nack) -> Verdict:
         own = self._config.error_classes.get(result.ec)
@@ -390,7 +394,6 @@ def _ack(operation: CallInput | Transfer | Message) -> Ack:
     return Ack(f"{operation.adc}:{stamp}" if stamp else "")
 
 
-def _refused(event: LoginRefused) -> Refused:
+def _refused(ec: int, why: str) -> Refused:
     """04 and 06 are what SMSCs say to accounts, addresses and passwords that they do not know."""
-    credentials = event.ec in _CREDENTIALS
-    return Refused(error_name(event.ec), f"{event.ec:02d}", credentials, busy=event.ec in _BUSY)
+    return Refused(why, f"{ec:02d}", credentials=ec in _CREDENTIALS, busy=ec in _BUSY)

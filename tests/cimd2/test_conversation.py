@@ -272,6 +272,9 @@ def test_rejected(code: int) -> None:
     line = up()
     assert line.answer(line.submit(), refusal(code)) == [Rejected("one", verdict, error_name(code), str(code), 0.0)]
     assert line.talk.ready
+    told = parameters((Tag.ERROR, code), (Tag.ERROR_TEXT, "ask the desk"))
+    why = f"{error_name(code)}: ask the desk"
+    assert line.answer(line.submit(), told) == [Rejected("one", verdict, why, str(code), 0.0)]
 
 
 @pytest.mark.parametrize("code", [1, 4, 102, 103])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smsc_relay.cimd2.codec import Packet, decode, encode, parameters
-from smsc_relay.cimd2.constants import Operation, Tag
+from smsc_relay.cimd2.constants import Operation, Tag, error_name
 from smsc_relay.cimd2.errors import Cimd2EncodeError, LocalProtocolError
 from smsc_relay.cimd2.events import (
     Closed,
@@ -85,7 +85,7 @@ def test_a_refused_login_may_be_repeated() -> None:
     pair.app.login(LOGIN, pair.now)
     pair.to_smsc()
     pair.smsc.refuse_login(105, pair.now)
-    assert pair.to_app() == [LoginRefused(105)]
+    assert pair.to_app() == [LoginRefused(105, error_name(105))]
     pair.app.login(LOGIN, pair.now)
     (asked,) = pair.to_smsc()
     assert isinstance(asked, LoginRequested)
@@ -97,7 +97,7 @@ def test_a_refused_login_may_be_repeated() -> None:
 def test_a_general_error_refuses_a_login() -> None:
     pair = Pair()
     pair.app.login(LOGIN, pair.now)
-    assert pair.app.receive_data(encode(Packet(98, 1, refusal(2))), pair.now) == [LoginRefused(2)]
+    assert pair.app.receive_data(encode(Packet(98, 1, refusal(2))), pair.now) == [LoginRefused(2, error_name(2))]
 
 
 def test_nobody_answers() -> None:

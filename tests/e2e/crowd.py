@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import threading
 import time
@@ -133,6 +134,16 @@ def told(site: Site, kind: str) -> list[dict[str, str]]:
 def twice(names: Sequence[str]) -> int:
     """How many came more than once."""
     return sum(count - 1 for count in Counter(names).values())
+
+
+def again(names: Sequence[str], starts: Sequence[int]) -> list[int]:
+    """How many came again of those that came in each life; a life begins at a length that `names` had then."""
+    lives, latest = [0] * len(starts), dict[str, int]()
+    for position, name in enumerate(names):
+        if name in latest:
+            lives[latest[name]] += 1
+        latest[name] = bisect.bisect_right(starts, position) - 1
+    return lives
 
 
 def first_of_each(names: Sequence[str]) -> list[str]:

@@ -14,8 +14,10 @@ from chalicelib.channels.config import ConfigError
 from smsc_relay import dialects
 from smsc_relay.config import LinkConfig, parse_host, tls_context
 from smsc_relay.protocol import Role
+from smsc_relay.smpp import statuses
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status
+from smsc_relay.smpp.statuses import Span
 from tests.tools import openssl
 
 ACCOUNT: dict[str, Any] = {"host": "10.64.10.20", "system_id": "ilha", "password": "s3cr3t"}
@@ -100,6 +102,11 @@ def test_the_least_that_is_needed() -> None:
         pytest.param({"receipt_timezone": "Mars"}, "receipt_timezone: must be a time zone", id="time zone"),
         pytest.param({"status_classes": {"RNOSUCH": "temporary"}}, "must be a command_status", id="status"),
         pytest.param({"status_classes": {"0x45": "maybe"}}, "status_classes.0x45: Input should be", id="class"),
+        pytest.param({"status_classes": {"0x500-0x400": "temporary"}}, "from one to another: 0x400-0x4FF", id="order"),
+        pytest.param({"bind_classes": {"0-0x40": "busy"}}, "other than 0", id="success"),
+        pytest.param({"bind_classes": {"1-0x100000000": "busy"}}, "must be a command_status", id="too large"),
+        pytest.param({"status_classes": {"1-9": "temporary", "5-0x10": "permanent"}},
+                     "0x1-0x9 and 0x5-0x10 share some statuses", id="overlap"),
         pytest.param(
             {"tlvs": [{"tag": "0x1400", "type": "integer", "value": "x"}]}, "does not fit the type integer", id="TLV"
         ),
@@ -187,9 +194,22 @@ def test_settings_of_the_session() -> None:
     assert session.inactivity_timeout == 900
 
 
-@pytest.mark.parametrize("key", ["RSUBMITFAIL", "ESME_RSUBMITFAIL", "rsubmitfail", "0x45", "69", 69])
+@pytest.mark.parametrize("key", ["RSUBMITFAIL", "ESME_RSUBMITFAIL", "rsubmitfail", "0x45", "69", 69, "0x45-0x45"])
 def test_status_classes_by_any_name(key: Any) -> None:
-    assert config(status_classes={key: "temporary"}).status_classes == {Status.ESME_RSUBMITFAIL: "temporary"}
+    only = Span(Status.ESME_RSUBMITFAIL, Status.ESME_RSUBMITFAIL)
+    assert config(status_classes={key: "temporary"}).status_classes == {only: "temporary"}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0x3FF, None), (0x400, "throttled"), (0x410, "temporary"), (0x412, "permanent"), (0x41F, "temporary"),
+        (0x420, "throttled"), (0x4FF, "throttled"), (0x500, None), (0x14, "account"), (0x15, None),
+    ],
+)  # fmt: skip
+def test_the_narrowest_range_counts(status: int, expected: str | None) -> None:
+    classes = {"0x400-0x4FF": "throttled", "0x412": "permanent", "0x410 - 1055": "temporary", "RMSGQFUL": "account"}
+    assert statuses.meaning(status, config(status_classes=classes).status_classes) == expected
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,7 @@ def test_a_password_longer_than_the_specification_allows() -> None:
         ("ESME_RINVCMDID", False, False, {}),
         ("ESME_RBINDFAIL", False, True, {"RBINDFAIL": "busy"}),
         ("ESME_RSYSERR", True, False, {"0x08": "credentials"}),
+        ("ESME_RINVPASWD", False, True, {"RBINDFAIL-0x0F": "busy"}),
         ("ESME_RINVPASWD", True, False, {"RBINDFAIL": "busy"}),
     ],
 )
@@ -285,6 +286,7 @@ def test_rejected(status: str, verdict: Verdict) -> None:
         pytest.param(0x412, {}, Verdict.PERMANENT, "0x00000412", id="vendor code"),
         pytest.param(0x412, {"0x412": "account"}, Verdict.ACCOUNT, "0x00000412", id="vendor code of the account"),
         pytest.param(0x45, {"RSUBMITFAIL": "temporary"}, Verdict.TEMPORARY, "ESME_RSUBMITFAIL", id="temporary"),
+        pytest.param(0x412, {"0x400-0x4FF": "throttled"}, Verdict.THROTTLED, "0x00000412", id="vendor codes"),
         pytest.param(0x14, {"RMSGQFUL": "temporary"}, Verdict.TEMPORARY, "ESME_RMSGQFUL", id="not throttling"),
         pytest.param(0x0D, {"RBINDFAIL": "permanent"}, Verdict.PERMANENT, "ESME_RBINDFAIL", id="no session's fault"),
     ],
@@ -294,6 +296,26 @@ def test_status_classes_of_the_account(status: int, more: dict[str, str], verdic
     answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None), status)
     assert line.take(answer) == [Rejected("one", verdict, reason, f"0x{status:08X}", 0.0)]
     assert line.talk.ready
+
+
+TELLING = [
+    pytest.param("no credit", ": no credit", id="words"),
+    pytest.param("Submit fail.", "", id="the name again"),
+    pytest.param("no route to 256 772-123456 from 8080", ": no route to *** from 8080", id="a number"),
+    pytest.param("tell hunter2 nobody", ": tell *** nobody", id="a password"),
+    pytest.param("a\nb \x1b[31m", ": a b [31m", id="control characters"),
+    pytest.param("x" * 255, f": {'x' * 100}", id="long"),
+    pytest.param(" ", "", id="nothing"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), TELLING)
+def test_what_an_smsc_says_about_a_refusal(text: str, told: str) -> None:
+    line = bound(password="hunter2")
+    told_by = (text_tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT, text),)
+    answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None, told_by), constants.Status.ESME_RSUBMITFAIL)
+    reason = f"ESME_RSUBMITFAIL{told}"
+    assert line.take(answer) == [Rejected("one", Verdict.PERMANENT, reason, "0x00000045", 0.0)]
 
 
 def test_generic_nack() -> None:
@@ -494,9 +516,9 @@ def test_what_the_smsc_delivers_is_told_when_there_is_time_and_before_the_end(en
 
 
 def test_a_broken_header_is_told_and_its_message_kept() -> None:
-    fault, arrived = bound().deliver(DeliverSm(esm_class=0x40, short_message=b"\xffHello"))
+    fault, arrived = bound().deliver(DeliverSm(esm_class=0x40, short_message=b"\x09Hello"))
     assert fault == Fault("a user data header that runs past its message")
-    assert base64.b64decode(incoming(arrived).octets) == b"\xffHello"
+    assert base64.b64decode(incoming(arrived).octets) == b"\x09Hello"
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,30 @@ def test_broken_headers(octets: bytes) -> None:
     assert found.fault == "a user data header that runs past its message"
 
 
+@pytest.mark.parametrize(
+    ("text", "data_coding"),
+    [
+        pytest.param("Hi", 8, id="Latin letters"),
+        pytest.param("Привет, Кампала", 8, id="Cyrillic"),
+        pytest.param("שלום", 8, id="Hebrew"),
+        pytest.param("سلام", 8, id="Arabic"),
+        pytest.param("你好", 8, id="Chinese"),
+        pytest.param("Hello", 0, id="GSM 7-bit"),
+        pytest.param("Été", 3, id="Latin-1"),
+    ],
+)
+def test_a_header_that_only_esm_class_has(text: str, data_coding: int) -> None:
+    octets = text.encode({0: "ascii", 3: "latin-1", 8: "utf-16-be"}[data_coding])
+    found = read(mo(octets, data_coding, esm_class=0x40))
+    assert (found.text, found.piece) == (text, None)
+    assert found.fault == "a user data header is announced where there is none"
+
+
+def test_a_part_cut_inside_a_character_has_its_header() -> None:
+    octets = bytes.fromhex("060804002A0201") + "aא".encode("utf-16-be")[:3]
+    assert read(mo(octets, 8, esm_class=0x40)).piece == Piece(reference=0x2A, total=2, sequence=1, wide=True)
+
+
 def test_a_header_that_esm_class_forgets() -> None:
     piece = Piece(reference=0x2A, total=2, sequence=1)
     assert said(read(mo(bytes.fromhex("0500032A0201") + b"Hi"))) == ("Hi", piece)

@@ -157,10 +157,10 @@ def test_an_account_without_login() -> None:
 @pytest.mark.parametrize(
     ("ec", "expected"),
     [
-        (7, Refused("authentication failure", "07", credentials=True)),
-        (4, Refused("operation not allowed", "04", credentials=True)),
-        (55, Refused("system error", "55", busy=True)),
-        (2, Refused("syntax error", "02")),
+        (7, Refused("authentication failure: no", "07", credentials=True)),
+        (4, Refused("operation not allowed: no", "04", credentials=True)),
+        (55, Refused("system error: no", "55", busy=True)),
+        (2, Refused("syntax error: no", "02")),
     ],
 )
 def test_refused(ec: int, expected: Refused) -> None:
@@ -237,6 +237,7 @@ def test_rejected(ec: int, text: str, config: dict[str, Any], verdict: Verdict) 
     told = only(line.answer(line.submit().token, Nack(ec, text)))
     assert isinstance(told, Rejected)
     assert (told.verdict, told.code) == (verdict, f"{ec:02d}")
+    assert told.reason.lower().endswith(text.lower())
 
 
 def test_partial_success_is_success() -> None:

@@ -1,0 +1,29 @@
+"""What an SMSC says in words when it refuses something: often the only thing that tells why ("insufficient credit",
+"sender not registered"). It is for logs and `jangada why`, so it is short, and what a log must not have is masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+LONGEST: Final = 100  # characters: SMPP allows 255 (5.3.2.11), CIMD2 64, and a log line is for reading
+_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){5,}")  # as long as a phone's, or an account's
+_SPACE: Final = re.compile(r"\s+")
+_BESIDE: Final = re.compile(r"[\W_]+")
+
+
+def reason(name: str, words: str, secrets: Iterable[str] = ()) -> str:
+    """The error's name, and behind it what the SMSC says about it, if that is more than the name: "ESME_RSUBMITFAIL:
+    sender not registered". Long numbers and `secrets` are masked."""
+    text = words[: 4 * LONGEST]
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    text = "".join(one for one in _SPACE.sub(" ", text) if one.isprintable()).strip()
+    text = _NUMBER.sub("***", text)[:LONGEST].strip()
+    return f"{name}: {text}" if _plain(text) not in ("", _plain(name), _plain(name.removeprefix("ESME_R"))) else name
+
+
+def _plain(text: str) -> str:
+    return _BESIDE.sub("", text).casefold()
