@@ -28,7 +28,7 @@ from cli.yaml_nodes import Path
 Found = tuple[Path, str]  # a problem: where, and what is wrong and what to do
 
 SECRET: Final = "\x00secret\x00"  # noqa: S105  # stands for a value that is in SSM while a file is checked
-_STAND_IN: Final = "secret"  # for it, where a type checks its config
+STAND_IN: Final = "secret"  # for it, where a type checks its config
 _HIDING: Final = re.compile(r"(?i)psk|pre_?shared|passw|secret|token|api_?key|credential")  # names of secrets
 
 _PASSWORD: Final = re.compile(r"(?i)passw|secret|psk")  # always one, whatever the type says of the key
@@ -339,7 +339,7 @@ def config_problems(code: str, config: Mapping[str, Any], clear: Collection[str]
     if model is None:
         return problems
     try:
-        model.model_validate({key: _STAND_IN if value == SECRET else value for key, value in config.items()})
+        model.model_validate({key: STAND_IN if value == SECRET else value for key, value in config.items()})
     except ValidationError as error:
         for item in error.errors(include_url=False, include_input=False):
             path = item["loc"]

@@ -57,13 +57,14 @@ def new(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Check files, which looks at no registry; or credentials."""
-    from cli import aggregator_files
+    from cli import aggregator_files, remarks
 
     if options.credentials:
         check_credentials(options.files)
         return
     for file in aggregator_files.read_all(options.files):
         print(f"{file.source}: ok, {_about(file)}")
+        remarks.of_file(file)
 
 
 def check_credentials(names: Sequence[str]) -> None:
@@ -101,12 +102,15 @@ def _about(file: Loaded) -> str:
 
 def apply(options: argparse.Namespace) -> None:
     """Apply files."""
-    from cli import aggregator_files, applying
+    from cli import aggregator_files, applying, remarks
 
-    plan = applying.plan(aggregator_files.read_all(options.files), prune=options.prune)
+    files = aggregator_files.read_all(options.files)
+    plan = applying.plan(files, prune=options.prune)
     if not options.dry_run:
         plan.run()
     output.table(("what", "name", "is", "detail"), [(s.kind, s.name, s.action, s.detail) for s in plan.steps])
+    for file in files:
+        remarks.of_file(file)
     for line in plan.to_do:
         print(f"to do: {line}")
     if any(step.action == "left" and not step.detail.endswith("disabled") for step in plan.steps):
@@ -188,7 +192,7 @@ def show(options: argparse.Namespace) -> None:
 def secret(options: argparse.Namespace) -> None:
     """Give a secret of an aggregator that has been applied."""
     from chalicelib import registry_store
-    from cli import aggregator_files
+    from cli import aggregator_files, remarks
     from cli.kinds import meant
 
     one = _found(options.name)
@@ -203,6 +207,7 @@ def secret(options: argparse.Namespace) -> None:
             raise Problem(f"{options.key} of {one.name}: {what}")
     registry_store.put_secrets(one.name, {options.key: value})
     print(f"{options.key} of {one.name} is stored; it is in use within 30 s")
+    remarks.of(one.name, one.type, known, only=(options.key,))
     missing = [key for key in one.secrets if key not in given]
     if missing:
         print(f"still missing: {', '.join(missing)}")

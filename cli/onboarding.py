@@ -174,7 +174,7 @@ def form(options: argparse.Namespace) -> None:
 def secret(options: argparse.Namespace) -> None:
     """Store the secrets that the account's file marks as such; none is printed."""
     from chalicelib import registry, registry_store
-    from cli import aggregator_files
+    from cli import aggregator_files, remarks
 
     known = {one.name: one for one in registry.aggregators()}
     if options.name in known:
@@ -194,6 +194,7 @@ def secret(options: argparse.Namespace) -> None:
             raise Problem(f"{path[1]} of {options.name}: {what}")
     registry_store.put_secrets(options.name, given)
     print(f"{', '.join(given)} of {options.name}: stored; in use within 30 s")
+    remarks.of(options.name, code, checked, only=given)
     missing = [key for key in keys if key not in held]
     if missing:
         print(f"still missing: {', '.join(missing)}")

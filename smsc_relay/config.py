@@ -54,6 +54,10 @@ class LinkConfig(Settings):
     # A type's own keys that are the account's, one for all its channels.
     CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset()
 
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """Keys that may be as they are and yet are worth a look, and why; no values, some are secret."""
+        yield from ()
+
     host: str = Field(description="host name or IP address of the SMSC")
     port: Port = Field(description="its TCP port")
     fallback_hosts: tuple[str, ...] = Field(

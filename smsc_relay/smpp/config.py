@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
@@ -13,7 +14,7 @@ from smsc_relay import patterns
 from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
 from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
-from smsc_relay.smpp.codec import Limits
+from smsc_relay.smpp.codec import LIMITS_33, LIMITS_34, LIMITS_50, Limits
 from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Tag
 from smsc_relay.smpp.rules import MOST_RULES, AddressRule
 from smsc_relay.smpp.session_config import SessionConfig
@@ -369,6 +370,15 @@ class SmppConfig(LinkConfig):
             service_type=_LONGEST,
             short_message=self.short_message_max,
         )
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """Names longer than the specification has them: operators do hand them out, and some SMSCs cut them."""
+        most = {33: LIMITS_33, 34: LIMITS_34, 50: LIMITS_50}[self.interface_version]
+        for key in ("system_id", "password", "system_type", "address_range", "service_type"):
+            allowed = getattr(most, key) - 1
+            if len(getattr(self, key) or "") > allowed:
+                told = f"{self.interface_version / 10} has {allowed} characters for it; some SMSCs cut or refuse more"
+                yield key, f"is longer than usual: SMPP {told}"
 
     def session(self) -> SessionConfig:
         """The settings of a session."""
