@@ -52,6 +52,16 @@ class Account:
         """Of its type."""
         return self.kind.dialect
 
+    def serves(self, other: Account) -> bool:
+        """Connections made with these settings serve `other` as well."""
+        same = (self.name, self.kind) == (other.name, other.kind)
+        return same and not self.config.of_connections().intersection(self.differs(other))
+
+    def differs(self, other: Account) -> list[str]:
+        """Keys of the config that `other`, of the same kind, has otherwise."""
+        keys = sorted(type(self.config).model_fields)
+        return [key for key in keys if getattr(self.config, key) != getattr(other.config, key)]
+
     @property
     def lanes(self) -> tuple[str, str]:
         """The queues that it is served from: replies, bulk."""

@@ -6,8 +6,8 @@ import asyncio
 import random
 import socket
 from collections import deque
-from collections.abc import Sequence
-from contextlib import AsyncExitStack, closing, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -98,11 +98,17 @@ class Bind:
         self._address = 0  # of the account's, the one to try first
         # What the link's traffic has on it:
         self.window = account.config.window
-        self.unrecorded = 0  # answers whose outcome is not in SQS yet
         self.most_unrecorded = max(self.window, UNRECORDED)
+        self.unrecorded = 0  # answers whose outcome is not in SQS yet
         self.queue: deque[Job] = deque()  # begun, with segments to submit
         self.again: deque[Part] = deque()  # throttled segments whose time has come
         self.jobs: set[Job] = set()  # begun on it and not concluded
+
+    def change(self, account: Account) -> None:
+        """The account is like this from now on, and a connection that is open stays open."""
+        self._account = account
+        self.window = account.config.window
+        self.most_unrecorded = max(self.window, UNRECORDED)
 
     @property
     def ready(self) -> bool:
@@ -228,9 +234,8 @@ class Bind:
         for nth in range(len(addresses)):
             self._address = (self._address + bool(nth)) % len(addresses)
             host, port = addresses[self._address]
-            made = self._new_connection()
             try:
-                async with asyncio.timeout(config.connect_timeout):
+                async with self._making() as made:
                     await loop.create_connection(
                         lambda made=made: made,
                         host,
@@ -240,31 +245,32 @@ class Bind:
                         local_addr=(config.local_host, 0) if config.local_host else None,
                     )
             except BaseException as error:
-                self.connection = None
-                made.drop()
                 if isinstance(error, OSError) and nth < len(addresses) - 1:
                     continue
                 self._address = (self._address + 1) % len(addresses)
                 raise
-            if self.state == "connecting":
-                self._become("logging in")
             return made
         raise OSError("no address")
 
     async def _take(self, call: socket.socket) -> Connection:
+        loop, context = asyncio.get_running_loop(), self._account.tls_called
+        async with self._making() as made:
+            await loop.connect_accepted_socket(lambda: made, call, ssl=context)
+        return made
+
+    @asynccontextmanager
+    async def _making(self) -> AsyncIterator[Connection]:
+        """A connection that is made meanwhile, or dropped."""
         made = self._new_connection()
         try:
             async with asyncio.timeout(self._account.config.connect_timeout):
-                await asyncio.get_running_loop().connect_accepted_socket(
-                    lambda: made, call, ssl=self._account.tls_called
-                )
+                yield made
         except BaseException:
             self.connection = None
             made.drop()
             raise
         if self.state == "connecting":
             self._become("logging in")
-        return made
 
     def _new_connection(self) -> Connection:
         account = self._account

@@ -53,6 +53,13 @@ class LinkConfig(Settings):
 
     # A type's own keys that are the account's, one for all its channels.
     CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset()
+    # Keys of the account that its connections do not know: they are obeyed from one moment to the next.
+    LIVE_KEYS: ClassVar[frozenset[str]] = frozenset((
+        "alphanumeric_mo", "in_doubt", "in_doubt_wait", "max_age", "max_tps", "reconnect_max", "reconnect_min",
+        "refused_delay", "restart_after", "restart_step",
+    ))  # fmt: skip
+    # A type's keys for what is sent that also say how to read what comes.
+    HEARD_KEYS: ClassVar[frozenset[str]] = frozenset()
 
     def remarks(self) -> Iterator[tuple[str, str]]:
         """Keys that may be as they are and yet are worth a look, and why; no values, some are secret."""
@@ -143,6 +150,11 @@ class LinkConfig(Settings):
         """Keys that a channel cannot have for itself: they are about the connections, which its account's channels
         share, and about what comes over them."""
         return frozenset(LinkConfig.model_fields) | cls.CONNECTION_KEYS
+
+    @classmethod
+    def of_connections(cls) -> frozenset[str]:
+        """Keys that a connection is made with: where one changes, it is closed, and another is opened."""
+        return (cls.of_account() - cls.LIVE_KEYS) | cls.HEARD_KEYS
 
     def addresses(self, role: Role) -> tuple[Address, ...]:
         """Where a connection of this role goes to, in the order to try."""

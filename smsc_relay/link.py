@@ -105,6 +105,7 @@ class Link:
         self._returns, self._traffic = returns, traffic
         self._arrivals = Arrivals(account.name, shared.outbox)
         self._arrived: list[tuple[Bind, Arrived]] = []  # heard, not handed on
+        self._part = 1.0  # of the account's rate, that is this task's
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
         self._gates: dict[Listening, Gate] = {}
         logins = Logins()
@@ -139,6 +140,19 @@ class Link:
             loop.create_task(gate.run(), name=f"{self.account.name} gate") for gate in self._gates.values()
         ]
 
+    def change(self, account: Account) -> None:
+        """The registry has the account like this now, which `serves` it as it was: no connection is closed for it."""
+        self.account = self._traffic.account = account
+        for bind in self._binds:
+            bind.change(account)
+        self._traffic.pace.restart_by(account.config.restart_step)
+        self._limit()
+        self._traffic.pump_soon()
+
+    def _limit(self) -> None:
+        limit = self.account.config.max_tps
+        self._traffic.pace.limit_to(limit and limit * self._part, self._traffic.now())
+
     def freeze(self, found: Freezes) -> None:
         """Obey what an operator has frozen, from now on."""
         self._intake.freeze(found)
@@ -168,8 +182,9 @@ class Link:
 
     def shared(self, bind: Bind, part: float) -> None:
         """The rate is the account's: what the binds of other processes send is part of it."""
-        if bind.role.submits and self.account.config.max_tps is not None:
-            self._traffic.pace.limit_to(self.account.config.max_tps * part, self._traffic.now())
+        if bind.role.submits:
+            self._part = part
+            self._limit()
 
     def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
         """What came over a bind."""

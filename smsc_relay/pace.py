@@ -66,12 +66,23 @@ class Pace:
         self._share: float | None = None  # of the full rate, after an outage
         self._step_at = 0.0  # when it is doubled
 
-    def limit_to(self, limit: float, now: float) -> None:
-        """The configured rate, which there must have been before, is another now; what was below it stays so."""
-        left = max(0.0, self._next - now) * min(1.0, self._limit / limit)
-        self.rate = limit if self.rate == self._limit else self.rate * limit / self._limit
-        self._limit = limit
+    def limit_to(self, limit: float | None, now: float) -> None:
+        """The configured rate is another now; what was below it stays so."""
+        new, old = limit or inf, self._limit
+        left = max(0.0, self._next - now)
+        if new > old:
+            left *= old / new
+        if self.rate == old:
+            self.rate = new
+        elif inf not in (old, new):
+            self.rate *= new / old
+        self.rate = min(self.rate, new)
+        self._limit = new
         self._next = now + left
+
+    def restart_by(self, step: float) -> None:
+        """As `step` above, from the next outage on."""
+        self._step = step
 
     def wait(self, now: float) -> float:
         """Seconds until a submit may go, 0 for now."""

@@ -130,10 +130,12 @@ class Relay:
             telemetry.logger().exception("relay_fault", extra={"aggregator": name})
 
     def _adjust(self, name: str, shared: Shared) -> None:
-        """Have the link `name` be as wanted: begun, ended, replaced, or told of its channels."""
+        """Have the link `name` be as wanted: begun, ended, replaced, or told of what has changed."""
         link, wanted = self._links.get(name), self._wanted.get(name)
-        if link is not None and wanted == link.account:
-            link.account = wanted  # its channels may be others
+        if link is not None and wanted is not None and link.account.serves(wanted):
+            if keys := link.account.differs(wanted):
+                telemetry.logger().info("link_changed", extra={"aggregator": name, "keys": keys})
+            link.change(wanted)
         elif link is not None:
             task = asyncio.get_running_loop().create_task(self._replace(name, link, shared))
             self._replacing[name] = task

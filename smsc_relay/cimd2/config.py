@@ -35,6 +35,8 @@ class Cimd2Config(LinkConfig):
         "window_negotiation",
     ))  # fmt: skip
 
+    HEARD_KEYS: ClassVar[frozenset[str]] = frozenset(("validity", "validity_form"))
+
     port: Port = Field(9971, description="its TCP port")
     username: str = Field(min_length=1, max_length=32, description="name of the account: user identity (010)")
     password: Secret = Field(max_length=32, description="its password (011)")

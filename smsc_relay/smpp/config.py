@@ -104,6 +104,9 @@ class SmppConfig(LinkConfig):
         "status_classes", "system_id", "system_type", "unmarked_receipts", "validity_form",
     ))  # fmt: skip
 
+    LIVE_KEYS: ClassVar[frozenset[str]] = LinkConfig.LIVE_KEYS | {"window"}
+    HEARD_KEYS: ClassVar[frozenset[str]] = frozenset(("alphabet", "data_coding", "sender_alphabet", "ucs2_order"))
+
     port: Port = Field(2775, description="its TCP port; with bind: pair, that of the transmitter")
     bind: Literal["transceiver", "transmitter", "receiver", "pair"] = Field(
         "transceiver", description="what a bind is; pair: a transmitter and a receiver"

@@ -54,6 +54,8 @@ class UcpConfig(LinkConfig):
         "username", "validity",
     ))  # fmt: skip
 
+    HEARD_KEYS: ClassVar[frozenset[str]] = frozenset(("receipts", "substitutions"))
+
     port: Port = Field(5000, description="its TCP port; with bind: pair, that of the transmitter")
     bind: Literal["transceiver", "transmitter", "receiver", "pair"] = Field(
         "transceiver",

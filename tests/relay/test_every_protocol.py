@@ -154,6 +154,34 @@ def _in_flight(relay: Relay) -> int:
     return sum(bind["in_flight"] for bind in links["fast"]["binds"]) if "fast" in links else 0
 
 
+def _link(relay: Relay) -> dict[str, Any]:
+    """What the relay says of `fast`; without binds before it is there."""
+    found: dict[str, Any] = relay.report()["links"].get("fast", {"binds": [], "allowed": None})
+    return found
+
+
+async def test_a_change_that_no_connection_knows_of_closes_none(world: World, protocol: Protocol) -> None:
+    """Another rate is obeyed at once, over the session that there is."""
+    async with simulator(tps=30, window=100) as smsc:
+        protocol.account(world, smsc, window=20)
+        async with relaying(kinds=kind_of) as relay:
+            await eventually(lambda: [bind["state"] for bind in _link(relay)["binds"]] == ["up"])
+            (session,) = smsc.sessions
+            world.put_many(5)
+            await world.lane_empty()
+            protocol.account(world, smsc, window=20, max_tps=4, restart_step=1)
+            await eventually(lambda: _link(relay)["allowed"] == 4)
+            world.put_many(12, first=6)
+            await smsc.wait_for(lambda it: len(it.submits) == 17)
+            last = [segment.at for segment in smsc.submits][-12:]
+            protocol.account(world, smsc, window=20)
+            await eventually(lambda: _link(relay)["allowed"] is None)
+            await world.lane_empty()
+            assert [one["since"] for one in smsc.sessions] == [session["since"]]
+    assert last[-1] - last[0] > 2_000
+    assert sent(smsc) == phones(17)
+
+
 async def test_a_stop_waits_for_the_window_and_what_came_of_it(world: World, protocol: Protocol) -> None:
     async with simulator({"answers": {"delay": 1}}) as smsc:
         protocol.account(world, smsc)

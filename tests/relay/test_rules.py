@@ -105,6 +105,37 @@ def test_another_rate_shortens_the_wait_for_what_was_sent_before(rate: float, wa
     assert pace.wait(0.0) == pytest.approx(wait, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "rate", "wait"),
+    [
+        pytest.param(None, 10, 10, 0.0, id="limited"),
+        pytest.param(10, None, inf, 0.0, id="limited no more"),
+        pytest.param(None, None, inf, 0.0, id="never limited"),
+        pytest.param(10, 10, 10, 2.0, id="the same"),
+    ],
+)
+def test_a_rate_comes_and_goes(before: float | None, after: float | None, rate: float, wait: float) -> None:
+    pace = Pace(before, 0.0)
+    pace.spend(0.0, 20)
+    pace.limit_to(after, 0.0)
+    assert (pace.limit, pace.rate) == (after or inf, rate)
+    assert pace.wait(0.0) == pytest.approx(wait, abs=0.05)
+
+
+def test_an_unlimited_rate_that_was_throttled_stays_so_when_a_limit_comes_and_goes() -> None:
+    pace = Pace(None, 0.0)
+    for n in range(100):
+        pace.taken(n / 100)
+    pace.throttled(1.0)
+    slow = pace.rate
+    pace.limit_to(2 * slow, 1.0)
+    assert pace.rate == slow
+    pace.limit_to(slow / 2, 1.0)
+    assert pace.rate == slow / 4
+    pace.limit_to(None, 1.0)
+    assert pace.rate == slow / 4
+
+
 def test_a_pace_that_was_not_used_is_not_saved_up() -> None:
     pace = Pace(10, 0.0)
     sent = 0
