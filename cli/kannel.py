@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cli import kannel_accounts, kannel_addresses
-from cli.kannel_accounts import Account, Imported
-from cli.kannel_knobs import DEAD, IN_DOUBT, KANNEL, ONE_VALUE, Knob, LeftOutError, integer
+from cli import kannel_addresses, smsc_accounts
+from cli.kannel_knobs import IN_DOUBT, KANNEL
+from cli.smsc_accounts import Account, Imported, Peer, UnreadableError
+from cli.smsc_knobs import DEAD, ONE_VALUE, Knob, LeftOutError, integer
 from smsc_relay.smpp.config import SmppConfig
 
+_PEER: Final = Peer(group="group", name="smsc-id", joined_by="smsc-id", rate="throughput")
 _IDS: Final = {0: ("decimal", "decimal"), 1: ("hex", "decimal"), 2: ("decimal", "hex"), 3: ("hex", "hex")}
 # By their names in capitals, without what is between letters and digits.
 _CHARSETS: Final = {
@@ -43,15 +45,11 @@ _OTHERS: Final = {
 }
 
 
-class KannelError(ValueError):
-    """The configuration cannot be used; the text names line and fix."""
-
-
 def groups_of(text: str) -> list[tuple[int, dict[str, str]]]:
     """The groups of a Kannel configuration with the line of each.
 
     Raises:
-        KannelError: a line is not `key = value`, or a group does not say which it is.
+        UnreadableError: a line is not `key = value`, or a group does not say which it is.
     """
     found: list[tuple[int, dict[str, str]]] = []
     inside = False
@@ -64,16 +62,16 @@ def groups_of(text: str) -> list[tuple[int, dict[str, str]]]:
             continue
         name, equals, value = line.partition("=")
         if name.strip() == "include":
-            raise KannelError(f"line {number}: include is not followed: put all groups into one file")
+            raise UnreadableError(f"line {number}: include is not followed: put all groups into one file")
         if not equals:
-            raise KannelError(f"line {number}: not `key = value`")
+            raise UnreadableError(f"line {number}: not `key = value`")
         if not inside:
             found.append((number, {}))
             inside = True
         found[-1][1][name.strip()] = value.strip().strip('"')
     for number, group in found:
         if "group" not in group:
-            raise KannelError(f"line {number}: no `group = ...` among these lines: an empty line ends a group")
+            raise UnreadableError(f"line {number}: no `group = ...` among these lines: an empty line ends a group")
     return found
 
 
@@ -81,14 +79,14 @@ def imported(text: str) -> list[Imported]:
     """An aggregator file for each SMPP account; groups of one smsc-id that can be one account are.
 
     Raises:
-        KannelError: the text is not a Kannel configuration, or has no SMPP group.
+        UnreadableError: the text is not a Kannel configuration, or has no SMPP group.
     """
     groups = groups_of(text)
     tlvs = [group for _, group in groups if group.get("group") == "smpp-tlv"]
     smpp = [(n, g) for n, g in groups if g.get("group") == "smsc" and g.get("smsc") == "smpp"]
     if not smpp:
-        raise KannelError("; ".join(["no `group = smsc` with `smsc = smpp` in it", *skipped(text)]))
-    return kannel_accounts.files(_account(line, group, tlvs) for line, group in smpp)
+        raise UnreadableError("; ".join(["no `group = smsc` with `smsc = smpp` in it", *skipped(text)]))
+    return smsc_accounts.files(_account(line, group, tlvs) for line, group in smpp)
 
 
 def skipped(text: str) -> list[str]:
@@ -116,7 +114,7 @@ def _account(line: int, group: Mapping[str, str], tlvs: list[dict[str, str]]) ->
         except LeftOutError as why:
             remarks.append(f"{key}: {why}")
         except ValueError:
-            raise KannelError(f"group at line {line}: {key}: {value!r} is not what Kannel takes") from None
+            raise UnreadableError(f"group at line {line}: {key}: {value!r} is not what Kannel takes") from None
     name = group.get("smsc-id", "")
     wanted = [one for one in tlvs if name in map(str.strip, one.get("smsc-id", name).split(";"))]
     remarks += [
@@ -124,9 +122,32 @@ def _account(line: int, group: Mapping[str, str], tlvs: list[dict[str, str]]) ->
         "item of tlvs"
         for one in wanted
     ]
-    kannel_accounts.roles(config, remarks)
+    _roles(config, remarks)
     _defaults(config, group, remarks)
-    return Account(name, line, config, group.get("smsc-password"), remarks)
+    alone = "" if name else str(config.get("host"))
+    return Account(_PEER, name, (alone, name), line, config, group.get("smsc-password"), remarks)
+
+
+def _roles(config: dict[str, Any], remarks: list[str]) -> None:
+    """Kannel's two ports as `bind`, `port` and `rx_port`; 0 is none."""
+    transmit, receive = config.pop("port", 0), config.pop("rx_port", 0)
+    if config.get("bind") == "transceiver":
+        receive = 0
+        if config.get("interface_version") == 33:
+            # Kannel binds a transceiver as 33 all the same, which SMPP 3.3 does not have.
+            del config["interface_version"]
+            remarks.append("interface-version: 33 has no transceiver, so 34 is what the bind says; where the SMSC "
+                           "refuses it, write interface_version: 33 with bind: pair")  # fmt: skip
+    elif bool(transmit) == bool(receive):
+        config["bind"] = "pair"
+    else:
+        config["bind"] = "transmitter" if transmit else "receiver"
+    if not transmit and not receive:
+        remarks.append("port: none is set, with which Kannel does not connect; 2775 is what counts here")
+    elif transmit or receive:
+        config["port"] = transmit or receive
+    if transmit and receive and receive != transmit:
+        config["rx_port"] = receive
 
 
 def _defaults(config: dict[str, Any], group: Mapping[str, str], remarks: list[str]) -> None:

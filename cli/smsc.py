@@ -23,12 +23,12 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def import_(options: argparse.Namespace) -> None:
     """Write a file for each account; say what a person must look at. No file is written over."""
-    from cli import kannel
+    from cli import kannel, smsc_accounts
 
     try:
         text = Path(options.file).read_text(encoding="utf-8-sig")
         found = kannel.imported(text)
-    except (kannel.KannelError, UnicodeDecodeError) as error:
+    except (smsc_accounts.UnreadableError, UnicodeDecodeError) as error:
         raise Problem(f"{options.file}: {error}") from None
     directory = Path(options.out)
     paths = [directory / f"{one.name}.yaml" for one in found]

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cli.kannel_knobs import JASMIN, KANNEL, Knob
+from cli.jasmin_knobs import JASMIN
+from cli.kannel_knobs import KANNEL
 from cli.output import Problem
+from cli.smsc_knobs import Knob
 from smsc_relay.config import LinkConfig
 from smsc_relay.smpp.config import SmppConfig
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cli import aggregator_files, kannel, kannel_accounts, kannel_knobs, smsc_pages
+from cli import aggregator_files, jasmin_knobs, kannel, kannel_knobs, smsc_accounts, smsc_pages
 from cli.main import main
 from smsc_relay.protocol import Refused
 from smsc_relay.retry import wait_after
@@ -58,12 +58,12 @@ GROUP = (
 TRX = GROUP + "port = 2775\ntransceiver-mode = yes\n"
 
 
-def one_of(text: str) -> kannel_accounts.Imported:
+def one_of(text: str) -> smsc_accounts.Imported:
     (one,) = kannel.imported(text)
     return one
 
 
-def applied(one: kannel_accounts.Imported) -> dict[str, Any]:
+def applied(one: smsc_accounts.Imported) -> dict[str, Any]:
     """Name and config of a file that `jangada aggregator check` takes."""
     loaded = aggregator_files.load(one.text, f"{one.name}.yaml")
     assert loaded.aggregator is not None
@@ -572,7 +572,7 @@ def test_what_cannot_be_read_is_told_by_line(
 
 
 def test_every_key_named_for_a_peers_setting_exists() -> None:
-    for knob in (*kannel_knobs.KANNEL, *kannel_knobs.JASMIN):
+    for knob in (*kannel_knobs.KANNEL, *jasmin_knobs.JASMIN):
         assert knob.key in ("", "name") or knob.key in SmppConfig.model_fields, knob
         assert knob.key or knob.remark, knob
 

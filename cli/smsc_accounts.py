@@ -1,5 +1,5 @@
-"""SMPP groups of a Kannel configuration as accounts: one for the groups of one account, with a name and a file that
-`jangada aggregator check` takes, or a remark on what it does not."""
+"""SMPP connections of another gateway as accounts: one for the groups, or connectors, of one account, with a name and a
+file that `jangada aggregator check` takes, or a remark on what it does not."""
 
 from __future__ import annotations
 
@@ -17,19 +17,38 @@ _NEEDED: Final = frozenset({"host", "system_id"})  # never left out: a wrong one
 
 # Of a transmitter and a receiver that are two groups, these count in one of them only.
 _OF_SENDING: Final = frozenset((
-    "dest_npi", "dest_rules", "dest_ton", "esm_mode", "in_doubt", "max_tps", "priority_flag", "response_timeout",
-    "segment_limits", "service_type", "short_npi", "short_ton", "source_npi", "source_rules", "source_ton", "validity",
-    "validity_form", "window",
+    "data_coding", "dest_npi", "dest_rules", "dest_ton", "encoding", "esm_mode", "in_doubt", "max_tps",
+    "priority_flag", "protocol_id", "replace_if_present", "response_timeout", "segment_limits", "service_type",
+    "short_npi", "short_ton", "source_npi", "source_rules", "source_ton", "tlvs", "validity", "validity_form", "window",
 ))  # fmt: skip
 _OF_RECEIVING: Final = frozenset({"address_range", "mo_address", "mo_source_rules"})
 _PLACES: Final = frozenset({"bind", "host", "port", "rx_port"})
 
 
+class UnreadableError(ValueError):
+    """The text cannot be used; what is said names line and fix."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """How a gateway calls what becomes an account: in Kannel a group, which its smsc-id names, and joins to others."""
+
+    group: str
+    name: str
+    joined_by: str
+    rate: str
+
+
 @dataclass
 class Account:
-    """A group, or several that are one: `config` as in an aggregator file, without the password."""
+    """A group, or several that are one: `config` as in an aggregator file, without the password.
 
+    Those whose `bunch` is the same may be one account; what it ends with is the value of `Peer.joined_by`.
+    """
+
+    peer: Peer
     group_id: str
+    bunch: tuple[str, str]
     line: int
     config: dict[str, Any]
     password: str | None = field(default=None, repr=False)  # to tell groups apart; it is written nowhere
@@ -47,10 +66,10 @@ class Imported:
 
 
 def files(accounts: Iterable[Account]) -> list[Imported]:
-    """A file for each account, groups of one smsc-id being one where they can be."""
-    bunches: dict[str, list[Account]] = {}
+    """A file for each account, groups of one bunch being one where they can be."""
+    bunches: dict[tuple[str, str], list[Account]] = {}
     for one in accounts:
-        bunches.setdefault(one.group_id or f"\0{one.config.get('host')}", []).append(one)
+        bunches.setdefault(one.bunch, []).append(one)
     found: list[Imported] = []
     for bunch in bunches.values():
         for one in _merged(bunch):
@@ -58,33 +77,11 @@ def files(accounts: Iterable[Account]) -> list[Imported]:
     return found
 
 
-def roles(config: dict[str, Any], remarks: list[str]) -> None:
-    """Kannel's two ports as `bind`, `port` and `rx_port`; 0 is none."""
-    transmit, receive = config.pop("port", 0), config.pop("rx_port", 0)
-    if config.get("bind") == "transceiver":
-        receive = 0
-        if config.get("interface_version") == 33:
-            # Kannel binds a transceiver as 33 all the same, which SMPP 3.3 does not have.
-            del config["interface_version"]
-            remarks.append("interface-version: 33 has no transceiver, so 34 is what the bind says; where the SMSC "
-                           "refuses it, write interface_version: 33 with bind: pair")  # fmt: skip
-    elif bool(transmit) == bool(receive):
-        config["bind"] = "pair"
-    else:
-        config["bind"] = "transmitter" if transmit else "receiver"
-    if not transmit and not receive:
-        remarks.append("port: none is set, with which Kannel does not connect; 2775 is what counts here")
-    elif transmit or receive:
-        config["port"] = transmit or receive
-    if transmit and receive and receive != transmit:
-        config["rx_port"] = receive
-
-
 # --- several groups, one account ------------------------------------------------------------------------------------
 
 
 def _merged(bunch: list[Account]) -> list[Account]:
-    """The accounts that groups of one smsc-id are: equal ones are several binds of one, and as many transmitters as
+    """The accounts that groups of one bunch are: equal ones are several binds of one, and as many transmitters as
     receivers are pairs."""
     kinds: list[Account] = []
     for one in bunch:
@@ -92,6 +89,10 @@ def _merged(bunch: list[Account]) -> list[Account]:
             if (known.config, known.password) == (one.config, one.password):
                 known.count += 1
                 known.remarks += one.remarks
+                if one.group_id != known.group_id:
+                    known.remarks.append(
+                        f"{one.peer.name}: {one.group_id}, at line {one.line}, is a bind of this account"
+                    )
                 break
         else:
             kinds.append(one)
@@ -101,10 +102,11 @@ def _merged(bunch: list[Account]) -> list[Account]:
         first = kinds[0]
         for one in kinds[1:]:
             keys = ", ".join(_differing(first, one, ()))
+            peer = one.peer
             one.remarks.insert(
                 0,
-                f"smsc-id: {one.group_id or 'none'}, as the group at line {first.line}, but not the same account "
-                f"({keys} differ): an aggregator of its own; each channel sends over one of them",
+                f"{peer.joined_by}: {one.bunch[-1] or 'none'}, as the {peer.group} at line {first.line}, but not the "
+                f"same account ({keys} differ): an aggregator of its own; each channel sends over one of them",
             )
     for one in kinds:
         _several_binds(one)
@@ -125,7 +127,7 @@ def _paired(one: Account, two: Account) -> list[Account]:
         config["rx_host"] = receiving.config.get("host", "")
     if receiving.config["port"] != sending.config["port"]:
         config["rx_port"] = receiving.config["port"]
-    told = f"bind: pair is the groups at lines {one.line} and {two.line}: a transmitter and a receiver"
+    told = f"bind: pair is the {one.peer.group}s at lines {one.line} and {two.line}: a transmitter and a receiver"
     return [replace(sending, config=config, remarks=[told, *one.remarks, *two.remarks])]
 
 
@@ -133,17 +135,20 @@ def _differing(one: Account, two: Account, but: Collection[str]) -> list[str]:
     """Keys whose values are not the same."""
     keys = sorted((one.config.keys() | two.config.keys()).difference(but))
     differing = [key for key in keys if one.config.get(key) != two.config.get(key)]
-    return differing + ["password"] * (one.password != two.password) + ["number of groups"] * (one.count != two.count)
+    differing += ["password"] * (one.password != two.password)
+    return differing + [f"number of {one.peer.group}s"] * (one.count != two.count)
 
 
 def _several_binds(one: Account) -> None:
     if one.count == 1:
         return
     one.config["binds"] = one.count
-    one.remarks.insert(0, f"binds: {one.count} groups of this smsc-id are equal: one account with {one.count} binds")
+    peer = one.peer
+    told = f"binds: {one.count} {peer.group}s of this {peer.joined_by} are equal: one account with {one.count} binds"
+    one.remarks.insert(0, told)
     if "max_tps" in one.config:
         one.config["max_tps"] *= one.count
-        one.remarks.append(f"throughput: max_tps is over all binds, so {one.count} times what each group has")
+        one.remarks.append(f"{peer.rate}: max_tps is over all binds, so {one.count} times what each {peer.group} has")
 
 
 # --- the file -------------------------------------------------------------------------------------------------------
@@ -177,7 +182,7 @@ def _leave_out(config: dict[str, Any], remarks: list[str]) -> None:
 
 
 def _name(one: Account, taken: Collection[str], remarks: list[str]) -> str:
-    """A name as aggregators have: of the smsc-id, else of the host; a queue's name is never another's."""
+    """A name as aggregators have: of the group's own, else of the host; a queue's name is never another's."""
     words = (
         re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-") for text in (one.group_id, one.config.get("host", ""))
     )
@@ -193,7 +198,8 @@ def _name(one: Account, taken: Collection[str], remarks: list[str]) -> str:
         suffix = f"-{number}"
         name = base[: _NAME_MAX - len(suffix)].rstrip("-") + suffix
     if name != one.group_id.lower().replace("_", "-"):
-        remarks.insert(0, f"name: {name} is the group at line {one.line}, smsc-id {one.group_id or 'none'}")
+        peer = one.peer
+        remarks.insert(0, f"name: {name} is the {peer.group} at line {one.line}, {peer.name} {one.group_id or 'none'}")
     return name
 
 
