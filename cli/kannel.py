@@ -29,6 +29,7 @@ _CHARSETS: Final = {
 }  # fmt: skip
 _OF_SENDERS: Final = ("latin1", "ascii", "gsm7", "windows-1252", "utf-8")
 _NUMBERED: Final = ("iso8859-5", "iso8859-8", "shift_jis")  # whose data_coding is another here where none is said
+_BEGINNING: Final = re.compile(r"^\s*(group|include)\s*=", re.M)
 _BETWEEN: Final = re.compile(r"[^A-Z0-9]")
 _OCTETS, _HEADER = 140, 6  # of a short message, and of the header that joins its parts
 _KNOBS: Final = {knob.name: knob for knob in KANNEL}
@@ -43,6 +44,11 @@ _OTHERS: Final = {
     "cimd2": "write an aggregator of type CIMD2: docs/smsc/cimd2.md has Kannel's keys",
     "http": "an HTTP aggregator has a type of its own: `jangada types`",
 }
+
+
+def recognised(text: str) -> bool:
+    """Whether this is a Kannel configuration, or means to be one."""
+    return _BEGINNING.search(text) is not None
 
 
 def groups_of(text: str) -> list[tuple[int, dict[str, str]]]:

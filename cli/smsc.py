@@ -1,5 +1,5 @@
-"""`jangada smsc`: SMSC accounts. `import` writes aggregator files from a Kannel configuration; what goes to a running
-relay, or comes from it, is in `links.py`."""
+"""`jangada smsc`: SMSC accounts. `import` writes aggregator files from what Kannel or Jasmin has; what goes to a
+running relay, or comes from it, is in `links.py`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cli.output import Problem
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """What the command takes."""
     commands = parser.add_subparsers(metavar="WHAT", required=True)
-    one = commands.add_parser("import", help="aggregator files from the SMPP groups of a Kannel configuration")
-    one.add_argument("file", metavar="KANNEL.CONF")
+    one = commands.add_parser("import", help="aggregator files from the SMPP groups of Kannel, or connectors of Jasmin")
+    one.add_argument("file", metavar="FILE", help="a Kannel configuration, or what Jasmin's `smppccm -s CID` prints")
     one.add_argument("--out", default=".", metavar="DIR", help="where the files go (default: here)")
     one.set_defaults(run=import_)
     for module in (links, asking, onboarding):
@@ -23,11 +23,17 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 def import_(options: argparse.Namespace) -> None:
     """Write a file for each account; say what a person must look at. No file is written over."""
-    from cli import kannel, smsc_accounts
+    from cli import jasmin, kannel, smsc_accounts
 
     try:
         text = Path(options.file).read_text(encoding="utf-8-sig")
-        found = kannel.imported(text)
+        peer = next((one for one in (kannel, jasmin) if one.recognised(text)), None)
+        if peer is None:
+            raise smsc_accounts.UnreadableError(
+                "neither a Kannel configuration (`group = smsc`, lines `key = value`), nor what Jasmin's jcli prints "
+                "for `smppccm -s CID` (lines `key value`, with the session around them or without)"
+            )
+        found, others = peer.imported(text), peer.skipped(text)
     except (smsc_accounts.UnreadableError, UnicodeDecodeError) as error:
         raise Problem(f"{options.file}: {error}") from None
     directory = Path(options.out)
@@ -41,5 +47,5 @@ def import_(options: argparse.Namespace) -> None:
         print(f"wrote {path}")
         for remark in one.remarks:
             print(f"  {remark}")
-    for other in kannel.skipped(text):
+    for other in others:
         print(f"not imported: {other}")

@@ -29,9 +29,10 @@ platforms:
   main: {base_url: "https://rapidpro.example.org", credential: !secret}
 ```
 
-`jangada smsc import kannel.conf` writes such files from a Kannel configuration. What SMSCs do that the standard does
-not say, and which key answers it: [quirks.md](quirks.md). How links are seen, asked (query_sm, cancel_sm, replace_sm)
-and logged while they run, and what happens after an outage: [relay.md](relay.md).
+`jangada smsc import FILE` writes such files from a Kannel configuration, or from what Jasmin's console shows of its
+connectors. What SMSCs do that the standard does not say, and which key answers it: [quirks.md](quirks.md). How links
+are seen, asked (query_sm, cancel_sm, replace_sm) and logged while they run, and what happens after an outage:
+[relay.md](relay.md).
 """
 _OUTBIND: Final = """
 ## The SMSC calls: outbind
@@ -160,6 +161,21 @@ TLVs of the SMSC's own in an MO, with tags that no specification has (the networ
 alert_notification (a phone that somebody has failed to reach can be reached) is logged with the number masked, and with
 ms_availability_status (`available`, `denied`, `unavailable`), and counted as `alerts`. Of a flood not each is logged.
 """
+_JASMIN: Final = """
+`jangada smsc import` reads what `smppccm -s CID` prints, of one connector or of several, with the session around them
+or without. What Jasmin 0.11.1 writes to an SMSC, of messages of its HTTP API:
+
+- TON and NPI are those of the connector, whatever sender and recipient look like. A `+` that a message came with is
+  sent, which it never is here.
+- A message of one part has esm_class 3, store and forward, and so `esm_mode: 3` is written; parts of a long one have
+  mode 0 there, and 3 here too.
+- A connector sends a message when the one before has been answered: `window: 1`.
+- `validity`, `priority` and `coding` of a connector are shown, but no message has them: they are told, not written. A
+  validity period that the API is given is an absolute time: `validity_form: absolute`.
+- A receipt is asked for where a message wants one; here always, unless `receipts` says otherwise.
+
+What comes over Jasmin's SMPP server goes on as its client wrote it: TON, NPI and the rest are the client's.
+"""
 
 
 def run(options: Any) -> None:
@@ -195,7 +211,7 @@ def page() -> str:
             *_knobs("Kannel, `smsc = smpp`", KANNEL),
             "\n## Coming from Jasmin\n",
             *_knobs("Jasmin, SMPP client connector", JASMIN),
-            "",
+            _JASMIN,
         ]
     )
 

@@ -197,7 +197,7 @@ def test_every_command_runs_and_prints_what_the_page_shows(
         heading, kind, body = found.groups()
         if heading in WORLD:
             WORLD[heading](aws)
-        if kind in ("yaml", "ini"):
+        if kind in ("yaml", "ini", "text"):
             (tmp_path / body.split()[1]).write_text(body)
         if kind != "console":
             continue

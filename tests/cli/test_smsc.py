@@ -617,7 +617,7 @@ def test_the_reference_says_what_each_key_takes(key: str, value: str) -> None:
         ("Kannel", "reconnect-delay", "unset: 10 s there, 60 s here"),
         ("Kannel", "max-sms-octets", "| `segment_limits` | "),
         ("Kannel", "connection-timeout", "| `inactivity` | only where enquire-link-interval is 0"),
-        ("Jasmin", "custom_tlvs", "| `tlvs` | declares a TLV there, whose value comes with each message; "),
+        ("Jasmin", "custom_tlvs", "| `tlvs` | an item of tlvs for each tag,type,value: "),
         ("Jasmin", "custom_tlvs", "messages of RapidPro's External API have no field for a TLV"),
         ("Jasmin", "coding", "segment_limits: {latin1: 140}: without the last"),
         ("Jasmin", "submit_throughput", "unset: 1 a second there, unlimited here; 0, which is unlimited there: leave "),
