@@ -12,6 +12,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
 
 from local.emulator import free_port
 from tests.tools import CACHE, python_with, tool
@@ -36,7 +39,7 @@ class Jasmin:
     def __init__(self, work: Path, upstream: int, user: tuple[str, str]) -> None:
         self._work, self._upstream, self._user = work, upstream, user
         self.port = free_port()
-        self._amqp, self._redis, self._jcli = free_port(), free_port(), free_port()
+        self._amqp, self._redis, self._jcli, self._http = free_port(), free_port(), free_port(), free_port()
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
         self._stack = AsyncExitStack()
         self._alone: IO[bytes]
@@ -126,7 +129,7 @@ class Jasmin:
         (spec,) = python.parents[1].glob("lib/python3*/site-packages/txamqp/specs/standard/amqp0-9-1.stripped.xml")
         config = self._work / "jasmin.cfg"
         config.write_text(self._config(spec))
-        services = ("--enable-deliver-thrower", "--enable-dlr-lookup", "--enable-dlr-thrower", "--disable-http-api")
+        services = ("--enable-deliver-thrower", "--enable-dlr-lookup", "--enable-dlr-thrower")
         self._start("jasmin", [python, python.parent / "jasmind.py", "-c", config, *services], dict(os.environ))
 
     def _config(self, spec: Path) -> str:
@@ -146,6 +149,7 @@ class Jasmin:
             "dlr-thrower": ["retry_delay = 1"],
             "redis-client": [f"port = {self._redis}"],
             "jcli": [ours, f"port = {self._jcli}"],
+            "http-api": [ours, f"port = {self._http}", f"access_log = {self._work / 'access.log'}"],
         }
         return "\n".join(
             "\n".join([f"[{name}]", *lines, f"log_file = {self._work / name}.log", ""])
@@ -168,6 +172,23 @@ class Jasmin:
         return "\n".join(lines[-60:])
 
     # --- its console --------------------------------------------------------------------------------------------------
+
+    async def send(self, sender: str, to: str, text: str) -> None:
+        """A message, by its HTTP API."""
+        name, password = self._user
+        query = urlencode({"username": name, "password": password, "from": sender, "to": to, "content": text})
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self._http}/send?{query}") as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def session(self, *lines: str) -> str:
+        """All that the console prints, from its greeting on, where these lines are typed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._jcli)
+        try:
+            told = await _said(reader, b"required.")
+            told += await _say(reader, writer, _ADMIN[0], b"Password:")
+            return told + "".join([await _say(reader, writer, line) for line in (_ADMIN[1], *lines)])
+        finally:
+            writer.close()
 
     async def _configure(self) -> None:
         name, password = self._user
