@@ -110,10 +110,10 @@ def _defaults(config: dict[str, Any], sending: bool, remarks: list[str]) -> None
         remarks.append(f"ssl: {_KNOBS['ssl'].remark}")
     if not sending:
         return
-    config |= {"esm_mode": 3, "window": 1}
+    config["esm_mode"] = 3
     remarks.append(
-        "window: 1, as a connector of Jasmin's waits for each answer before it sends the next message; more is faster: "
-        "ask how many submits without an answer the SMSC takes, and leave window out where it takes 10"
+        "window: as unset, 10 submits without an answer; a connector of Jasmin's waits for each answer before it sends "
+        "the next message: ask how many the SMSC takes, and write window: 1 where it is no more"
     )
 
 

@@ -169,7 +169,7 @@ or without. What Jasmin 0.11.1 writes to an SMSC, of messages of its HTTP API:
   sent, which it never is here.
 - A message of one part has esm_class 3, store and forward, and so `esm_mode: 3` is written; parts of a long one have
   mode 0 there, and 3 here too.
-- A connector sends a message when the one before has been answered: `window: 1`.
+- A connector sends a message when the one before has been answered. Here `window` is 10 unless it is written.
 - `validity`, `priority` and `coding` of a connector are shown, but no message has them: they are told, not written. A
   validity period that the API is given is an absolute time: `validity_form: absolute`.
 - A receipt is asked for where a message wants one; here always, unless `receipts` says otherwise.

@@ -144,7 +144,7 @@ Disconnecting client from console
 UNSET = {
     "host": "10.64.10.20", "port": 2775, "system_id": "ilha", "bind": "transceiver", "response_timeout": 120.0,
     "reconnect_min": 10.0, "reconnect_max": 10.0, "source_ton": 2, "source_npi": 1, "dest_ton": 1, "dest_npi": 1,
-    "max_tps": 1.0, "esm_mode": 3, "window": 1,
+    "max_tps": 1.0, "esm_mode": 3,
 }  # fmt: skip
 # As it is shown with the place and the name set.
 ILHA = DEMO.replace("demo", "MTN_UG").replace("127.0.0.1", "10.64.10.20").replace("smppclient", "ilha")
@@ -359,7 +359,7 @@ def test_what_is_as_jasmin_has_it_unasked_is_no_remark() -> None:
         pytest.param("src_ton 0\ndst_ton 0\nsrc_npi 0\ndst_npi 0",
                      {"source_ton": 0, "source_npi": 0, "dest_ton": 0, "dest_npi": 0}, id="0 is not unset"),
         pytest.param("bind receiver", {"bind": "receiver", **dict.fromkeys((
-            "response_timeout", "source_ton", "source_npi", "dest_ton", "dest_npi", "max_tps", "esm_mode", "window"))},
+            "response_timeout", "source_ton", "source_npi", "dest_ton", "dest_npi", "max_tps", "esm_mode"))},
             id="a receiver sends nothing"),
         pytest.param("elink_interval 0\ntrx_to 0", {"keepalive": 0.0}, id="a dead link is never found"),
         pytest.param("elink_interval 400\ntrx_to 300", {"keepalive": 400.0, "inactivity": 300.0}, id="asked too late"),
@@ -377,7 +377,7 @@ def test_values_mean_what_they_mean_there(more: str, expected: dict[str, Any]) -
     ("more", "remark"),
     [
         ("ssl yes", "ssl: the SMSC's certificate is checked, which Jasmin does not"),
-        ("", "window: 1, as a connector of Jasmin's waits for each answer"),
+        ("", "window: as unset, 10 submits without an answer"),
         ("", "submit_throughput: 1, which is what Jasmin has unless told"),
         ("trx_to 200", "trx_to: keepalive finds a dead link"),
         ("elink_interval 0", "inactivity logs out, and in again, after 300 s without a word"),

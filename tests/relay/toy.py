@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -45,6 +45,8 @@ TYPE: Final = "CIMD2"  # an SMSC type of the registry, whatever it is in truth
 
 class ToyConfig(LinkConfig):
     """Keys of the toy's accounts."""
+
+    CONNECTION_KEYS: ClassVar[frozenset[str]] = frozenset(("user", "password"))
 
     user: str = "toy"
     password: Secret | None = None
