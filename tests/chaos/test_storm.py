@@ -5,9 +5,9 @@ JANGADA_CHAOS is how many messages there are each way, and thereby how long the 
 Lost is what was sent less what arrived: of messages to phones, of their statuses, of what phones send, and of their
 short answers, which are honest repetitions ("1", and "1" again). What may come twice is reckoned from the troubles
 that were. Only a kill -9 may bring a message to a phone twice, window and unrecorded at most: of what was in doubt when
-a link dropped, receipts tell (`chalicelib.proofs`). What the SMSC has read of our answers it says itself
-(`smsc_relay.ends`); a short answer whose link was reset before it could say is told again, and such copies must fit in
-what the kills allow.
+a link dropped, receipts tell (`chalicelib.proofs`); a deployment and a change of the account leave nothing in doubt.
+What the SMSC has read of our answers it says itself (`smsc_relay.ends`); a short answer whose link was reset before it
+could say is told again, and such copies must fit in what the kills allow.
 """
 
 from __future__ import annotations

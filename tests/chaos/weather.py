@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
+from chalicelib import registry, registry_store
+from chalicelib.clock import now_ms
 from local.gateway import Gateway
 from smsc_relay.aws_client import AGENT
 from tests.chaos.reckoning import Strike, Trouble
@@ -25,8 +27,11 @@ HALF_OPEN: Final = Trouble("links half-open")
 RESTARTED: Final = Trouble("SMSC restarted")
 FAILING: Final = Trouble("SQS slow and failing")
 JUMPED: Final = Trouble("clock jumped")
-KINDS: Final = (KILLED, RESET, HALF_OPEN, RESTARTED, FAILING, JUMPED)
+DEPLOYED: Final = Trouble("relay deployed")
+CHANGED: Final = Trouble("account changed")
+KINDS: Final = (KILLED, RESET, HALF_OPEN, RESTARTED, FAILING, JUMPED, DEPLOYED, CHANGED)
 
+STOP: Final = 120  # seconds between SIGTERM and SIGKILL on ECS
 LOGIN: Final = 120  # seconds that the relay may take to have a session again, on a machine that does much else
 
 
@@ -41,6 +46,7 @@ class Weather:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="weather")
         self._failed: BaseException | None = None
+        self._changes = 0
         self.strikes: list[Strike] = []
 
     @property
@@ -101,10 +107,26 @@ class Weather:
             running.emulator.faults(service="AmazonSQS", agent=AGENT, **faults)
             self._stop.wait(3 * self._calm)
             running.emulator.faults()
+        elif trouble is DEPLOYED:
+            running.relay.ask_to_stop()
+            assert running.relay.wait(STOP) == 0, running.relay.tail()
+            running.relay.start()
+        elif trouble is CHANGED:
+            self._change()
         else:
             running.relay.signal(signal.SIGUSR1)
             self._stop.wait(self._calm)
             running.relay.signal(signal.SIGUSR2)
+
+    def _change(self) -> None:
+        """A key that no session knows, and then one that ends it; the relay obeys within half a minute, whatever else
+        happens then."""
+        self._changes += 1
+        registry.reset()
+        (account,) = (one for one in registry.aggregators() if one.name == "smsc")
+        key, value = ("max_tps", 1000) if self._changes % 2 else ("logout_timeout", 20)
+        config = {**account.config, key: value + self._changes}
+        registry_store.put_aggregator(account.model_copy(update={"config": config, "version": now_ms()}))
 
     def _half_open(self) -> None:
         """The SMSC is there and says nothing, until the relay has found it out and come again. Then the SMSC finds it
