@@ -74,8 +74,13 @@ class Ahead:
         return found
 
     def catch_up(self, now: float) -> Sequence[Happening]:
-        """Nothing is put off: what tells nothing is an answer."""
-        return ()
+        """Nothing is put off, since what tells nothing is an answer; but for the rest of what is too much at once."""
+        return self._inner.catch_up(now + self._by) if self._inner.more else ()
+
+    @property
+    def more(self) -> bool:
+        """There is such a rest."""
+        return self._inner.more
 
     def submit(self, segment: Segment, context: Any, now: float) -> None:
         """Send a segment."""

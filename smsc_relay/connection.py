@@ -15,6 +15,8 @@ from smsc_relay.pdu_log import PduLog
 from smsc_relay.protocol import Answered, Arrived, Conversation, Ended, Happening, NotOffered, Prober
 
 LINGER: Final = 2.0  # s that what is written last may take to leave
+UNREAD: Final = 4 * 2**20  # octets that the SMSC may leave unread: answers to what it sends go on, whatever it reads
+TURN: Final = 0.02  # s that one turn may take for what has been put off: other links wait meanwhile
 BEHIND: Final = 0.001  # s that what can wait waits for answers that are about to come
 
 Listener = Callable[[Sequence[Happening]], None]
@@ -35,9 +37,13 @@ def pieces(data: bytes) -> list[bytes]:
     return [data[:_FIRST], *(data[at : at + size] for at in range(_FIRST, len(data), size))]
 
 
-def _because(ended: Ended, error: ssl.SSLError) -> Ended:
-    why = (error.reason or type(error).__name__).lower().replace("_", " ")
+def _because(ended: Ended, why: str) -> Ended:
     return replace(ended, reason=f"{ended.reason}: {why}")  # connection lost: tlsv13 alert certificate required
+
+
+def _told(error: Exception | None) -> str:
+    """That our certificate is missing is told after the handshake."""
+    return (error.reason or type(error).__name__).lower().replace("_", " ") if isinstance(error, ssl.SSLError) else ""
 
 
 class Connection(asyncio.Protocol):
@@ -66,6 +72,8 @@ class Connection(asyncio.Protocol):
         self.behind = False  # something may have been put off: `_catch_up` is due
         self._owed = 0  # answers to what has arrived
         self._leaving = False
+        self._deaf = False  # nothing is read: what has been read takes longer
+        self._why = ""  # it is about to be lost
 
     @property
     def open(self) -> bool:
@@ -96,20 +104,36 @@ class Connection(asyncio.Protocol):
                 self._tell(self.conversation.receive_data(piece, self._loop.time()))
 
     def _catch_up(self) -> None:
+        """Hear what has been put off, or as much as a turn may take; nothing more is read until it has been heard."""
         self.behind = False
         self.guarded(self._hear_the_rest)
         self.guarded(self._caught_up)
+        more = self.open and self.conversation.more
+        if more:
+            self.behind = True
+            self._loop.call_soon(self._catch_up)
+        if more is not self._deaf and self._transport is not None:
+            self._deaf = more
+            (self._transport.pause_reading if more else self._transport.resume_reading)()
 
     def _hear_the_rest(self) -> None:
-        if self.open:
+        end = self._loop.time() + TURN
+        while self.open:
             self._tell(self.conversation.catch_up(self._loop.time()))
+            if not self.conversation.more or self._loop.time() >= end:
+                return
+
+    def eof_received(self) -> None:
+        """The SMSC says nothing more. What it does not read keeps the socket for a moment, and no longer."""
+        self.blocked = True
+        self._loop.call_later(LINGER, self.drop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         if self.open:
             happenings = self._last_words()
-            if isinstance(exc, ssl.SSLError):  # that our certificate is missing is told after the handshake
-                happenings = [_because(one, exc) if isinstance(one, Ended) else one for one in happenings]
+            if why := self._why or _told(exc):
+                happenings = [_because(one, why) if isinstance(one, Ended) else one for one in happenings]
             self._tell(happenings)
             self.guarded(self._caught_up)
         self._alarm.stop()
@@ -145,6 +169,9 @@ class Connection(asyncio.Protocol):
             if self.log is not None:
                 self.guarded(self.log.said, data)
             self._transport.write(data)
+            if self.blocked and self._transport.get_write_buffer_size() > UNREAD:
+                self._why = "the SMSC does not read what we write"
+                self.drop()
         if self.open:
             self._watch()
 

@@ -254,7 +254,11 @@ class Conversation(Protocol):
         waits for, may be put off until `catch_up`; at the end they come before `Ended`."""
 
     def catch_up(self, now: float) -> Sequence[Happening]:
-        """What has been put off."""
+        """What has been put off, or the first of it where it is much: then there is `more`."""
+
+    @property
+    def more(self) -> bool:
+        """Something has been put off."""
 
     def submit(self, segment: Segment, context: Any, now: float) -> None:
         """Send a segment; `context` comes back with what became of it.

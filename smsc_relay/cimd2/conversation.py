@@ -76,6 +76,7 @@ class Cimd2Conversation:
     whether the SMSC has refused it as one that is in use.
     """
 
+    more = False
     costs_nothing = True
 
     def __init__(

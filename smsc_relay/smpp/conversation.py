@@ -67,6 +67,7 @@ _VERDICTS: Final = {
     StatusClass.CONFIGURATION: Verdict.ACCOUNT,
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
+AT_ONCE: Final = 16  # requests that `catch_up` reads: some take a slow pattern's 10 ms
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 
 
@@ -189,7 +190,7 @@ class SmppConversation:
         """Unbind; or give up at once where there is no bind."""
         if self._session.is_bound:
             self._out.append(self._session.send(Unbind(), now)[1])
-        elif self._session.state is not State.UNBINDING:
+        elif self._session.state not in (State.UNBINDING, State.PARTING):
             self._uncalled = False
             self._later(self._told(self._session.abort(now), now), now)
 
@@ -207,7 +208,12 @@ class SmppConversation:
 
     def catch_up(self, now: float) -> Sequence[Happening]:
         """MOs, receipts and alerts in what has been received."""
-        return self._deliveries.read(now)
+        return self._deliveries.read(now, AT_ONCE)
+
+    @property
+    def more(self) -> bool:
+        """Some of it has not been read yet."""
+        return self._deliveries.unread
 
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""

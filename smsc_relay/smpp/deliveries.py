@@ -7,6 +7,7 @@ and read once the answers that have come with them, and right after them, have b
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import Any
 
 from chalicelib.messages import NAMELESS, StatusUpdate
@@ -45,10 +46,15 @@ class Deliveries:
         """The SMSC has sent a request."""
         self._unread.append((sequence, pdu))
 
-    def read(self, now: float) -> list[Happening]:
-        """What has come and is not told yet."""
+    @property
+    def unread(self) -> bool:
+        """Some has come and is not told yet."""
+        return bool(self._unread)
+
+    def read(self, now: float, most: int | None = None) -> list[Happening]:
+        """What has come and is not told yet, or the first of it."""
         found: list[Happening] = []
-        while self._unread:
+        for _ in range(len(self._unread) if most is None else min(most, len(self._unread))):
             sequence, pdu = self._unread.popleft()
             self._read(sequence, pdu, now, found)
         return found
@@ -61,14 +67,14 @@ class Deliveries:
 
     @property
     def due(self) -> float:
-        """When `overdue` has something to tell."""
-        return self._halves.due
+        """When `overdue` has something to tell. What waits for its other half does so while that may be unread."""
+        return inf if self._unread else self._halves.due
 
     def overdue(self, now: float) -> list[Happening]:
-        """Pieces of receipts that have waited long enough for others, which may be among what has come."""
-        if self._halves.due > now:
-            return []
-        found = self.read(now)
+        """Pieces of receipts that have waited long enough for others."""
+        found: list[Happening] = []
+        if self.due > now:
+            return found
         for one in self._halves.overdue(now):
             self._on_pieces(one, found)
         return found

@@ -79,6 +79,7 @@ __all__ = ["Role", "Session", "SessionConfig", "State"]
 # For what happens with every message: before Python 3.12, to get at a member of an enum costs as much as a call.
 _ROK: Final = int(Status.ESME_ROK)
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
+_EARLY: Final = 100  # requests before the answer to our bind
 
 _BIND_RESPONSES: Final[dict[int, type[BindTransmitterResp | BindReceiverResp | BindTransceiverResp]]] = {
     CommandId.BIND_TRANSMITTER: BindTransmitterResp,
@@ -101,6 +102,8 @@ class Session:
         self._window = Window(config.response_timeout, config.late_memory, config.late_memory_max)
         self._control: Sent | None = None  # our bind or unbind that waits for its answer
         self._bind_request: tuple[int, Bind] | None = None  # the peer's bind that waits for accept or refuse
+        self._unbind_request = 0  # the peer's, which is answered when all else is
+        self._early: list[tuple[Pdu, int, tuple[Flaw, ...]]] = []  # what came before the answer to our bind
         self._owed = Owed()
         self._farewell: Closed | None = None  # closed by a call that answers no events
         self.peer_version: int | None = None  # 0x33, 0x34, 0x50, ...; None: not told
@@ -127,8 +130,8 @@ class Session:
 
     @property
     def in_flight(self) -> int:
-        """Our requests that wait for an answer; bind, unbind and the session's own enquire_link do not count."""
-        return len(self._window) - self._window.automatic
+        """Our requests that wait for an answer; bind, unbind and enquire_link do not count."""
+        return len(self._window) - self._window.aside
 
     @property
     def unanswered(self) -> int:
@@ -165,6 +168,7 @@ class Session:
             if command_id in SESSION_REQUESTS:
                 self._ask_for(sent, command_id)
             else:
+                sent.aside = command_id == _ENQUIRE_LINK
                 self._window.add(sent)
         elif command_id == CommandId.OUTBIND:
             self._enter(State.OUTBOUND, now)
@@ -191,6 +195,8 @@ class Session:
         command_id = self._owed.matching(sequence, response)
         data = encode(response, sequence, status, self._limits)
         self._owed.remove(sequence, command_id)
+        if self._state is State.PARTING and self._is_quiet():
+            self._stage_deadline = self._active_at  # which is past: the next `tick` answers the unbind
         return data
 
     def accept_bind(
@@ -264,7 +270,10 @@ class Session:
             for sent in self._window.expire(now)
             if not sent.automatic
         ]
-        if self._stage_deadline <= now:
+        if self._state is State.PARTING:
+            if self._stage_deadline <= now or self._is_quiet():
+                self._part(now, events)
+        elif self._stage_deadline <= now:
             unbinding = self._state is State.UNBINDING
             reason = CloseReason.UNBIND_TIMEOUT if unbinding else CloseReason.SESSION_INIT_TIMEOUT
             events.append(self._close(reason, now))
@@ -291,7 +300,7 @@ class Session:
     def _ask(self, command_id: int, response: type[Pdu], now: float) -> Sent:
         sequence = self._last_sequence = self._next_sequence()
         self._out.append(header_only(command_id, sequence))
-        return Sent(sequence, None, now, response, automatic=True)
+        return Sent(sequence, None, now, response, automatic=True, aside=True)
 
     # --- what the peer does -------------------------------------------------------------------------------------------
 
@@ -326,6 +335,8 @@ class Session:
                 self._on_response(pdu, sequence, status, flaws, now, events)
             else:
                 self._on_request(pdu, sequence, flaws, now, events)
+        if self._state is State.PARTING and self._is_quiet():
+            self._part(now, events)
         return events
 
     def _on_response(
@@ -359,6 +370,9 @@ class Session:
             self.peer_version = max(reported, VERSION_33) if reported else None  # 0 is met, and says nothing
             self._enter(self._binding_to, now)
             events.append(Bound(self._state, pdu.system_id or "", self.peer_version, pdu))
+            early, self._early = self._early, []
+            for request, sequence, flaws in early:
+                self._on_request(request, sequence, flaws, now, events)
         elif isinstance(pdu, BindResp | GenericNack):
             events.append(BindRefused(status, bind_status_class(status), pdu))
             events.append(self._close(CloseReason.BIND_REFUSED, now))
@@ -369,10 +383,7 @@ class Session:
         if command_id == _ENQUIRE_LINK:  # answered in every state, before anything else
             self._out.append(header_only(command_id | RESPONSE_BIT, sequence))
         elif command_id not in self._peer_may:
-            rebind = command_id in BIND_STATE and self._config.role is Role.SMSC
-            status = Status.ESME_RALYBND if rebind else Status.ESME_RINVBNDSTS
-            reason = f"{type(pdu).__name__} is not for the {self._config.role.name} in state {self._state.name}"
-            self._refuse(command_id, sequence, status, reason, events)
+            self._on_misplaced(pdu, sequence, flaws, events)
         elif flaws and self._config.strict:
             self._refuse(command_id, sequence, flaws[0].status, flaws[0].reason, events)
         elif command_id in OPERATIONS:
@@ -390,11 +401,39 @@ class Session:
             self._enter(State.OUTBOUND, now)
             events.append(OutbindReceived(pdu))
 
+    def _on_misplaced(self, pdu: Pdu, sequence: int, flaws: tuple[Flaw, ...], events: list[Event]) -> None:
+        """An SMSC may hand on messages in one thread and answer the bind in another: what is only a moment early
+        waits for the answer. More than that is to come again; all else is refused."""
+        command_id, role = pdu.command_id, self._config.role
+        status = Status.ESME_RINVBNDSTS
+        if self._state is State.BINDING and command_id in OPERATIONS & MAY_SEND[role.peer][self._binding_to]:
+            if len(self._early) < _EARLY:
+                self._early.append((pdu, sequence, flaws))
+                return
+            status = Status.ESME_RX_T_APPN
+        elif command_id in BIND_STATE and role is Role.SMSC:
+            status = Status.ESME_RALYBND
+        reason = f"{type(pdu).__name__} is not for the {role.name} in state {self._state.name}"
+        self._refuse(command_id, sequence, status, reason, events)
+
     def _on_unbind(self, sequence: int, now: float, events: list[Event]) -> None:
+        """An SMSC that unbinds may have answers under way: what both owe each other is waited for, for a while."""
         crossed = self._state is State.UNBINDING  # both have asked: neither needs to wait for the other's answer
-        self._out.append(header_only(CommandId.UNBIND | RESPONSE_BIT, sequence))
         events.append(Unbinding(by_peer=True, reason="the peer has unbound"))
-        events.append(self._close(CloseReason.UNBOUND if crossed else CloseReason.PEER_UNBOUND, now))
+        self._unbind_request = sequence
+        if not crossed and self._config.role is Role.ESME and not self._is_quiet():
+            self._enter(State.PARTING, now)
+        else:
+            self._part(now, events, CloseReason.UNBOUND if crossed else CloseReason.PEER_UNBOUND)
+
+    def _is_quiet(self) -> bool:
+        """Neither end owes the other an answer to a message."""
+        return not self.in_flight and not self._owed
+
+    def _part(self, now: float, events: list[Event], reason: CloseReason = CloseReason.PEER_UNBOUND) -> None:
+        """Answer the peer's unbind."""
+        self._out.append(header_only(CommandId.UNBIND | RESPONSE_BIT, self._unbind_request))
+        events.append(self._close(reason, now))
 
     def _on_unreadable(self, error: SmppDecodeError, now: float, events: list[Event]) -> None:
         if not error.command_id & RESPONSE_BIT:
@@ -440,6 +479,10 @@ class Session:
         self.is_bound, self.can_submit = state in BOUND_STATES, state in SUBMITTING_STATES
         self.closed = state is State.CLOSED
         self._we_may = MAY_SEND[role][state]
+        if state is State.PARTING:
+            self._stage_deadline = now + self._config.parting_timeout
+            self._peer_may = MAY_SEND[role.peer][state]
+            return
         if state is State.UNBINDING:  # what the peer may send stays: it may not have seen our unbind yet
             self._stage_deadline = now + self._config.unbind_timeout
             return
@@ -456,6 +499,7 @@ class Session:
     def _close(self, reason: CloseReason, now: float) -> Closed:
         self._enter(State.CLOSED, now)
         self._control = self._bind_request = None
+        self._early.clear()
         self._owed.clear()
         return Closed(reason, self._window.abandon(now))
 

@@ -15,6 +15,7 @@ _ABOVE_ZERO = (
     "enquire_link_misses",
     "inactivity_timeout",
     "unbind_timeout",
+    "parting_timeout",
 )
 
 
@@ -41,6 +42,7 @@ class SessionConfig:
     # Unbind when the peer has neither sent a request nor answered one, our own enquire_link apart, for so long.
     inactivity_timeout: float | None = None
     unbind_timeout: float = 10.0
+    parting_timeout: float = 5.0  # that the ESME waits, before it answers an unbind, for answers that are under way
     late_memory: float = 3600.0  # for so long after its time-out is the answer to a request known for what it is
     late_memory_max: int = 10_000  # requests
 

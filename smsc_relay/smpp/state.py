@@ -6,10 +6,11 @@ The states are those of the session, seen alike from both ends:
     OPEN, OUTBOUND --bind_*--> BINDING --bind_*_resp, ROK--> BOUND_TX | BOUND_RX | BOUND_TRX
     BOUND_* --unbind sent--> UNBINDING --unbind_resp--> CLOSED
     BOUND_* --unbind received, answered--> CLOSED
+    BOUND_* --unbind received by an ESME, messages not answered yet--> PARTING --all answered, or time-out--> CLOSED
     anything --connection gone, framing lost, time-out, bind refused--> CLOSED
 
-BINDING and UNBINDING are not in the specifications: they are the time between a request and its answer. An end that has
-sent unbind goes on accepting what its peer may have sent before seeing it.
+BINDING, UNBINDING and PARTING are not in the specifications: they are the time between a request and its answer. An
+end that has sent unbind goes on accepting what its peer may have sent before seeing it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class State(Enum):
     BOUND_RX = "bound_rx"
     BOUND_TRX = "bound_trx"
     UNBINDING = "unbinding"  # our unbind waits for its answer
+    PARTING = "parting"  # the peer's unbind waits for our answer
     CLOSED = "closed"
 
 
@@ -98,6 +100,7 @@ MAY_SEND: Final[dict[Role, dict[State, frozenset[int]]]] = {
         State.BOUND_RX: _BOUND,
         State.BOUND_TRX: _BOUND | _TO_SMSC,
         State.UNBINDING: _NOTHING,
+        State.PARTING: _NOTHING,
         State.CLOSED: _NOTHING,
     },
     Role.SMSC: {
@@ -108,6 +111,7 @@ MAY_SEND: Final[dict[Role, dict[State, frozenset[int]]]] = {
         State.BOUND_RX: _BOUND | _TO_ESME,
         State.BOUND_TRX: _BOUND | _TO_ESME,
         State.UNBINDING: _NOTHING,
+        State.PARTING: _NOTHING,
         State.CLOSED: _NOTHING,
     },
 }

@@ -20,13 +20,15 @@ from smsc_relay.smpp.pdus import GenericNack, Pdu
 
 @dataclass(slots=True)
 class Sent:
-    """A request that wants a `response`, or a generic_nack. `automatic`: the session's own, of no interest outside."""
+    """A request that wants a `response`, or a generic_nack. `automatic`: the session's own, of no interest outside.
+    `aside`: it takes no place from messages."""
 
     sequence: int
     context: Any
     at: float
     response: type[Pdu]
     automatic: bool = False
+    aside: bool = False
     timed_out_at: float | None = None
 
 
@@ -34,7 +36,7 @@ class Window:
     """Requests in flight, for `timeout` seconds, and after that remembered for late answers: for `late_memory` seconds
     and `late_max` requests at most."""
 
-    __slots__ = ("_in_flight", "_late", "_late_max", "_late_memory", "_timeout", "automatic")
+    __slots__ = ("_in_flight", "_late", "_late_max", "_late_memory", "_timeout", "aside")
 
     def __init__(self, timeout: float, late_memory: float, late_max: int) -> None:
         self._timeout = timeout
@@ -42,7 +44,7 @@ class Window:
         self._late_max = late_max
         self._in_flight: OrderedDict[int, Sent] = OrderedDict()
         self._late: OrderedDict[int, Sent] = OrderedDict()
-        self.automatic = 0  # of those in flight
+        self.aside = 0  # of those in flight
 
     def __len__(self) -> int:
         return len(self._in_flight)
@@ -54,7 +56,7 @@ class Window:
     def add(self, sent: Sent) -> None:
         """A request goes out; its sequence number must be free."""
         self._in_flight[sent.sequence] = sent
-        self.automatic += sent.automatic
+        self.aside += sent.aside
 
     def find(self, sequence: int, now: float) -> Sent | None:
         """The request with this number: in flight, or late and not forgotten yet."""
@@ -68,7 +70,7 @@ class Window:
         """It has been answered."""
         if sent.timed_out_at is None:
             del self._in_flight[sent.sequence]
-            self.automatic -= sent.automatic
+            self.aside -= sent.aside
         else:
             del self._late[sent.sequence]
 
@@ -83,7 +85,7 @@ class Window:
         expired = []
         while self.next_deadline() <= now:
             sequence, sent = self._in_flight.popitem(last=False)
-            self.automatic -= sent.automatic
+            self.aside -= sent.aside
             sent.timed_out_at = now
             self._late[sequence] = sent
             expired.append(sent)
@@ -97,7 +99,7 @@ class Window:
         )
         self._in_flight.clear()
         self._late.clear()
-        self.automatic = 0
+        self.aside = 0
         return lost
 
     def _forget(self, now: float) -> None:

@@ -75,6 +75,7 @@ class _Probe:
 class UcpConversation:
     """`smsc_relay.protocol.Conversation` over UCP; a token is the session's."""
 
+    more = False
     costs_nothing = False
 
     def __init__(self, config: UcpConfig, role: Role, now: float, surroundings: Surroundings) -> None:

@@ -13,12 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from chalicelib.clock import now_ms
+from smsc_relay import connection as connections
 from smsc_relay.connection import Connection, pieces
 from smsc_relay.protocol import Accepted, Arrived, Happening, Role, Surroundings
 from smsc_relay.smpp.codec import FrameReader, decode, encode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.conversation import SmppConversation
-from smsc_relay.smpp.pdus import BindTransceiverResp, DeliverSm, DeliverSmResp, SubmitSmResp, Unbind, UnbindResp
+from smsc_relay.smpp.pdus import (
+    BindTransceiverResp,
+    DeliverSm,
+    DeliverSmResp,
+    EnquireLink,
+    SubmitSmResp,
+    Unbind,
+    UnbindResp,
+)
 from tests.smpp.test_conversation import segment
 
 ANSWER = 25  # octets of a submit_sm_resp, as SMSCs write them
@@ -143,3 +152,69 @@ async def test_a_fault_of_ours_in_reading_an_mo_costs_the_connection_and_the_bin
         assert (await connection.over).reason == "connection lost"
         await connection.gone.wait()
     assert not any(isinstance(one, Arrived) for one in told)
+
+
+async def test_a_burst_of_mos_is_heard_in_many_turns_and_nothing_is_read_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other links have their turns in between."""
+    monkeypatch.setattr(connections, "TURN", 0.0)
+    count, loop = 1000, asyncio.get_running_loop()
+    turns, deaf = 0, 0
+    heard: list[str] = []
+    done: asyncio.Future[None] = loop.create_future()
+
+    def turn() -> None:
+        nonlocal turns, deaf
+        turns += 1
+        assert connection._transport is not None
+        deaf += not connection._transport.is_reading()
+        if not done.done():
+            loop.call_soon(turn)
+
+    def hear(connection: Connection, one: Happening) -> None:
+        if isinstance(one, Arrived):
+            if not heard:
+                loop.call_soon(turn)
+            heard.append(one.events[0].message.text)  # type: ignore[union-attr]
+            if len(heard) == count:
+                done.set_result(None)
+
+    async with bound(hear) as (connection, smsc):
+        smsc.setblocking(False)
+        texts = [str(number) for number in range(count)]
+        mos = (DeliverSm(source_addr="250788123123", short_message=text.encode()) for text in texts)
+        await loop.sock_sendall(smsc, b"".join(encode(mo, number) for number, mo in enumerate(mos, 1)))
+        await done
+        assert heard == texts
+        assert turns >= count / 20
+        assert deaf >= turns / 2
+        smsc.send(encode(MO, count + 1))
+        while len(heard) == count:
+            await asyncio.sleep(0)
+
+
+async def flood(smsc: socket.socket, over: Callable[[], bool]) -> None:
+    """The SMSC asks and asks, and reads nothing."""
+    smsc.setblocking(False)
+    asking = 1000 * encode(EnquireLink(), 1)
+    while not over():
+        try:
+            await asyncio.wait_for(asyncio.get_running_loop().sock_sendall(smsc, asking), 0.2)
+        except (TimeoutError, ConnectionError):
+            continue
+
+
+async def test_an_smsc_that_asks_and_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "UNREAD", 100_000)
+    async with bound(lambda *_: None) as (connection, smsc):
+        await flood(smsc, connection.over.done)
+        assert (await connection.over).reason == "connection lost: the SMSC does not read what we write"
+
+
+async def test_an_smsc_that_has_said_all_and_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "LINGER", 0.1)
+    async with bound(lambda *_: None) as (connection, smsc):
+        await flood(smsc, lambda: connection.blocked)
+        smsc.shutdown(socket.SHUT_WR)
+        assert (await connection.over).reason == "connection lost"

@@ -112,6 +112,8 @@ class ToyConversation:
         dues = [] if first is None else [first + self._config.response_timeout]
         return min([*dues, *([] if self._give_up is None else [self._give_up])], default=None)
 
+    more = False
+
     def catch_up(self, now: float) -> Sequence[Happening]:
         return ()
 

@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from smsc_relay.smpp.codec import Decoded, decode
+from smsc_relay.smpp.codec import Decoded, decode, encode
 from smsc_relay.smpp.events import Bind, BindRequested, Closed, Event
 from smsc_relay.smpp.pdus import (
     BindReceiver,
@@ -128,7 +128,8 @@ def bound(
 
 
 def session_in(role: Role, state: State, config: SessionConfig = QUIET) -> Session:
-    """A session brought to `state` (UNBINDING: from BOUND_TRX) by a real peer."""
+    """A session brought to `state` (UNBINDING and PARTING: from BOUND_TRX) by a real peer; PARTING has a submit_sm
+    without an answer."""
     if role is Role.ESME:
         pair = Pair(config, QUIET_SMSC)
         session, peer = pair.esme, pair.smsc
@@ -144,6 +145,10 @@ def session_in(role: Role, state: State, config: SessionConfig = QUIET) -> Sessi
     elif state is State.UNBINDING:
         pair.bind(BindTransceiver())
         session.send(Unbind(), pair.now)
+    elif state is State.PARTING:
+        pair.bind(BindTransceiver())
+        pair.to_smsc(pair.esme.send(SubmitSm(), pair.now)[1])
+        pair.to_esme(encode(Unbind(), 7))
     elif state is not State.OPEN:
         pair.bind(BINDS[state]())
     assert session.state is state

@@ -760,7 +760,8 @@ def test_a_half_that_has_come_and_is_not_read_yet_is_no_longer_waited_for() -> N
     line.deliver(SECOND)
     line.now += HOLD
     assert not line.talk.receive_data(line.smsc.send(FIRST, line.now)[1], line.now)
-    (event,) = only(line.talk.tick(line.now)).events
+    assert line.talk.tick(line.now) == []
+    (event,) = only(line.talk.catch_up(line.now)).events
     assert (event.update.external_id, event.update.status) == ("a1", Status.FAILED)
 
 
@@ -815,9 +816,40 @@ def test_the_connection_is_lost() -> None:
 
 def test_the_smsc_unbinds() -> None:
     line = bound()
-    line.submit("one")
-    assert line.deliver(pdus.Unbind()) == [Ended("peer unbound", ("one",), by_peer=True)]
+    assert line.deliver(pdus.Unbind()) == [Ended("peer unbound", by_peer=True)]
     assert isinstance(line.sent()[0].pdu, pdus.UnbindResp)
+
+
+def test_the_smsc_unbinds_and_answers_what_it_has() -> None:
+    line = bound()
+    one, _ = line.submit("one"), line.submit("two")
+    assert line.deliver(pdus.Unbind()) == []
+    assert (line.talk.ready, line.talk.in_flight, line.sent()) == (False, 2, [])
+    answer = line.smsc.respond(one.sequence, SubmitSmResp("1"))
+    assert line.take(answer) == [Accepted("one", "1", 0.0)]
+    line.talk.leave(line.now)  # a stop meanwhile: the session ends as it is about to
+    line.now += 5
+    assert line.talk.tick(line.now) == [Ended("peer unbound", ("two",), by_peer=True)]
+    assert isinstance(line.sent()[0].pdu, pdus.UnbindResp)
+
+
+def test_a_receipt_ahead_of_the_answer_to_the_bind_is_heard() -> None:
+    line = Line()
+    line.talk.start(line.now)
+    (asked,) = line.give()
+    early = encode(DeliverSm(source_addr="256772123456", short_message=b"Hi"), 1)
+    ready, arrived = line.take(early + line.smsc.accept_bind(line.now, "smsc"))
+    assert isinstance(ready, Ready)
+    assert incoming(arrived).message.text == "Hi"
+    assert isinstance(asked, events.BindRequested)
+
+
+def test_a_question_takes_no_place_in_the_window() -> None:
+    line = bound()
+    line.talk.probe("alive", line.now)
+    assert line.talk.in_flight == 0
+    line.submit()
+    assert line.talk.in_flight == 1
 
 
 def test_keepalive() -> None:

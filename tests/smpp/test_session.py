@@ -77,6 +77,7 @@ from tests.smpp.ends import (
 ESME, SMSC = Role.ESME, Role.SMSC
 OPEN, OUTBOUND, BINDING = State.OPEN, State.OUTBOUND, State.BINDING
 TX, RX, TRX, UNBINDING, CLOSED = State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX, State.UNBINDING, State.CLOSED
+PARTING = State.PARTING
 
 
 # --- bind -----------------------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ def test_refuse_bind_closes_once(how: str) -> None:
     assert [type(event) for event in pair.to_esme(answer)] == [BindRefused, Closed]
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not BINDING])
+@pytest.mark.parametrize("state", [state for state in State if state not in (BINDING, PARTING)])
 def test_no_bind_to_decide(state: State) -> None:
     session = session_in(SMSC, state)
     with pytest.raises(LocalProtocolError, match="no bind waits"):
@@ -378,6 +379,86 @@ def test_what_follows_an_unbind_is_not_read() -> None:
     assert session.data_to_send() == raw(0x80000006, 0, 5)
 
 
+def test_an_unbind_waits_for_the_answers_that_are_under_way() -> None:
+    session = session_in(ESME, TRX)
+    first, second = (session.send(SUBMIT, START, number)[0] for number in (1, 2))
+    events = session.receive_data(encode(Unbind(), 5) + encode(SubmitSmResp("a"), first), START)
+    assert [type(event) for event in events] == [Unbinding, Response]
+    assert (session.state, session.is_bound, session.in_flight) == (PARTING, False, 1)
+    assert session.data_to_send() == b""
+    response, closed = session.receive_data(encode(SubmitSmResp("b"), second), START + 1)
+    assert isinstance(response, Response)
+    assert (response.context, response.rtt) == (2, 1.0)
+    assert closed == Closed(CloseReason.PEER_UNBOUND, ())
+    assert session.data_to_send() == raw(0x80000006, 0, 5)
+
+
+def test_an_unbind_waits_for_our_own_answers() -> None:
+    session = session_in(ESME, TRX)
+    session.receive_data(encode(DELIVER, 4) + encode(Unbind(), 5), START)
+    assert session.state is PARTING
+    assert session.data_to_send() == b""
+    session.respond(4, DeliverSmResp())
+    assert session.next_deadline() == START
+    assert session.tick(START) == [Closed(CloseReason.PEER_UNBOUND, ())]
+    assert session.data_to_send() == raw(0x80000006, 0, 5)
+
+
+def test_an_unbind_does_not_wait_for_ever() -> None:
+    session = session_in(ESME, PARTING)
+    assert session.next_deadline() == START + 5
+    assert session.tick(START + 4) == []
+    (closed,) = session.tick(START + 5)
+    assert isinstance(closed, Closed)
+    assert (closed.reason, len(closed.lost)) == (CloseReason.PEER_UNBOUND, 1)
+    assert session.data_to_send() == raw(0x80000006, 0, 7)
+
+
+def test_an_smsc_does_not_wait() -> None:
+    session = session_in(SMSC, TRX)
+    session.send(DELIVER, START)
+    assert [type(event) for event in session.receive_data(encode(Unbind(), 5), START)] == [Unbinding, Closed]
+
+
+def test_what_comes_before_the_answer_to_a_bind_waits_for_it() -> None:
+    pair = Pair(QUIET, QUIET_SMSC)
+    sequence, _ = pair.esme.send(BindTransceiver(), pair.now)
+    answer = encode(BindTransceiverResp(system_id="smsc"), sequence)
+    events = pair.esme.receive_data(encode(DELIVER, 1) + encode(DataSm(), 2) + answer, pair.now)
+    assert [type(event) for event in events] == [Bound, RequestReceived, RequestReceived]
+    assert pair.esme.unanswered == 2
+    assert pair.esme.data_to_send() == b""
+
+
+def test_more_than_a_hundred_before_it_are_to_come_again() -> None:
+    pair = Pair(QUIET, QUIET_SMSC)
+    pair.esme.send(BindReceiver(), pair.now)
+    early = b"".join(encode(DELIVER, number) for number in range(1, 102))
+    (fault,) = pair.esme.receive_data(early, pair.now)
+    assert isinstance(fault, ProtocolFault)
+    assert (fault.status, fault.sequence) == (Status.ESME_RX_T_APPN, 101)
+
+
+def test_a_transmitter_has_no_use_for_them() -> None:
+    pair = Pair(QUIET, QUIET_SMSC)
+    pair.esme.send(BindTransmitter(), pair.now)
+    (fault,) = pair.esme.receive_data(encode(DELIVER, 1), pair.now)
+    assert isinstance(fault, ProtocolFault)
+    assert fault.status == Status.ESME_RINVBNDSTS
+
+
+def test_our_own_question_takes_no_place() -> None:
+    session = session_in(ESME, TRX)
+    sequence, _ = session.send(EnquireLink(), START, "alive?")
+    assert session.in_flight == 0
+    session.send(SUBMIT, START)
+    assert session.in_flight == 1
+    (answer,) = session.receive_data(encode(EnquireLinkResp(), sequence), START + 1)
+    assert isinstance(answer, Response)
+    assert (answer.context, session.in_flight) == ("alive?", 1)
+    assert [type(event) for event in session.receive_data(encode(Unbind(), 5), START)] == [Unbinding]
+
+
 # --- which request when ---------------------------------------------------------------------------------------------
 
 # SMPP 3.4 table 2-1 and the operations of SMPP 5.0, written as sender: state: requests.
@@ -408,6 +489,7 @@ _ALLOWED: dict[Role, dict[State, list[Any]]] = {
         RX: [Unbind(), EnquireLink()],
         TRX: [*_TO_SMSC, Unbind(), EnquireLink()],
         UNBINDING: [],
+        PARTING: [],
         CLOSED: [],
     },
     SMSC: {
@@ -418,6 +500,7 @@ _ALLOWED: dict[Role, dict[State, list[Any]]] = {
         RX: [*_TO_ESME, Unbind(), EnquireLink()],
         TRX: [*_TO_ESME, Unbind(), EnquireLink()],
         UNBINDING: [],
+        PARTING: [],
         CLOSED: [],
     },
 }
@@ -430,13 +513,16 @@ _ON_RECEIPT = {
 }
 
 
+# An SMSC does not part: it answers an ESME's unbind at once.
+_STATES = [(role, state) for role in Role for state in State if (role, state) != (SMSC, PARTING)]
+
+
 def _name(value: object) -> str:
     return value.name if isinstance(value, Role | State) else type(value).__name__
 
 
 @pytest.mark.parametrize("request_", _ALL, ids=_name)
-@pytest.mark.parametrize("state", State, ids=_name)
-@pytest.mark.parametrize("role", Role, ids=_name)
+@pytest.mark.parametrize(("role", "state"), _STATES, ids=_name)
 def test_sending(role: Role, state: State, request_: Pdu) -> None:
     session = session_in(role, state)
     if request_ in _ALLOWED[role][state]:
@@ -447,12 +533,11 @@ def test_sending(role: Role, state: State, request_: Pdu) -> None:
         with pytest.raises(LocalProtocolError, match=f"{type(request_).__name__} .* {role.name} .* {state.name}"):
             session.send(request_, START)
         assert session.state is state
-        assert session.in_flight == 0
+        assert session.in_flight == (state is PARTING)
 
 
 @pytest.mark.parametrize("request_", _ALL, ids=_name)
-@pytest.mark.parametrize("state", [state for state in State if state is not CLOSED], ids=_name)
-@pytest.mark.parametrize("role", Role, ids=_name)
+@pytest.mark.parametrize(("role", "state"), [one for one in _STATES if one[1] is not CLOSED], ids=_name)
 def test_receiving(role: Role, state: State, request_: Pdu) -> None:
     session = session_in(role, state)
     peer = SMSC if role is ESME else ESME
@@ -463,6 +548,8 @@ def test_receiving(role: Role, state: State, request_: Pdu) -> None:
     if request_ == EnquireLink():
         assert events == []
         assert sent == encode(EnquireLinkResp(), 77)
+    elif role is ESME and state is BINDING and request_ in _TO_ESME:
+        assert (events, sent) == ([], b"")  # it waits for the answer to the bind
     elif request_ in allowed:
         assert isinstance(events[0], _ON_RECEIPT.get(type(request_), RequestReceived))
         assert sent == (encode(UnbindResp(), 77) if isinstance(request_, Unbind) else b"")

@@ -34,7 +34,6 @@ from smsc_relay.smpp.pdus import (
     QuerySmResp,
     SubmitSm,
     SubmitSmResp,
-    Unbind,
 )
 from smsc_relay.smpp.session import Role, State
 from tests.smpp.ends import DELIVER, QUIET, START, SUBMIT, bound, header, only, raw, session_in
@@ -336,7 +335,7 @@ def test_no_memory_at_all() -> None:
 # --- the end --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["connection_lost", "abort", "unbind", "framing"])
+@pytest.mark.parametrize("how", ["connection_lost", "abort", "framing"])
 def test_the_open_window_is_lost_at_once(how: str) -> None:
     pair = bound(esme=replace(QUIET, enquire_link_interval=1.0))
     timed_out = pair.submit("told before")
@@ -354,8 +353,6 @@ def test_the_open_window_is_lost_at_once(how: str) -> None:
         events, reason = pair.esme.connection_lost(pair.now), CloseReason.CONNECTION_LOST
     elif how == "abort":
         events, reason = pair.esme.abort(pair.now), CloseReason.ABORTED
-    elif how == "unbind":
-        events, reason = pair.to_esme(encode(Unbind(), 9)), CloseReason.PEER_UNBOUND
     else:
         events, reason = pair.to_esme(bytes(16)), CloseReason.FRAMING_ERROR
     assert events[-1] == Closed(reason, (Lost(sequences[0], "a", 2.0), Lost(sequences[2], "c", 2.0)))
