@@ -62,7 +62,7 @@ class Owner(Protocol):
 
 class Bind:
     """One connection of a link, with the segments that wait for it. `number`: of those of its role, from 1. `gate`:
-    where the SMSC opens it; None: we do."""
+    where the SMSC opens it; None: we do. `common`: what the connections of the link know together."""
 
     def __init__(
         self,
@@ -73,9 +73,10 @@ class Bind:
         permits: Permits,
         logins: Logins,
         gate: Gate | None = None,
+        common: dict[str, Any] | None = None,
     ) -> None:
         self.role = role
-        self._gate = gate
+        self._gate, self._common = gate, {} if common is None else common
         self._call: socket.socket | None = None  # of the SMSC
         self._blamed = False  # the peer's fault has been told already
         self._claim = Claim(account.name, role.value, number, account.config.binds)
@@ -274,7 +275,7 @@ class Bind:
 
     def _new_connection(self) -> Connection:
         account = self._account
-        around = Surroundings(account.name, now_ms, queues.new_id)
+        around = Surroundings(account.name, now_ms, queues.new_id, self._common)
         now = asyncio.get_running_loop().time()
         made = Connection(
             account.dialect.conversation(account.config, self.role, now, around), self._heard, self._owner.caught_up

@@ -108,9 +108,9 @@ class Link:
         self._part = 1.0  # of the account's rate, that is this task's
         self._lanes = Lanes(shared.sqs, account.lanes, traffic.places, hold, timing.poll, self._intake.take)
         self._gates: dict[Listening, Gate] = {}
-        logins = Logins()
+        logins, common = Logins(), dict[str, Any]()
         self._binds = [
-            Bind(number, role, account, self, shared.permits, logins, self._gate(role))
+            Bind(number, role, account, self, shared.permits, logins, self._gate(role), common)
             for number in range(1, account.config.binds + 1)
             for role in account.dialect.roles(account.config)
         ]

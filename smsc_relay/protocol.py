@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
+from dataclasses import field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from chalicelib.messages import Outgoing
@@ -233,6 +234,7 @@ class Surroundings:
     aggregator: str
     wall_ms: Callable[[], int]  # ms since the epoch, for `at` of events
     new_id: Callable[[], str]  # names an event, or a session
+    common: dict[str, Any] = field(default_factory=dict)  # what the conversations of one link know together
 
 
 class Conversation(Protocol):

@@ -17,7 +17,7 @@ from smsc_relay import incoming
 from smsc_relay.protocol import Arrived, Fault, Happening, Surroundings
 from smsc_relay.smpp import address, announced, receipts, texts
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.halves import Half, Halves, Joined
+from smsc_relay.smpp.halves import Half, Halves, Joined, Pieces
 from smsc_relay.smpp.pdus import AlertNotification, DataSm, DataSmResp, DeliverSm, DeliverSmResp, Pdu
 
 
@@ -34,7 +34,7 @@ class Deliveries:
     def __init__(self, config: SmppConfig, surroundings: Surroundings) -> None:
         self._config, self._around = config, surroundings
         self._unread: deque[tuple[int, Pdu]] = deque()
-        self._halves = Halves()
+        self._halves = Halves(surroundings.common.setdefault("receipts in pieces", Pieces()))
         self._session = surroundings.new_id()
         self._since = 0
 

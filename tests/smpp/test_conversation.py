@@ -61,14 +61,16 @@ CHANNEL = "6f1d2c3b-9a44-4e0b-8c55-2f7a90b1d3e4"
 class Line:
     """The conversation, the SMSC, and what has happened; octets go to and fro with every call."""
 
-    def __init__(self, role: Role = Role.TRANSCEIVER, **more: Any) -> None:
+    def __init__(
+        self, role: Role = Role.TRANSCEIVER, *, common: dict[str, Any] | None = None, **more: Any
+    ) -> None:  # fmt: skip
         self.config = SmppConfig.read(
             {"host": "smsc", "system_id": "ilha", "password": "s3cr3t", "keepalive": 0, **more}
         )  # fmt: skip
         self.now = START
         self.wall = WALL
         ids = itertools.count()
-        around = Surroundings("mtn-ug", lambda: self.wall, lambda: f"id-{next(ids)}")
+        around = Surroundings("mtn-ug", lambda: self.wall, lambda: f"id-{next(ids)}", {} if common is None else common)
         self.talk: Conversation = DIALECT.conversation(self.config, role, self.now, around)
         self.smsc = Session(SessionConfig(role=End.SMSC, enquire_link_interval=None), self.now)
         self.seen: list[events.Event] = []
@@ -763,6 +765,20 @@ def test_a_half_that_has_come_and_is_not_read_yet_is_no_longer_waited_for() -> N
     assert line.talk.tick(line.now) == []
     (event,) = only(line.talk.catch_up(line.now)).events
     assert (event.update.external_id, event.update.status) == ("a1", Status.FAILED)
+
+
+def test_halves_of_a_receipt_meet_over_two_binds_and_each_bind_answers_its_own() -> None:
+    common: dict[str, Any] = {}
+    one, other = bound(common=common), bound(common=common)
+    assert one.deliver(FIRST) == []
+    arrived = only(other.deliver(SECOND))
+    assert (arrived.events[0].update.external_id, arrived.events[0].update.status) == ("a1", Status.FAILED)
+    other.talk.acknowledge(arrived.token, other.now)
+    assert isinstance(only(other.give()), events.Response)  # type: ignore[arg-type]
+    again = only(one.talk.tick(one.now + HOLD))
+    assert again.events[0].update.external_id == "a1"
+    one.talk.acknowledge(again.token, one.now)
+    assert isinstance(only(one.give()), events.Response)  # type: ignore[arg-type]
 
 
 def test_a_half_has_no_answer_when_the_connection_is_lost() -> None:

@@ -16,7 +16,7 @@ from chalicelib.messages import Status
 from smsc_relay.smpp import receipts
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
-from smsc_relay.smpp.halves import HOLD, Half, Halves, Joined
+from smsc_relay.smpp.halves import FORGET, HOLD, Half, Halves, Joined, Pieces
 from smsc_relay.smpp.pdus import DataSm, DeliverSm, int_tlv, octets_tlv, text_tlv
 from smsc_relay.smpp.times import receipt_date
 
@@ -330,7 +330,7 @@ def whole(joined: Joined | None) -> receipts.Receipt:
 @pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=["in order", "the last first"])
 def test_a_receipt_in_two_halves(cut: Callable[[int, str], DeliverSm], order: tuple[int, int]) -> None:
     texts = {1: "id:12345 sub:001 dlvrd:001 submit da", 2: "te:2601310930 stat:DELIVRD err:000"}
-    halves = Halves()
+    halves = Halves(Pieces())
     assert put(halves, cut(order[0], texts[order[0]]), "first") is None
     joined = put(halves, cut(order[1], texts[order[1]]), "second")
     found = whole(joined)
@@ -341,7 +341,7 @@ def test_a_receipt_in_two_halves(cut: Callable[[int, str], DeliverSm], order: tu
 
 
 def test_tlvs_of_either_half_count() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     first = half(1, "sub:001 dlvrd:001 submit da")
     last = replace(half(2, "te:2601310930"), tlvs=(int_tlv(Tag.MESSAGE_STATE, 5), (Tag.NETWORK_ERROR_CODE, b"\3\0\7")))
     put(halves, replace(first, tlvs=TLVS[:1]), 1)
@@ -350,7 +350,7 @@ def test_tlvs_of_either_half_count() -> None:
 
 
 def test_halves_by_references_of_other_lengths_are_not_of_one_receipt() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     narrow = [half(1, "id:1 sub:001 submit da"), half(2, "te:2601310930 stat:DELIVRD")]
     wide = [
         receipt(bytes((6, 8, 4, 0, 9, 2, sequence)) + text, 0x44)
@@ -366,20 +366,20 @@ def test_the_first_half_may_say_all_that_counts() -> None:
 
 
 def test_a_half_whose_time_is_up_is_told_once_and_still_finds_the_other() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     put(halves, half(1, "id:1 sub:001 st"), "first", 10.0)
     assert (halves.due, halves.overdue(10.5)) == (11.0, [])
     (alone,) = halves.overdue(11.0)
     assert (alone.text, alone.tokens) == ("id:1 sub:001 st", ("first",))
-    assert (halves.due, halves.overdue(99.0)) == (inf, [])
-    joined = put(halves, half(2, "at:DELIVRD"), "second", 100.0)
+    assert (halves.due, halves.overdue(39.0)) == (inf, [])
+    joined = put(halves, half(2, "at:DELIVRD"), "second", 39.0)
     assert joined is not None
     assert joined.tokens == ("second",)
     assert whole(joined).status is DELIVERED
 
 
 def test_an_smsc_that_waits_for_each_answer_is_kept_waiting_once() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     for reference, patience in ((1, HOLD), (2, 0.0), (3, 0.0)):
         put(halves, half(1, "id:1 sub:001 st", reference), "first")
         assert halves.due == patience
@@ -388,7 +388,7 @@ def test_an_smsc_that_waits_for_each_answer_is_kept_waiting_once() -> None:
 
 
 def test_a_half_that_is_repeated_is_answered_as_often() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     for token in ("first", "again"):
         assert put(halves, half(1, "id:1 sub:001 st"), token) is None
     joined = put(halves, half(2, "at:DELIVRD"), "second")
@@ -397,7 +397,7 @@ def test_a_half_that_is_repeated_is_answered_as_often() -> None:
 
 
 def test_a_reference_that_is_used_again() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     put(halves, half(1, "id:1 sub:001 st"), "old")
     put(halves, half(1, "id:2 sub:001 st"), "new")
     assert halves.due == 0.0
@@ -406,8 +406,52 @@ def test_a_reference_that_is_used_again() -> None:
     assert whole(put(halves, half(2, "at:DELIVRD"), "last")).external_id == "2"
 
 
+def test_a_half_is_not_remembered_for_the_next_receipt_with_its_reference() -> None:
+    halves = Halves(Pieces())
+    put(halves, half(1, "id:1 sub:001 st"), "first", 10.0)
+    assert len(halves.overdue(11.0)) == 1
+    assert put(halves, half(2, "at:UNDELIV"), "of another", 10.0 + FORGET) is None
+    joined = put(halves, half(1, "id:2 sub:001 st"), "its first", 10.5 + FORGET)
+    assert whole(joined).external_id == "2"
+    assert len(halves) == 0
+
+
+def test_halves_meet_over_two_sessions() -> None:
+    """The one that came first is answered a moment later, when what the whole says is safe once more."""
+    pieces = Pieces()
+    one, other = Halves(pieces), Halves(pieces)
+    for reference, order in ((9, (one, other)), (10, (other, one))):
+        assert put(order[0], half(1, f"id:{reference} sub:001 st", reference), "first") is None
+        told = put(order[1], half(2, "at:DELIVRD", reference), "second")
+        assert (whole(told).external_id, told and told.tokens) == (str(reference), ("second",))
+        assert (order[1].due, order[0].due) == (inf, HOLD)
+        (again,) = order[0].overdue(HOLD)
+        assert (again.text, again.tokens) == (told and told.text, ("first",))
+        assert (len(order[0]), order[0].due) == (0, inf)
+    assert put(one, half(1, "id:11 sub:001 st", 9), "next") is None
+    assert whole(put(one, half(2, "at:UNDELIV", 9), "its last")).external_id == "11"
+
+
+def test_one_half_that_is_given_again_tells_the_whole_again() -> None:
+    halves = Halves(Pieces())
+    put(halves, half(1, "id:1 sub:001 st"), "first")
+    put(halves, half(2, "at:DELIVRD"), "second")
+    assert put(halves, half(2, "at:DELIVRD"), "second again", 5.0) is None
+    (again,) = halves.overdue(5.0 + HOLD)
+    assert (whole(again).external_id, again.tokens) == ("1", ("second again",))
+    assert put(halves, half(2, "at:DELIVRD"), "of the next", 7.0) is None
+    assert whole(put(halves, half(1, "id:2 sub:001 st"), "first of it", 7.5)).external_id == "2"
+
+
+def test_a_long_piece_does_not_wait() -> None:
+    halves = Halves(Pieces())
+    told = put(halves, half(1, "id:1 " + "x" * 2_000), "long")
+    assert told is not None
+    assert (told.tokens, len(halves)) == (("long",), 0)
+
+
 def test_halves_that_never_meet_are_forgotten_but_told() -> None:
-    halves = Halves()
+    halves = Halves(Pieces())
     told: list[Any] = []
     for n in range(1_000):
         pdu = replace(half(1, "id:1 "), source_addr=f"25078812{n:04}")
