@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Final
 
 LONGEST: Final = 100  # characters: SMPP allows 255 (5.3.2.11), CIMD2 64, and a log line is for reading
-_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){5,}")  # as long as a phone's, or an account's
+_NUMBER: Final = re.compile(r"[0-9](?:[ ./_()-]{0,2}[0-9]){5,}")  # as long as a phone's, or an account's
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_IP: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")  # ours, mostly: "not allowed from ..."
 _SPACE: Final = re.compile(r"\s+")
 _BESIDE: Final = re.compile(r"[\W_]+")
 
@@ -21,7 +23,7 @@ def reason(name: str, words: str, secrets: Iterable[str] = ()) -> str:
         if secret:
             text = text.replace(secret, "***")
     text = "".join(one for one in _SPACE.sub(" ", text) if one.isprintable()).strip()
-    text = _NUMBER.sub("***", text)[:LONGEST].strip()
+    text = _NUMBER.sub(lambda found: found[0] if _IP.fullmatch(found[0]) else "***", text)[:LONGEST].strip()
     return f"{name}: {text}" if _plain(text) not in ("", _plain(name), _plain(name.removeprefix("ESME_R"))) else name
 
 

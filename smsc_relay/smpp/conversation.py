@@ -23,7 +23,7 @@ from smsc_relay.protocol import (
 )
 from smsc_relay.smpp import announced, inquiries, receipts, statuses, times
 from smsc_relay.smpp.config import SmppConfig
-from smsc_relay.smpp.constants import Status, StatusClass, status_class
+from smsc_relay.smpp.constants import Status, StatusClass, status_class, status_name
 from smsc_relay.smpp.deliveries import Deliveries, Tokens
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
@@ -67,6 +67,7 @@ _VERDICTS: Final = {
     StatusClass.CONFIGURATION: Verdict.ACCOUNT,
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
+OUTBIND: Final = 5.0  # s from the SMSC's call to its outbind
 AT_ONCE: Final = 16  # requests that `catch_up` reads: some take a slow pattern's 10 ms
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 
@@ -91,6 +92,7 @@ class SmppConversation:
         self._around = surroundings
         self._session = Session(config.session(), now)
         self._uncalled = config.listens(role) is not None  # the SMSC's outbind is waited for
+        self._called_at, self._called_by = now, now + min(OUTBIND, config.login_timeout)
         self._out: list[bytes] = []
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
@@ -220,11 +222,17 @@ class SmppConversation:
         if self._pending:
             return self._pending_since
         due = self._session.next_deadline()
+        if self._uncalled and not self._session.closed:
+            return self._called_by
         pieces = self._deliveries.due
         return due if pieces == inf else min(pieces, inf if due is None else due)
 
     def tick(self, now: float) -> Sequence[Happening]:
         """Time has passed."""
+        if self._uncalled and now >= self._called_by:  # who calls and says nothing keeps the SMSC's own call waiting
+            self._uncalled = False
+            silent = Fault(f"no outbind: nothing was said for {now - self._called_at:.0f} s after the call")
+            return [silent, *self._happened(self._session.abort(now), now)]
         return self._happened(self._session.tick(now), now) + self._deliveries.overdue(now)
 
     def connection_lost(self, now: float) -> Sequence[Happening]:
@@ -272,11 +280,13 @@ class SmppConversation:
                     asked = [one.of for one in contexts if isinstance(one, _Inquiry)]
                     found += [Answered(one, problem="the connection ended") for one in asked]
                     by_peer = event.reason is CloseReason.PEER_UNBOUND
-                    found.append(Ended(event.reason.value, lost, by_peer))
+                    reason = f"{event.reason.value}: {event.detail}" if event.detail else event.reason.value
+                    found.append(Ended(reason, lost, by_peer))
                 case ProtocolFault():
                     found.append(Fault(event.reason))
                 case UnexpectedResponse():
-                    found.append(Fault(f"{type(event.pdu).__name__} to nothing that we have asked"))
+                    said = f" ({status_name(event.status)})" if event.status != _ROK else ""
+                    found.append(Fault(f"{type(event.pdu).__name__}{said} to nothing that we have asked"))
                 case OutbindReceived():
                     found += self._on_outbind(event.pdu, now)
         return found

@@ -48,5 +48,7 @@ class SmppFramingError(RemoteProtocolError):
     """A command_length that cannot be true: where the next PDU begins is lost, so the connection is over."""
 
     def __init__(self, length: int, limit: int) -> None:
-        super().__init__(f"command_length {length} is outside 16..{limit}")
+        octets = length.to_bytes(4, "big")
+        said = f", the letters {octets.decode()}: is this an SMPP port?" if octets.isalnum() else ""
+        super().__init__(f"command_length {length} is outside 16..{limit}{said}")
         self.length, self.limit, self.reason = length, limit, str(self)

@@ -101,6 +101,7 @@ class Closed:
 
     reason: CloseReason
     lost: tuple[Lost, ...] = ()
+    detail: str = ""
 
 
 # --- our requests ---------------------------------------------------------------------------------------------------

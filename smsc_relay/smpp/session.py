@@ -319,7 +319,7 @@ class Session:
                 # Where the next PDU begins is unknown, and so is the sequence number of this one: SMPP 3.4 section 4.3.
                 self._out.append(header_only(CommandId.GENERIC_NACK, 0, Status.ESME_RINVCMDLEN))
                 events.append(ProtocolFault(Status.ESME_RINVCMDLEN, str(error), 0, 0))
-                events.append(self._close(CloseReason.FRAMING_ERROR, now))
+                events.append(self._close(CloseReason.FRAMING_ERROR, now, str(error)))
                 break
             if frame is None:
                 break
@@ -496,12 +496,12 @@ class Session:
         else:
             self._stage_deadline = now + self._config.session_init_timeout
 
-    def _close(self, reason: CloseReason, now: float) -> Closed:
+    def _close(self, reason: CloseReason, now: float, detail: str = "") -> Closed:
         self._enter(State.CLOSED, now)
         self._control = self._bind_request = None
         self._early.clear()
         self._owed.clear()
-        return Closed(reason, self._window.abandon(now))
+        return Closed(reason, self._window.abandon(now), detail)
 
     def _over(self, reason: CloseReason, now: float) -> list[Event]:
         return self._last_words() if self.closed else [self._close(reason, now)]

@@ -304,6 +304,8 @@ TELLING = [
     pytest.param("no credit", ": no credit", id="words"),
     pytest.param("Submit fail.", "", id="the name again"),
     pytest.param("no route to 256 772-123456 from 8080", ": no route to *** from 8080", id="a number"),
+    pytest.param("of 250.788.123.456, (250) 788/123_456", ": of ***, (***", id="numbers in any form"),
+    pytest.param("not from 10.64.10.20", ": not from 10.64.10.20", id="our own address"),
     pytest.param("tell hunter2 nobody", ": tell *** nobody", id="a password"),
     pytest.param("a\nb \x1b[31m", ": a b [31m", id="control characters"),
     pytest.param("x" * 255, f": {'x' * 100}", id="long"),
@@ -860,6 +862,16 @@ def test_a_receipt_ahead_of_the_answer_to_the_bind_is_heard() -> None:
     assert isinstance(asked, events.BindRequested)
 
 
+def test_who_calls_and_says_nothing_keeps_the_smscs_own_call_waiting_for_a_moment_only() -> None:
+    line = Line(outbind_port=2776, outbind_networks=["10.64.10.0/24"])
+    line.talk.start(line.now)
+    assert line.talk.next_deadline() == line.now + 5
+    assert line.talk.tick(line.now + 4) == []
+    fault, ended = line.talk.tick(line.now + 5)
+    assert fault == Fault("no outbind: nothing was said for 5 s after the call")
+    assert ended == Ended("aborted")
+
+
 def test_a_question_takes_no_place_in_the_window() -> None:
     line = bound()
     line.talk.probe("alive", line.now)
@@ -881,7 +893,8 @@ def test_rubbish_ends_it() -> None:
     line = bound()
     fault, ended = line.talk.receive_data(b"HTTP/1.1 400 Bad Request\r\n\r\n", line.now)
     assert isinstance(fault, Fault)
-    assert ended == Ended("framing error")
+    assert ended.reason.startswith("framing error: command_length 1213486160 is outside 16..")  # type: ignore[union-attr]
+    assert ended.reason.endswith(", the letters HTTP: is this an SMPP port?")  # type: ignore[union-attr]
     assert len(line.talk.data_to_send()) == 16  # generic_nack
 
 

@@ -355,7 +355,9 @@ def test_the_open_window_is_lost_at_once(how: str) -> None:
         events, reason = pair.esme.abort(pair.now), CloseReason.ABORTED
     else:
         events, reason = pair.to_esme(bytes(16)), CloseReason.FRAMING_ERROR
-    assert events[-1] == Closed(reason, (Lost(sequences[0], "a", 2.0), Lost(sequences[2], "c", 2.0)))
+    closed = events[-1]
+    assert isinstance(closed, Closed)
+    assert (closed.reason, closed.lost) == (reason, (Lost(sequences[0], "a", 2.0), Lost(sequences[2], "c", 2.0)))
     assert pair.esme.in_flight == 0
 
 
