@@ -68,7 +68,7 @@ _VERDICTS: Final = {
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
 OUTBIND: Final = 5.0  # s from the SMSC's call to its outbind
-AT_ONCE: Final = 16  # requests that `catch_up` reads: some take a slow pattern's 10 ms
+AT_ONCE: Final = 8  # requests that `catch_up` reads: with a slow pattern each takes 10 ms and more
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 
 
