@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from smsc_relay.cimd2.codec import Packet
-from smsc_relay.cimd2.constants import NUMBERS
+from smsc_relay.cimd2.constants import NUMBERS, Operation
 from smsc_relay.cimd2.errors import LocalProtocolError
 
 _ROUND = 2 * NUMBERS
@@ -26,6 +26,11 @@ class Sent:
     resent: int = 0
     late_since: float | None = None
 
+    @property
+    def aside(self) -> bool:
+        """It takes no place from messages."""
+        return self.automatic or self.packet.operation == Operation.ALIVE
+
 
 class Window:
     """Requests in flight, for `timeout` seconds; after that `late_max` of them are remembered for `late_memory`."""
@@ -35,11 +40,11 @@ class Window:
         self._timeout, self._late_memory, self._late_max = timeout, late_memory, late_max
         self._in_flight: OrderedDict[int, Sent] = OrderedDict()  # in the order of their deadlines
         self._late: OrderedDict[int, Sent] = OrderedDict()
-        self._automatic = 0
+        self._aside = 0
 
     def __len__(self) -> int:
-        """Requests in flight, without the session's own."""
-        return len(self._in_flight) - self._automatic
+        """Requests in flight, without the session's own and those that ask whether the peer lives."""
+        return len(self._in_flight) - self._aside
 
     @property
     def has_number(self) -> bool:
@@ -64,7 +69,7 @@ class Window:
         """A request goes out, with the number that `number` gave."""
         self._in_flight[sent.packet.number] = sent
         self._next = (sent.packet.number + 2) % _ROUND
-        self._automatic += sent.automatic
+        self._aside += sent.aside
 
     def find(self, number: int, now: float) -> Sent | None:
         """The request with this number: in flight, or late and not forgotten yet."""
@@ -78,7 +83,7 @@ class Window:
         """It has been answered."""
         if sent.late_since is None:
             del self._in_flight[sent.packet.number]
-            self._automatic -= sent.automatic
+            self._aside -= sent.aside
         else:
             del self._late[sent.packet.number]
 
@@ -114,7 +119,7 @@ class Window:
         expired: list[Sent] = []
         while self.next_deadline() <= now:
             number, sent = self._in_flight.popitem(last=False)
-            self._automatic -= sent.automatic
+            self._aside -= sent.aside
             sent.late_since = now
             self._late[number] = sent
             expired.append(sent)
@@ -126,7 +131,7 @@ class Window:
         lost = tuple(sorted((sent for sent in self._in_flight.values() if not sent.automatic), key=lambda one: one.at))
         self._in_flight.clear()
         self._late.clear()
-        self._automatic = 0
+        self._aside = 0
         return lost
 
     def _forget(self, now: float) -> None:

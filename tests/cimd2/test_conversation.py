@@ -17,11 +17,13 @@ from smsc_relay.cimd2.dialect import DIALECT
 from smsc_relay.cimd2.session import Session, SessionConfig, Side, refusal
 from smsc_relay.protocol import (
     Accepted,
+    Answered,
     Arrived,
     Conversation,
     Ended,
     Fault,
     Happening,
+    Prober,
     Ready,
     Refused,
     Rejected,
@@ -465,6 +467,18 @@ def test_an_account_that_has_to_ask_for_its_messages() -> None:
     line.now += 30
     assert line.talk.tick(line.now) == []
     assert line.asked().operation == 5
+
+
+def test_a_question_takes_no_place_in_the_window() -> None:
+    line = up()
+    assert isinstance(line.talk, Prober)
+    line.talk.probe("alive", line.now)
+    assert line.talk.in_flight == 0
+    line.give()
+    line.submit()
+    assert line.talk.in_flight == 1
+    assert line.take() == [Answered("alive")]
+    assert line.talk.in_flight == 1
 
 
 def test_nothing_after_the_end() -> None:
