@@ -79,6 +79,7 @@ __all__ = ["Role", "Session", "SessionConfig", "State"]
 # For what happens with every message: before Python 3.12, to get at a member of an enum costs as much as a call.
 _ROK: Final = int(Status.ESME_ROK)
 _ENQUIRE_LINK: Final = int(CommandId.ENQUIRE_LINK)
+_BESIDE: Final = SESSION_REQUESTS | {_ENQUIRE_LINK}  # messages: one look-up tells these from them
 _EARLY: Final = 100  # requests before the answer to our bind
 
 _BIND_RESPONSES: Final[dict[int, type[BindTransmitterResp | BindReceiverResp | BindTransceiverResp]]] = {
@@ -165,11 +166,13 @@ class Session:
         response = request.response
         if response is not None:
             sent = Sent(sequence, context, now, response)
-            if command_id in SESSION_REQUESTS:
-                self._ask_for(sent, command_id)
-            else:
-                sent.aside = command_id == _ENQUIRE_LINK
+            if command_id not in _BESIDE:
                 self._window.add(sent)
+            elif command_id == _ENQUIRE_LINK:
+                sent.aside = True
+                self._window.add(sent)
+            else:
+                self._ask_for(sent, command_id)
         elif command_id == CommandId.OUTBIND:
             self._enter(State.OUTBOUND, now)
         return sequence, data
