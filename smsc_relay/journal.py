@@ -7,12 +7,13 @@ relay sees: in doubt, throttled, tried again.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from chalicelib import telemetry, trace
 from chalicelib.phones import mask
+from smsc_relay.faults import MOST, Faults
 from smsc_relay.jobs import Job
 from smsc_relay.protocol import Alert
 
@@ -20,7 +21,6 @@ EVERY: Final = 0.5  # s between two flushes of the trace
 COUNTED: Final = 20  # flushes between two lines of a metric
 MOST_HOPS: Final = 1_000  # of one flush: a trace costs more than a message, and must not slow the messages down
 MOST_ALERTS: Final = 100  # log lines of one flush
-FAULTS_EVERY: Final = 60.0  # s between two log lines on the same fault of the same peer
 
 
 class Journal:
@@ -30,7 +30,7 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, "journal")
         self._counts: Counter[tuple[str, str]] = Counter()
         self._hops = self._alerts = 0
-        self._faults: dict[tuple[str, str], float] = {}
+        self._faults: defaultdict[str, Faults] = defaultdict(Faults)  # by aggregator
 
     def hop(self, job: Job, name: str, **fields: Any) -> None:
         """A trace hop of an MT."""
@@ -45,13 +45,16 @@ class Journal:
         self._counts[name, aggregator] += value
 
     def fault(self, aggregator: str, reason: str, now: float, form: str = "") -> None:
-        """The SMSC broke a rule: counted, and logged once a minute, however often it does."""
+        """The SMSC broke a rule: counted, and logged once a minute, however often it does, or in however many ways."""
         self.count("faults", aggregator)
-        if now - self._faults.get((aggregator, reason), -FAULTS_EVERY) >= FAULTS_EVERY:
-            if len(self._faults) > 1000:
-                self._faults.clear()
-            self._faults[aggregator, reason] = now
-            extra = {"aggregator": aggregator, "reason": reason, **({"form": form} if form else {})}
+        faults = self._faults[aggregator]
+        extra: dict[str, Any] = {"aggregator": aggregator}
+        if faults.may_tell(reason, now):
+            untold = faults.take_untold()
+            extra |= {"reason": reason, **({"form": form} if form else {}), **({"untold": untold} if untold else {})}
+            telemetry.logger().warning("smsc_fault", extra=extra)
+        elif faults.may_tell_of_more(now):
+            extra["reason"] = f"more than {MOST} different faults within a minute: the others are only counted"
             telemetry.logger().warning("smsc_fault", extra=extra)
 
     def alert(self, aggregator: str, told: Alert) -> None:
