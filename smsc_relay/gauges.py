@@ -81,7 +81,7 @@ class Gauges:
             error_at=meter.error_at,
             in_hand=len(traffic.order),
             arriving=self._arrivals.pending,
-            paused_until=traffic.paused_until() if traffic.paused else 0,
+            paused_until=traffic.trouble.until() if traffic.trouble.waiting else 0,
             pdu_log_until=max((bind.logged_until for bind in self._binds), default=0),
         )
 
@@ -89,7 +89,7 @@ class Gauges:
         states = {bind.state for bind in self._binds}
         if self._traffic.frozen:
             return "frozen"
-        if self._traffic.paused:
+        if self._traffic.trouble.waiting:
             return "paused"
         if "up" in states:
             return "up"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import Any, Final
 
 from chalicelib import telemetry, trace
@@ -21,6 +22,7 @@ EVERY: Final = 0.5  # s between two flushes of the trace
 COUNTED: Final = 20  # flushes between two lines of a metric
 MOST_HOPS: Final = 1_000  # of one flush: a trace costs more than a message, and must not slow the messages down
 MOST_ALERTS: Final = 100  # log lines of one flush
+UNANSWERED_EVERY: Final = 60.0  # s between two log lines on submits of one aggregator without an answer
 
 
 class Journal:
@@ -31,6 +33,7 @@ class Journal:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._hops = self._alerts = 0
         self._faults: defaultdict[str, Faults] = defaultdict(Faults)  # by aggregator
+        self._unanswered: dict[str, float] = {}  # when there was a line on it, by aggregator
 
     def hop(self, job: Job, name: str, **fields: Any) -> None:
         """A trace hop of an MT."""
@@ -56,6 +59,12 @@ class Journal:
         elif faults.may_tell_of_more(now):
             extra["reason"] = f"more than {MOST} different faults within a minute: the others are only counted"
             telemetry.logger().warning("smsc_fault", extra=extra)
+
+    def unanswered(self, aggregator: str, reason: str, now: float) -> None:
+        """The SMSC has not answered a submit: logged once a minute. What is in doubt is counted."""
+        if now - self._unanswered.get(aggregator, -inf) >= UNANSWERED_EVERY:
+            self._unanswered[aggregator] = now
+            telemetry.logger().warning("submits_unanswered", extra={"aggregator": aggregator, "reason": reason})
 
     def alert(self, aggregator: str, told: Alert) -> None:
         """The SMSC tells whether a phone can be reached: counted, and logged as long as it is not a flood."""

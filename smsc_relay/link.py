@@ -97,7 +97,7 @@ class Link:
             shared.journal,
             shared.threads,
             goes_on=traffic.goes_on,
-            paused_until=traffic.paused_until,
+            paused_until=traffic.trouble.until,
             changed=self._changed,
         )
         traffic.starting = Starting(account.dialect, traffic.settling, traffic.places, shared.journal, hold)
@@ -202,7 +202,7 @@ class Link:
                 if not one.context.done():
                     one.context.set_result(one)
             elif isinstance(one, Unanswered):
-                traffic.unanswered(one)
+                traffic.unanswered(bind, one)
             elif isinstance(one, Congested):
                 traffic.pace.congested(one.level, traffic.now())
             elif isinstance(one, Fault):

@@ -57,7 +57,7 @@ class LinkStatus(BaseModel):
     p99: float | None = None
     throttled: int = 0  # answers since the task has the link
     reconnects: int = 0
-    error: str = ""  # the last one: of a bind, or the SMSC's answer to a submit
+    error: str = ""  # the last one: of a bind, or the SMSC's answer to a submit, or that there was none
     error_at: int = 0
     in_hand: int = 0  # messages taken from the lanes and not concluded
     arriving: int = 0  # MOs and receipts on their way to SQS

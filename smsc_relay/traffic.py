@@ -25,11 +25,12 @@ from smsc_relay.meter import Meter
 from smsc_relay.order import Order
 from smsc_relay.pace import Pace
 from smsc_relay.protocol import Accepted, Rejected, Role, Unanswered, Verdict
-from smsc_relay.retry import REFUSED_STEPS
 from smsc_relay.returns import Returns
 from smsc_relay.settling import Settling, spread
+from smsc_relay.silence import Silence
 from smsc_relay.starting import Starting
 from smsc_relay.steady import now_ms
+from smsc_relay.trouble import Trouble
 
 UNDELETED: Final = 500  # records done with and still in their lane: beyond it nothing is received
 CANCELLING: Final = 40  # places while what waits is only looked at
@@ -56,8 +57,8 @@ class Traffic:
         self._alarm = Alarm(self.pump)
         self._due = False
         self._closed = False
-        self._paused_until = 0.0
-        self._setbacks = 0  # pauses since the account was last well
+        self.trouble = Trouble(account.name, journal, self._pause, self.pump_soon)
+        self._silence = Silence()
         self._out_since = self._loop.time()  # without a bind
         self._hearing = Hearing(self._loop.time)
         self.freezes: Freezes = freezes.NOTHING
@@ -69,13 +70,7 @@ class Traffic:
     @property
     def open(self) -> bool:
         """Something can be submitted, now or as soon as the window has room."""
-        well = bool(self.binds) and self._loop.time() >= self._paused_until
-        return well and not self._closed and not self.frozen
-
-    @property
-    def paused(self) -> bool:
-        """The account is in trouble, and waited for."""
-        return self._loop.time() < self._paused_until
+        return bool(self.binds) and not (self.trouble.waiting or self._closed or self.frozen)
 
     def freeze(self, found: Freezes) -> None:
         """This is what is frozen from now on."""
@@ -101,9 +96,10 @@ class Traffic:
             return 0 if self._closed or self.settling.unrecorded > UNDELETED else CANCELLING
         if not self.open:
             return 0
-        if self._setbacks:
+        if self.trouble.setbacks:
             return PROBES
-        window = sum(bind.window for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
+        free = (bind for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
+        window = sum(self._silence.window(bind) for bind in free)
         return window + AHEAD + min(len(self._deferred), DEFERRED) if window else 0
 
     def under_way_to(self, phone: str) -> bool:
@@ -113,10 +109,6 @@ class Traffic:
     def goes_on(self, job: Job) -> bool:
         """The job may be submitted where it is."""
         return self.open and job.bind is not None and job.bind.ready
-
-    def paused_until(self) -> int:
-        """When the account is tried again, in ms since the epoch; now, where it is in no trouble."""
-        return now_ms() + round(1000 * max(0.0, self._paused_until - self._loop.time()))
 
     def proof_wait(self, job: Job, doubtful: Mapping[int, PartState]) -> float:
         """Seconds for which a message still waits for receipts of its segments in doubt: of those with a bind, for an
@@ -178,6 +170,9 @@ class Traffic:
         self._closed = True
         self.settling.release()
 
+    def _pause(self) -> None:
+        self.settling.release()
+
     def _unbegin(self, job: Job) -> None:
         """Nothing of it has been submitted: another bind may take it as it came."""
         if job.bind is not None:
@@ -213,7 +208,7 @@ class Traffic:
             self._alarm.at(self._deferred.next)
         if not self.open:
             return
-        rooms = {bind: room for bind in self.binds if (room := bind.room) > 0}
+        rooms = {bind: room for bind in self.binds if (room := self._silence.room(bind)) > 0}
         used: dict[Bind, None] = {}
         submitted = segments = 0
         while rooms:
@@ -272,11 +267,10 @@ class Traffic:
         on; `publish_accepted` must follow before the bind ends."""
         part: Part = answer.context
         now = self._loop.time()
-        waypoints.reached("relay.answered")
         if not answer.late:
             self.pace.taken(now, part.segment.count)
-        self._well()
-        self.meter.answered(answer.rtt, now)
+        self._answered(bind, answer, now)
+        self.trouble.well()
         told = Told(accepted=True, external_id=answer.external_id, silent=part.segment.silent)
         self._ended(part, State.TOLD)
         self.settling.note(part.job, part.index, told, bind)
@@ -316,7 +310,7 @@ class Traffic:
         part: Part = answer.context
         now = self._loop.time()
         job, verdict = part.job, answer.verdict
-        waypoints.reached("relay.answered")
+        self._answered(bind, answer, now)
         if answer.late and (verdict is not Verdict.PERMANENT or part.index in job.known.told):
             return  # it has been decided what to do, and it was no second message
         self.starting.trace()
@@ -324,7 +318,6 @@ class Traffic:
         self.journal.hop(
             job, hop.get(verdict, "retry"), part=part.index, reason=answer.reason, code=answer.code, bind=bind.name
         )
-        self.meter.answered(answer.rtt, now)
         if verdict is Verdict.THROTTLED:
             self._throttled(part, now)
             return
@@ -333,21 +326,36 @@ class Traffic:
             self.pace.taken(now, part.segment.count)
         job.halted = True
         if verdict is Verdict.PERMANENT:
-            self._well()
+            self.trouble.well()
             self._ended(part, State.TOLD)
             self.settling.tell(job, part.index, Told(accepted=False, reason=answer.reason, code=answer.code), bind)
         elif verdict is Verdict.ACCOUNT:
             self._ended(part, State.PAUSED)
-            self.pause(f"{answer.reason} {answer.code}".strip())
+            self.trouble.refused(f"{answer.reason} {answer.code}".strip(), self.account.config.refused_delay)
         else:
             self._ended(part, State.REFUSED)
         self.settling.settle(job)
 
-    def unanswered(self, answer: Unanswered) -> None:
-        """No answer in time."""
+    def _answered(self, bind: Bind, answer: Accepted | Rejected, now: float) -> None:
+        waypoints.reached("relay.answered")
+        self._silence.answered(bind, answer.context.submitted)
+        self.trouble.answered()
+        self.meter.answered(answer.rtt, now)
+
+    def unanswered(self, bind: Bind, answer: Unanswered) -> None:
+        """No answer in time. Of several binds one that is mute is bound anew: its session hangs. Where nobody hears
+        anything the account is in trouble, and its sessions stay, for answers that come late."""
         part: Part = answer.context
+        reason = f"{bind.name}: no answer to a submit for {answer.waited:.0f} s"
+        self.meter.failed(reason, now_ms())
+        self.journal.unanswered(self.account.name, reason, self._loop.time())
         self._in_doubt(part, f"no answer for {answer.waited:.0f} s")
         self.settling.settle(part.job)
+        if self._silence.timed_out(bind, part.submitted, self._loop.time()):
+            if self._silence.alone(bind):
+                bind.give_up()
+            else:
+                self.trouble.silent(reason, self.account.config.refused_delay)
 
     def _in_doubt(self, part: Part, reason: str) -> None:
         part.job.halted = True
@@ -374,28 +382,3 @@ class Traffic:
             part.state = State.DEFERRED
             self._alarm.at(at)
         self.settling.settle(part.job)
-
-    # --- the account's trouble ----------------------------------------------------------------------------------------
-
-    def pause(self, reason: str) -> None:
-        """Nothing will be accepted for a while: wait longer each time, then see whether one message is."""
-        now = self._loop.time()
-        if now < self._paused_until:
-            return
-        step = REFUSED_STEPS[min(self._setbacks, len(REFUSED_STEPS) - 1)]
-        self._setbacks += 1
-        seconds = self.account.config.refused_delay * step
-        self._paused_until = now + seconds
-        extra = {"aggregator": self.account.name, "reason": reason, "retry_in_s": round(seconds, 1)}
-        telemetry.logger().error("channel_down", extra=extra)
-        self.journal.count("channel_down", self.account.name)
-        self._loop.call_at(self._paused_until, self._resume)
-        self._loop.call_soon(self.settling.release)
-
-    def _well(self) -> None:
-        """The account is not in trouble."""
-        self._setbacks = 0
-
-    def _resume(self) -> None:
-        self._paused_until = 0.0  # this timer may ring a little early
-        self.pump_soon()
