@@ -353,6 +353,7 @@ class Traffic:
         self.settling.settle(part.job)
         if self._silence.timed_out(bind, part.submitted, self._loop.time()):
             if self._silence.alone(bind):
+                telemetry.logger().warning("bind_mute", extra={"aggregator": self.account.name, "reason": reason})
                 bind.give_up()
             else:
                 self.trouble.silent(reason, self.account.config.refused_delay)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -163,11 +164,14 @@ async def test_a_mute_bind_among_others_is_bound_anew_and_they_go_on(world: Worl
         async with relaying() as relay:
             await smsc.until(lambda: len(smsc.sessions) == len(smsc.logins) == 2)
             mute.append(smsc.sessions[0])
-            world.put_many(40)
-            await smsc.until(lambda: len(smsc.logins) == 3)
-            await world.lane_empty()
+            with logged() as log:
+                world.put_many(40)
+                await smsc.until(lambda: len(smsc.logins) == 3)
+                await world.lane_empty()
             assert link(relay)["state"] == "up"
     assert mute[0].said_bye
+    (told,) = lines(log.getvalue(), "bind_mute")
+    assert re.fullmatch("[12]-transceiver: no answer to a submit for 1 s", told["reason"])
     assert sorted(set(smsc.ids())) == everybody(40)
     assert len(smsc.ids()) <= 40 + 6
 
