@@ -61,6 +61,10 @@ class Silence:
         run.mute, run.found, run.count = True, now, 0
         return True
 
+    def since(self, bind: Bind) -> float:
+        """When the first of the submits was made that made it mute."""
+        return self._of(bind).first
+
     def alone(self, bind: Bind) -> bool:
         """A mute bind is the only one: another's submits have been answered that were made later than its own."""
         first = self._of(bind).first

@@ -126,6 +126,7 @@ class Traffic:
         """A bind has logged in."""
         if bind.role is not Role.TRANSMITTER:
             self._hearing.begin(bind)
+        self.trouble.answered()  # it was the connection that was dead
         if bind.role.submits and bind not in self.binds:
             now = self._loop.time()
             if not self.binds and self._was_out(bind, now):
@@ -352,11 +353,16 @@ class Traffic:
         self._in_doubt(part, f"no answer for {answer.waited:.0f} s")
         self.settling.settle(part.job)
         if self._silence.timed_out(bind, part.submitted, self._loop.time()):
-            if self._silence.alone(bind):
+            if not self._silence.alone(bind):
+                self.trouble.silent(reason, self.account.config.refused_delay)
+            elif self._lives(bind):
                 telemetry.logger().warning("bind_mute", extra={"aggregator": self.account.name, "reason": reason})
                 bind.give_up()
-            else:
-                self.trouble.silent(reason, self.account.config.refused_delay)
+
+    def _lives(self, bind: Bind) -> bool:
+        """The SMSC has said something over it since; a connection that is dead is for the keepalive to find out."""
+        connection = bind.connection
+        return connection is not None and (connection.heard > self._silence.since(bind) or not connection.asks)
 
     def _in_doubt(self, part: Part, reason: str) -> None:
         part.job.halted = True

@@ -101,6 +101,19 @@ async def test_a_late_answer_ends_the_pause(world: World) -> None:
     assert sorted(smsc.ids()) == everybody(12)
 
 
+async def test_a_new_login_ends_the_pause(world: World) -> None:
+    """It was the connection that was dead."""
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.put_many(12)
+        async with relaying() as relay:
+            await eventually(lambda: paused(relay))
+            smsc.answer = lambda said: {"id": f"x{said['id']}-0"}
+            smsc.drop()
+            await world.lane_empty()
+    assert sorted(set(smsc.ids())) == everybody(12)
+
+
 @pytest.mark.parametrize("error", ["permanent", "temporary"])
 async def test_a_late_refusal_is_an_answer_too(world: World, error: str) -> None:
     async with Smsc(lambda said: None) as smsc:
@@ -159,7 +172,7 @@ def only_to(smsc: Smsc, well: list[Session], said: dict[str, Any]) -> dict[str, 
 async def test_a_mute_bind_among_others_is_bound_anew_and_they_go_on(world: World) -> None:
     mute: list[Session] = []
     async with Smsc() as smsc:
-        world.account(smsc, binds=2, window=3, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, binds=2, window=3, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         smsc.answer = lambda said: only_to(smsc, [one for one in smsc.sessions if one not in mute], said)
         async with relaying() as relay:
             await smsc.until(lambda: len(smsc.sessions) == len(smsc.logins) == 2)
@@ -189,7 +202,7 @@ async def test_a_bind_that_stays_mute_is_given_one_message_at_a_time(world: Worl
         return only_to(smsc, well, said)
 
     async with Smsc() as smsc:
-        world.account(smsc, binds=2, window=3, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, binds=2, window=3, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         smsc.answer = answer
         async with relaying() as relay:
             await smsc.until(lambda: len(smsc.sessions) == len(smsc.logins) == 2)
