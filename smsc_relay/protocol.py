@@ -218,7 +218,6 @@ class Ended:
 
     reason: str
     lost: tuple[Any, ...] = ()
-    by_peer: bool = False
 
 
 Happening = Ready | Refused | Accepted | Answered | Rejected | Unanswered | Arrived | Congested | Fault | Alert | Ended

@@ -32,7 +32,6 @@ from smsc_relay.smpp.events import (
     BindRefused,
     Bound,
     Closed,
-    CloseReason,
     Event,
     LateResponse,
     OutbindReceived,
@@ -279,9 +278,8 @@ class SmppConversation:
                     lost = tuple(one for one in contexts if not isinstance(one, _Inquiry))
                     asked = [one.of for one in contexts if isinstance(one, _Inquiry)]
                     found += [Answered(one, problem="the connection ended") for one in asked]
-                    by_peer = event.reason is CloseReason.PEER_UNBOUND
                     reason = f"{event.reason.value}: {event.detail}" if event.detail else event.reason.value
-                    found.append(Ended(reason, lost, by_peer))
+                    found.append(Ended(reason, lost))
                 case ProtocolFault():
                     found.append(Fault(event.reason))
                 case UnexpectedResponse():

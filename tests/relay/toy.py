@@ -132,11 +132,11 @@ class ToyConversation:
     def connection_lost(self, now: float) -> Sequence[Happening]:
         return () if self._over else (self._end("connection lost"),)
 
-    def _end(self, reason: str, *, by_peer: bool = False) -> Ended:
+    def _end(self, reason: str) -> Ended:
         self._over, self._ready = True, False
         lost = tuple(context for context, _ in self._window.values())
         self._window.clear()
-        return Ended(reason, lost, by_peer)
+        return Ended(reason, lost)
 
     def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
@@ -161,7 +161,7 @@ class ToyConversation:
             case "load":
                 return [Congested(said["level"])]
             case "bye":
-                return [self._end("logged out", by_peer=not self._leaving)]
+                return [self._end("logged out")]
         return [Fault("unknown word")]
 
     def _answered(self, said: dict[str, Any], now: float) -> list[Happening]:

@@ -834,7 +834,7 @@ def test_the_connection_is_lost() -> None:
 
 def test_the_smsc_unbinds() -> None:
     line = bound()
-    assert line.deliver(pdus.Unbind()) == [Ended("peer unbound", by_peer=True)]
+    assert line.deliver(pdus.Unbind()) == [Ended("peer unbound")]
     assert isinstance(line.sent()[0].pdu, pdus.UnbindResp)
 
 
@@ -847,7 +847,7 @@ def test_the_smsc_unbinds_and_answers_what_it_has() -> None:
     assert line.take(answer) == [Accepted("one", "1", 0.0)]
     line.talk.leave(line.now)  # a stop meanwhile: the session ends as it is about to
     line.now += 5
-    assert line.talk.tick(line.now) == [Ended("peer unbound", ("two",), by_peer=True)]
+    assert line.talk.tick(line.now) == [Ended("peer unbound", ("two",))]
     assert isinstance(line.sent()[0].pdu, pdus.UnbindResp)
 
 
