@@ -352,12 +352,12 @@ class Traffic:
         self.journal.unanswered(self.account.name, reason, self._loop.time())
         self._in_doubt(part, f"no answer for {answer.waited:.0f} s")
         self.settling.settle(part.job)
-        if self._silence.timed_out(bind, part.submitted, self._loop.time()):
-            if not self._silence.alone(bind):
-                self.trouble.silent(reason, self.account.config.refused_delay)
-            elif self._lives(bind):
+        if self._silence.timed_out(bind, part.submitted, self._loop.time()) and self._lives(bind):
+            if self._silence.alone(bind):
                 telemetry.logger().warning("bind_mute", extra={"aggregator": self.account.name, "reason": reason})
                 bind.give_up()
+            else:
+                self.trouble.silent(reason, self.account.config.refused_delay)
 
     def _lives(self, bind: Bind) -> bool:
         """The SMSC has said something over it since; a connection that is dead is for the keepalive to find out."""

@@ -74,7 +74,7 @@ async def test_it_is_tried_with_one_message_and_is_well_with_the_first_answer(
     protocol: Protocol,  # noqa: F811
 ) -> None:
     async with simulator(script=MUTE) as smsc:
-        protocol.account(world, smsc, response_timeout=1, in_doubt_wait=0, refused_delay=0.5)
+        protocol.account(world, smsc, keepalive=0.3, response_timeout=1, in_doubt_wait=0, refused_delay=0.5)
         world.put_many(12)
         with logged() as log:
             async with relaying(kinds=kind_of) as relay:
@@ -90,7 +90,7 @@ async def test_it_is_tried_with_one_message_and_is_well_with_the_first_answer(
 async def test_a_late_answer_ends_the_pause(world: World) -> None:
     """It is only slow: what it answers late is not sent again, and the others go on."""
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=4, response_timeout=1, refused_delay=HOUR)
+        world.account(smsc, keepalive=0, window=4, response_timeout=1, refused_delay=HOUR)
         world.put_many(12)
         async with relaying() as relay:
             await eventually(lambda: paused(relay))
@@ -104,7 +104,7 @@ async def test_a_late_answer_ends_the_pause(world: World) -> None:
 async def test_a_new_login_ends_the_pause(world: World) -> None:
     """It was the connection that was dead."""
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         world.put_many(12)
         async with relaying() as relay:
             await eventually(lambda: paused(relay))
@@ -114,10 +114,25 @@ async def test_a_new_login_ends_the_pause(world: World) -> None:
     assert sorted(set(smsc.ids())) == everybody(12)
 
 
+async def test_a_dead_connection_is_for_the_keepalive_to_find_out(world: World) -> None:
+    """Nothing at all is heard over it, and the SMSC could be asked: the account is not in trouble. Its window stays
+    narrow meanwhile."""
+    async with Smsc(lambda said: None) as smsc:
+        world.account(smsc, keepalive=30, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.put_many(12)
+        async with relaying() as relay:
+            await smsc.until(lambda: len(smsc.submits) == 6)
+            assert link(relay)["state"] == "up"
+            smsc.answer = lambda said: {"id": f"x{said['id']}-0"}
+            smsc.drop()
+            await world.lane_empty()
+    assert sorted(set(smsc.ids())) == everybody(12)
+
+
 @pytest.mark.parametrize("error", ["permanent", "temporary"])
 async def test_a_late_refusal_is_an_answer_too(world: World, error: str) -> None:
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, window=4, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         world.put_many(12)
         async with relaying() as relay:
             await eventually(lambda: paused(relay))
@@ -129,7 +144,9 @@ async def test_a_late_refusal_is_an_answer_too(world: World, error: str) -> None
 
 async def test_what_is_in_doubt_is_decided_as_the_account_says_and_the_others_wait(world: World) -> None:
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=4, response_timeout=1, refused_delay=HOUR, in_doubt="fail", in_doubt_wait=0)
+        world.account(
+            smsc, keepalive=0, window=4, response_timeout=1, refused_delay=HOUR, in_doubt="fail", in_doubt_wait=0
+        )
         world.put_many(12)
         async with relaying() as relay:
             await eventually(lambda: paused(relay))
@@ -143,7 +160,7 @@ async def test_what_is_in_doubt_is_decided_as_the_account_says_and_the_others_wa
 async def test_one_slow_message_is_no_silence(world: World) -> None:
     """Not even where nothing else is open meanwhile."""
     async with Smsc(lambda said: None if smsc.ids().count("1") == 1 and said["id"] == "1" else {"id": "x"}) as smsc:
-        world.account(smsc, window=1, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, window=1, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         world.put_many(4)
         async with relaying() as relay:
             await eventually(lambda: link(relay)["error"] == "1-transceiver: no answer to a submit for 1 s")
@@ -153,7 +170,7 @@ async def test_one_slow_message_is_no_silence(world: World) -> None:
 
 async def test_a_small_window_must_go_in_vain_three_times(world: World) -> None:
     async with Smsc(lambda said: None) as smsc:
-        world.account(smsc, window=1, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
+        world.account(smsc, keepalive=0, window=1, response_timeout=1, refused_delay=HOUR, in_doubt_wait=0)
         world.put_many(12)
         async with relaying() as relay:
             await eventually(lambda: paused(relay))
