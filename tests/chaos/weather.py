@@ -32,6 +32,7 @@ CHANGED: Final = Trouble("account changed")
 KINDS: Final = (KILLED, RESET, HALF_OPEN, RESTARTED, FAILING, JUMPED, DEPLOYED, CHANGED)
 
 STOP: Final = 120  # seconds between SIGTERM and SIGKILL on ECS
+OBEYED: Final = 150  # seconds from a change of the registry until each task has read it, and ended a session for it
 LOGIN: Final = 120  # seconds that the relay may take to have a session again, on a machine that does much else
 
 
@@ -119,14 +120,20 @@ class Weather:
             running.relay.signal(signal.SIGUSR2)
 
     def _change(self) -> None:
-        """A key that no session knows, and then one that ends it; the relay obeys within half a minute, whatever else
-        happens then."""
+        """A key that no session knows, and then one that ends them: until the relay has obeyed, within a minute. (Where
+        it did not run on for as long, its next start would be all that obeys.)"""
         self._changes += 1
+        begun = self._running.relay.log.stat().st_size
         registry.reset()
         (account,) = (one for one in registry.aggregators() if one.name == "smsc")
         key, value = ("max_tps", 1000) if self._changes % 2 else ("logout_timeout", 20)
         config = {**account.config, key: value + self._changes}
         registry_store.put_aggregator(account.model_copy(update={"config": config, "version": now_ms()}))
+        obeyed = "link_changed" if key == "max_tps" else "link_started"
+        assert until(lambda: self._has_said(obeyed, begun) or self._stop.is_set(), OBEYED), self._running.relay.tail()
+
+    def _has_said(self, message: str, begun: int) -> bool:
+        return any(f'"{message}"' in line for line in self._running.relay.lines(begun))
 
     def _half_open(self) -> None:
         """The SMSC is there and says nothing, until the relay has found it out and come again. Then the SMSC finds it
