@@ -18,12 +18,12 @@ _BESIDE: Final = re.compile(r"[\W_]+")
 def reason(name: str, words: str, secrets: Iterable[str] = ()) -> str:
     """The error's name, and behind it what the SMSC says about it, if that is more than the name: "ESME_RSUBMITFAIL:
     sender not registered". Long numbers and `secrets` are masked."""
-    text = words[: 4 * LONGEST]
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    text = "".join(one for one in _SPACE.sub(" ", text) if one.isprintable()).strip()
-    text = _NUMBER.sub(lambda found: found[0] if _IP.fullmatch(found[0]) else "***", text)[:LONGEST].strip()
+    text = words
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    text = _NUMBER.sub(lambda found: found[0] if _IP.fullmatch(found[0]) else "***", text)
+    text = _SPACE.sub(" ", text[: 4 * LONGEST])  # not before: half a secret is still one
+    text = "".join(one for one in text if one.isprintable()).strip()[:LONGEST].strip()
     return f"{name}: {text}" if _plain(text) not in ("", _plain(name), _plain(name.removeprefix("ESME_R"))) else name
 
 

@@ -57,7 +57,7 @@ class Traffic:
         self._alarm = Alarm(self.pump)
         self._due = False
         self._closed = False
-        self.trouble = Trouble(account.name, journal, self._pause, self.pump_soon)
+        self.trouble = Trouble(account.name, journal, lambda: self.settling.release(), self.pump_soon)
         self._silence = Silence()
         self._out_since = self._loop.time()  # without a bind
         self._hearing = Hearing(self._loop.time)
@@ -169,9 +169,6 @@ class Traffic:
         """Nothing is submitted any more: what has not been goes back to its lane."""
         self.starting.trace()
         self._closed = True
-        self.settling.release()
-
-    def _pause(self) -> None:
         self.settling.release()
 
     def _unbegin(self, job: Job) -> None:

@@ -13,6 +13,8 @@ from chalicelib.records import MessageKey, ReceiptEvent
 from smsc_relay.accounts import kind_of
 from smsc_relay.pace import Pace
 from smsc_relay.simulator.simulator import Simulator
+from smsc_relay.smpp.codec import encode
+from smsc_relay.smpp.pdus import DeliverSm
 from tests.relay.conftest import World, eventually, relaying
 from tests.support import CHANNEL
 
@@ -176,3 +178,37 @@ async def test_a_link_that_is_dropped(world: World, monkeypatch: pytest.MonkeyPa
     assert sum(counts.values()) - 10 <= 4
     assert len(world.outcomes()) == 10
     assert "in_doubt" in world.hops("5")
+
+
+async def test_window_and_sender_change_over_the_session_that_there_is(world: World) -> None:
+    async with Simulator() as smsc:
+        register(world, smsc, window=4)
+        world.put(1)
+        async with relaying(kinds=kind_of) as relay:
+            await world.lane_empty()
+            (session,) = smsc.sessions
+            register(world, smsc, window=7, source_addr="9090")
+            await eventually(lambda: relay.report()["links"]["fast"]["window"] == 7)
+            world.put(2)
+            await world.lane_empty()
+            assert [one["since"] for one in smsc.sessions] == [session["since"]]
+    assert [segment.source for segment in smsc.submits] == ["8080", "9090"]
+
+
+async def test_the_binds_of_a_link_know_pieces_of_receipts_together(world: World) -> None:
+    """The simulator cuts none: over two of its sessions, by hand."""
+    async with Simulator() as smsc:
+        register(world, smsc, binds=2, keepalive=0)
+        async with relaying(kinds=kind_of):
+            await smsc.wait_for(lambda it: len(it.sessions) == 2)
+            for number, (session, text) in enumerate(
+                zip(smsc.sessions, (b"id:a1 sub:001 st", b"at:UNDELIV"), strict=True), 1
+            ):
+                piece = bytes((5, 0, 3, 1, 2, number)) + text
+                pdu = DeliverSm(
+                    source_addr="250788123123", destination_addr="8080", esm_class=0x44, short_message=piece
+                )
+                smsc.send_raw(session["session"], encode(pdu, 1000))
+            await eventually(lambda: world.aws.depth(queues.EVENTS) == 2)
+    told = [body["event"]["update"] for body in world.aws.bodies(queues.EVENTS) if body["event"]["kind"] == "status"]
+    assert [(one["external_id"], one["status"]) for one in told] == [("a1", "failed")] * 2

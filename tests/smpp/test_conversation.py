@@ -308,6 +308,7 @@ TELLING = [
     pytest.param("not from 10.64.10.20", ": not from 10.64.10.20", id="our own address"),
     pytest.param("tell hunter2 nobody", ": tell *** nobody", id="a password"),
     pytest.param("a\nb \x1b[31m", ": a b [31m", id="control characters"),
+    pytest.param("no" + 394 * " " + "hunter2", ": no ***", id="a password at the cut"),
     pytest.param("x" * 255, f": {'x' * 100}", id="long"),
     pytest.param(" ", "", id="nothing"),
 ]
@@ -316,7 +317,7 @@ TELLING = [
 @pytest.mark.parametrize(("text", "told"), TELLING)
 def test_what_an_smsc_says_about_a_refusal(text: str, told: str) -> None:
     line = bound(password="hunter2")
-    told_by = (text_tlv(Tag.ADDITIONAL_STATUS_INFO_TEXT, text),)
+    told_by = ((int(Tag.ADDITIONAL_STATUS_INFO_TEXT), text.encode("latin-1") + b"\0"),)
     answer = line.smsc.respond(line.submit().sequence, SubmitSmResp(None, told_by), constants.Status.ESME_RSUBMITFAIL)
     reason = f"ESME_RSUBMITFAIL{told}"
     assert line.take(answer) == [Rejected("one", Verdict.PERMANENT, reason, "0x00000045", 0.0)]
