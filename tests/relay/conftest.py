@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 
 from chalicelib import aws as clients
 from chalicelib import clock, depths, ledger, queues, registry, trace
+from chalicelib.queues import Received
 from chalicelib.recording import record as lambda_record
 from chalicelib.records import LaneRecord
 from chalicelib.settings import settings
 from local.emulator import Emulator, create_resources
+from smsc_relay.intake import Intake
 from smsc_relay.link import Timing
 from smsc_relay.relay import Relay
 from tests.relay.smsc import Smsc
@@ -130,6 +132,19 @@ async def eventually(what: Callable[[], object], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not what():
             await asyncio.sleep(0.05)
+
+
+def received(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the messages whose records the relay is given from now on, as often as it is."""
+    came: list[str] = []
+    take = Intake.take
+
+    def note(intake: Intake, found: Sequence[Received], until: float, bulk: bool) -> None:
+        came.extend(LaneRecord.from_body(one.body).key.id for one in found)
+        take(intake, found, until, bulk)
+
+    monkeypatch.setattr(Intake, "take", note)
+    return came
 
 
 @asynccontextmanager

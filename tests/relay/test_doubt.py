@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,10 +10,8 @@ import pytest
 
 from chalicelib import attempts, clock, ledger, queues
 from chalicelib.ledger_items import PartState
-from chalicelib.queues import Received
-from chalicelib.records import LaneRecord, MessageKey
-from smsc_relay.intake import Intake
-from tests.relay.conftest import LANE, World, eventually, relaying
+from chalicelib.records import MessageKey
+from tests.relay.conftest import LANE, World, eventually, received, relaying
 from tests.relay.smsc import Smsc
 from tests.support import CHANNEL
 
@@ -88,14 +85,7 @@ async def test_a_late_answer_counts_though_it_comes_when_its_message_is_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window opens, and what would be submitted then is the message that the same octets tell is accepted."""
-    came: list[str] = []
-    take = Intake.take
-
-    def taken(self: Intake, found: Sequence[Received], until: float, bulk: bool) -> None:
-        came.extend(LaneRecord.from_body(one.body).key.id for one in found)
-        take(self, found, until, bulk)
-
-    monkeypatch.setattr(Intake, "take", taken)
+    came = received(monkeypatch)
     async with Smsc(lambda said: None) as smsc:
         world.account(smsc, window=1, response_timeout=3)
         world.put_many(2)

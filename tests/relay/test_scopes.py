@@ -78,12 +78,13 @@ async def test_a_connection_reads_no_key_that_changes_while_it_is_open(world: Wo
     """Messages, a refusal, receipts, and MOs in every alphabet and form, over one session that ends in a logout."""
     watched: list[Watched] = []
     kind = kind_of(protocol.name)
+    watching = Kind(Watching(kind.dialect, watched), kind.config)  # one, or each look at the registry finds a change
     script = {"destinations": {"0009": {"status": "ESME_RINVDSTADR"}}}
     async with simulator({"receipts": {"when": "always"}}, script=script) as smsc:
         protocol.account(world, smsc, country="RW", **MORE.get(protocol.name, {}))
         for number, text in enumerate((*TEXTS, "refused"), 1):
             world.put(number if text != "refused" else 9, text=text)
-        async with relaying(kinds=lambda _: Kind(Watching(kind.dialect, watched), kind.config)):
+        async with relaying(kinds=lambda _: watching):
             await world.lane_empty()
             for alphabet in ("gsm7", "latin1", "ucs2") if protocol.name == "SMPP" else ("gsm7", "ucs2"):
                 smsc.inject(source="250788123456", to="8080", text="OK", alphabet=alphabet)
