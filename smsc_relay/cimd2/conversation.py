@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
-from chalicelib.messages import StatusUpdate
-from chalicelib.records import MoEvent, ReceiptEvent
-from smsc_relay import incoming
-from smsc_relay.cimd2 import address, receipts, texts, times
-from smsc_relay.cimd2.codec import Packet, parameters
+from smsc_relay.cimd2 import receipts, times
+from smsc_relay.cimd2.codec import parameters
 from smsc_relay.cimd2.config import Cimd2Config
 from smsc_relay.cimd2.constants import Error, ErrorClass, Operation, Tag, error_class, error_name
+from smsc_relay.cimd2.deliveries import Cimd2Deliveries
 from smsc_relay.cimd2.errors import Cimd2EncodeError, LocalProtocolError
 from smsc_relay.cimd2.events import (
     Closed,
@@ -30,7 +28,6 @@ from smsc_relay.cimd2.session import Parameters, Session, State, refusal
 from smsc_relay.protocol import (
     Accepted,
     Answered,
-    Arrived,
     Ended,
     Fault,
     Happening,
@@ -76,7 +73,6 @@ class Cimd2Conversation:
     whether the SMSC has refused it as one that is in use.
     """
 
-    more = False
     costs_nothing = True
 
     def __init__(
@@ -93,6 +89,7 @@ class Cimd2Conversation:
         self._take, self._give_back = take, give_back
         self._subaddress: int | None = None
         self._in_use = False  # by another session, the SMSC says
+        self._deliveries = Cimd2Deliveries(config, surroundings)
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
         self._login_at = inf  # when the greeting is not waited for any longer
@@ -102,8 +99,6 @@ class Cimd2Conversation:
         self._waiting: deque[tuple[Segment, Any]] = deque()  # submits for which the SMSC's window has no room
         self._clock_seen = False  # the SMSC's: its times are what absolute validity is written in
         self._reports = True  # status reports may be asked for
-        self._name = surroundings.new_id()
-        self._since = 0
 
     # --- what it is like now ------------------------------------------------------------------------------------------
 
@@ -221,8 +216,13 @@ class Cimd2Conversation:
         return self._happened(events, now)
 
     def catch_up(self, now: float) -> Sequence[Happening]:
-        """Nothing is put off."""
-        return ()
+        """MOs and status reports in what has been received."""
+        return self._deliveries.read(now)
+
+    @property
+    def more(self) -> bool:
+        """Some of it has not been read yet."""
+        return self._deliveries.unread
 
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
@@ -274,17 +274,17 @@ class Cimd2Conversation:
                 case Response():
                     self._on_response(event, now, found)
                 case RequestReceived():
-                    self._on_request(event.packet, found)
+                    self._deliveries.came(event.packet)
                 case ResponseTimeout():
                     found.append(Unanswered(event.context, event.waited))
                 case LoggedIn():
-                    self._since = self._around.wall_ms()
+                    self._deliveries.bound()
                     found.append(Ready(self._session.noise.partition("\n")[0].strip()[:_NAME]))
                     self._poll(now)
                 case LoginRefused():
                     self._on_refused(event, now, found)
                 case Closed():
-                    self._on_closed(event, found)
+                    self._on_closed(event, now, found)
                 case ProtocolFault():
                     found.append(Fault(event.reason))
         return found
@@ -303,7 +303,8 @@ class Cimd2Conversation:
         found.append(Refused(self._why(code, event.text), str(code), credentials, busy=told in _BUSY))
         found += self._told(self._session.abort(now, CloseReason.LOGIN_REFUSED), now)
 
-    def _on_closed(self, event: Closed, found: list[Happening]) -> None:
+    def _on_closed(self, event: Closed, now: float, found: list[Happening]) -> None:
+        found += self._deliveries.end(now)
         for _, context in self._waiting:
             found.append(Rejected(context, Verdict.TEMPORARY, "not sent", "", 0.0))
         self._waiting.clear()
@@ -348,47 +349,6 @@ class Cimd2Conversation:
 
     def _why(self, code: int, text: str) -> str:
         return reason(error_name(code), text, (self._config.password,))
-
-    # --- MOs and reports ----------------------------------------------------------------------------------------------
-
-    def _on_request(self, packet: Packet, found: list[Happening]) -> None:
-        event: MoEvent | ReceiptEvent | None
-        if packet.operation == Operation.STATUS_REPORT:
-            receipt = receipts.read(packet, self._config)
-            event, fault = self._receipt(packet, receipt), receipt.fault
-        else:
-            event, fault = self._incoming(packet)
-        if fault:
-            found.append(Fault(fault))
-        found.append(Arrived(packet.number, () if event is None else (event,)))
-
-    def _incoming(self, packet: Packet) -> tuple[MoEvent, str]:
-        config, around = self._config, self._around
-        found = texts.read(packet, config)
-        sender = address.phone(packet, config)
-        to = config.mo_address or address.destination(packet)
-        return incoming.event(around, found, sender, to, self._name, self._since), found.fault
-
-    def _receipt(self, packet: Packet, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None or not receipt.external_id:
-            return None
-        around = self._around
-        update = StatusUpdate(
-            channel="",
-            status=receipt.status,
-            external_id=receipt.external_id,
-            at=receipt.at,
-            code=receipt.code,
-            reason=receipt.reason,
-            destination=address.destination(packet),
-        )
-        return ReceiptEvent(
-            event_id=around.new_id(),
-            update=update,
-            aggregator=around.aggregator,
-            at=around.wall_ms(),
-            shared=True,
-        )
 
 
 def _without(given: Parameters, tag: int) -> Parameters:

@@ -24,7 +24,7 @@ from smsc_relay.protocol import (
 from smsc_relay.smpp import announced, inquiries, receipts, statuses, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Status, StatusClass, status_class, status_name
-from smsc_relay.smpp.deliveries import Deliveries, Tokens
+from smsc_relay.smpp.deliveries import SmppDeliveries, Tokens
 from smsc_relay.smpp.errors import LocalProtocolError, SmppEncodeError
 from smsc_relay.smpp.events import (
     Alive,
@@ -67,7 +67,6 @@ _VERDICTS: Final = {
     StatusClass.SESSION: Verdict.TEMPORARY,  # not the message's fault: another session may take it
 }
 OUTBIND: Final = 5.0  # s from the SMSC's call to its outbind
-AT_ONCE: Final = 8  # requests that `catch_up` reads: with a slow pattern each takes 10 ms and more
 _ROK: Final = int(Status.ESME_ROK)  # before Python 3.12, a member of an enum costs as much as a call
 
 
@@ -95,7 +94,7 @@ class SmppConversation:
         self._out: list[bytes] = []
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
-        self._deliveries = Deliveries(config, surroundings)
+        self._deliveries = SmppDeliveries(config, surroundings)
 
     # --- what it is like now ------------------------------------------------------------------------------------------
 
@@ -209,7 +208,7 @@ class SmppConversation:
 
     def catch_up(self, now: float) -> Sequence[Happening]:
         """MOs, receipts and alerts in what has been received."""
-        return self._deliveries.read(now, AT_ONCE)
+        return self._deliveries.read(now)
 
     @property
     def more(self) -> bool:
@@ -251,7 +250,7 @@ class SmppConversation:
         for event in events:
             match event:
                 case RequestReceived():
-                    self._deliveries.came(event.sequence, event.pdu)
+                    self._deliveries.came((event.sequence, event.pdu))
                 case Response(context=_Inquiry()):
                     problem = "" if event.status == _ROK else announced.why(event.status, event.pdu, self._config)
                     found.append(Answered(event.context.of, () if problem else inquiries.said(event.pdu), problem))

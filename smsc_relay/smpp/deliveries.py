@@ -1,19 +1,14 @@
-"""What the SMSC delivers over one session: MOs, receipts, alerts; read when there is time for it.
-
-Reading one takes longer than refilling its place in the window would have: so requests are only kept when they come,
-and read once the answers that have come with them, and right after them, have been seen to.
-"""
+"""What the SMSC delivers over one session: MOs, receipts, alerts."""
 
 from __future__ import annotations
 
-from collections import deque
 from math import inf
 from typing import Any
 
 from chalicelib.messages import NAMELESS, StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from chalicelib.values import value
-from smsc_relay import incoming
+from smsc_relay.deliveries import Deliveries
 from smsc_relay.protocol import Arrived, Fault, Happening, Surroundings
 from smsc_relay.smpp import address, announced, receipts, texts
 from smsc_relay.smpp.config import SmppConfig
@@ -28,40 +23,17 @@ class Tokens:
     tokens: tuple[Any, ...]
 
 
-class Deliveries:
-    """Of one session."""
+class SmppDeliveries(Deliveries[tuple[int, Pdu]]):
+    """Of one session: requests with their sequence numbers."""
 
     def __init__(self, config: SmppConfig, surroundings: Surroundings) -> None:
-        self._config, self._around = config, surroundings
-        self._unread: deque[tuple[int, Pdu]] = deque()
+        super().__init__(surroundings)
+        self._config = config
         self._halves = Halves(surroundings.common.setdefault("receipts in pieces", Pieces()))
-        self._session = surroundings.new_id()
-        self._since = 0
-
-    def bound(self) -> None:
-        """The session is there."""
-        self._since = self._around.wall_ms()
-
-    def came(self, sequence: int, pdu: Pdu) -> None:
-        """The SMSC has sent a request."""
-        self._unread.append((sequence, pdu))
-
-    @property
-    def unread(self) -> bool:
-        """Some has come and is not told yet."""
-        return bool(self._unread)
-
-    def read(self, now: float, most: int | None = None) -> list[Happening]:
-        """What has come and is not told yet, or the first of it."""
-        found: list[Happening] = []
-        for _ in range(len(self._unread) if most is None else min(most, len(self._unread))):
-            sequence, pdu = self._unread.popleft()
-            self._read(sequence, pdu, now, found)
-        return found
 
     def end(self, now: float) -> list[Happening]:
-        """The same, for the last time. No answer can go any more: the SMSC gives again what has none."""
-        found = self.read(now)
+        """As is said there; what waits for its other half waits no longer."""
+        found = super().end(now)
         self._halves.clear()
         return found
 
@@ -81,7 +53,8 @@ class Deliveries:
 
     # --- by kind ------------------------------------------------------------------------------------------------------
 
-    def _read(self, sequence: int, pdu: Pdu, now: float, found: list[Happening]) -> None:
+    def _tell(self, request: tuple[int, Pdu], now: float, found: list[Happening]) -> None:
+        sequence, pdu = request
         response: type[Pdu]
         if isinstance(pdu, DeliverSm):
             response = DeliverSmResp
@@ -115,12 +88,12 @@ class Deliveries:
         found.append(Arrived(Tokens(told.tokens), () if event is None else (event,)))
 
     def _incoming(self, pdu: DeliverSm | DataSm) -> tuple[MoEvent, str]:
-        config, around = self._config, self._around
+        config = self._config
         found = texts.read(pdu, config)
         sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
         to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
         own = announced.own_tlvs(pdu.tlvs) if pdu.tlvs else ""
-        return incoming.event(around, found, sender, to, self._session, self._since, own), found.fault
+        return self._mo(found, sender, to, own), found.fault
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None:

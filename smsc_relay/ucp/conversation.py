@@ -10,14 +10,9 @@ from math import inf
 from typing import Any, Final
 
 from chalicelib import gsm7
-from chalicelib.messages import StatusUpdate
-from chalicelib.records import MoEvent, ReceiptEvent
-from smsc_relay import incoming
-from smsc_relay.numbers import is_phone
 from smsc_relay.protocol import (
     Accepted,
     Answered,
-    Arrived,
     Ended,
     Fault,
     Happening,
@@ -32,9 +27,10 @@ from smsc_relay.protocol import (
     Verdict,
 )
 from smsc_relay.said import reason
-from smsc_relay.ucp import address, receipts, texts, times
+from smsc_relay.ucp import receipts, times
 from smsc_relay.ucp.config import UcpConfig
-from smsc_relay.ucp.constants import Ec, EcClass, Ot, error_class, error_name
+from smsc_relay.ucp.constants import Ec, EcClass, error_class, error_name
+from smsc_relay.ucp.deliveries import UcpDeliveries
 from smsc_relay.ucp.errors import LocalProtocolError, UcpEncodeError
 from smsc_relay.ucp.events import (
     Closed,
@@ -47,7 +43,7 @@ from smsc_relay.ucp.events import (
     ResponseTimeout,
     Token,
 )
-from smsc_relay.ucp.operations import Ack, Alert, CallInput, Message, Nack, Result, SessionManagement, Transfer
+from smsc_relay.ucp.operations import Alert, CallInput, Message, Nack, Result, SessionManagement, Transfer
 from smsc_relay.ucp.session import Session, SessionConfig
 from smsc_relay.ucp.spacing import Spacing
 from smsc_relay.zones import CLOCK_FAULT, CLOCKS_APART
@@ -75,7 +71,6 @@ class _Probe:
 class UcpConversation:
     """`smsc_relay.protocol.Conversation` over UCP; a token is the session's."""
 
-    more = False
     costs_nothing = False
 
     def __init__(self, config: UcpConfig, role: Role, now: float, surroundings: Surroundings) -> None:
@@ -86,12 +81,10 @@ class UcpConversation:
         self._spacing = Spacing(config.recipient_gap)
         self._pending: list[Happening] = []  # from calls that answer nothing; the next one that does tells them
         self._pending_since = now
-        self._acks: dict[Token, Ack] = {}  # of what has arrived and waits for `acknowledge`
+        self._deliveries = UcpDeliveries(config, surroundings)
         self._clock_seen = False  # the SMSC's: its times are what validity and deferral are written in
         self._keys: OrderedDict[str, None] = OrderedDict()
         self._throttled = re.compile(config.throttled_text, re.IGNORECASE) if config.throttled_text else None
-        self._name = surroundings.new_id()
-        self._since = 0
 
     # --- what it is like now ------------------------------------------------------------------------------------------
 
@@ -126,7 +119,7 @@ class UcpConversation:
             )
         self._session.login(request, now)
         if request is None:
-            self._since = self._around.wall_ms()
+            self._deliveries.bound()
             self._later([Ready()], now)
 
     def submit(self, segment: Segment, context: Any, now: float) -> None:
@@ -177,11 +170,11 @@ class UcpConversation:
 
     def acknowledge(self, token: Any, now: float) -> None:
         """A positive result."""
-        self._answer(token, self._acks.pop(token, Ack()))
+        self._answer(token, self._deliveries.ack(token))
 
     def decline(self, token: Any, now: float) -> None:
         """A negative result, or none, so that the SMSC tries again later."""
-        self._acks.pop(token, None)
+        self._deliveries.ack(token)
         code = self._config.decline_error
         self._answer(token, Nack(code, error_name(code)) if code else None)
 
@@ -209,8 +202,13 @@ class UcpConversation:
         return self._happened(self._session.receive_data(data, now), now)
 
     def catch_up(self, now: float) -> Sequence[Happening]:
-        """Nothing is put off."""
-        return ()
+        """MOs and notifications in what has been received."""
+        return self._deliveries.read(now)
+
+    @property
+    def more(self) -> bool:
+        """Some of it has not been read yet."""
+        return self._deliveries.unread
 
     def next_deadline(self) -> float | None:
         """When `tick` is due at the latest."""
@@ -252,23 +250,24 @@ class UcpConversation:
                 case Response():
                     self._on_response(event, now, found)
                 case OperationReceived():
-                    self._on_operation(event, found)
+                    self._deliveries.came(event)
                 case ResponseTimeout():
                     context, recipient = event.context
                     self._spacing.answered(recipient, now)
                     found.append(Unanswered(context, event.waited))
                 case LoggedIn():
-                    self._since = self._around.wall_ms()
+                    self._deliveries.bound()
                     found.append(Ready(event.text))
                 case LoginRefused():
                     found.append(_refused(event.ec, self._why(event.ec, event.text)))
                 case Closed():
-                    self._on_closed(event, found)
+                    self._on_closed(event, now, found)
                 case ProtocolFault():
                     found.append(Fault(event.reason))
         return found
 
-    def _on_closed(self, event: Closed, found: list[Happening]) -> None:
+    def _on_closed(self, event: Closed, now: float, found: list[Happening]) -> None:
+        found += self._deliveries.end(now)
         contexts = (*event.lost, *event.unsent)
         asked = [one.of for one in contexts if isinstance(one, _Probe)]
         found += [Answered(one, problem="the connection ended") for one in asked]
@@ -318,53 +317,6 @@ class UcpConversation:
             self._keys.popitem(last=False)
         return False
 
-    # --- MOs and notifications ----------------------------------------------------------------------------------------
-
-    def _on_operation(self, event: OperationReceived, found: list[Happening]) -> None:
-        operation = event.operation
-        arrived: MoEvent | ReceiptEvent | None
-        if isinstance(operation, Message) and operation.ot != Ot.DELIVER:
-            receipt = receipts.read(operation, self._config)
-            fault, arrived = receipt.fault, self._receipt(receipt)
-            self._acks[event.token] = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
-        elif isinstance(operation, CallInput | Transfer | Message):
-            fault, arrived = self._incoming(operation)
-            self._acks[event.token] = _ack(operation)
-        else:  # nothing else is let through by the session
-            raise AssertionError(type(operation).__name__)
-        if fault:
-            found.append(Fault(fault))
-        found.append(Arrived(event.token, () if arrived is None else (arrived,)))
-
-    def _incoming(self, operation: CallInput | Transfer | Message) -> tuple[str, MoEvent]:
-        config, around = self._config, self._around
-        found = texts.read(operation, config)
-        otoa = operation.otoa if isinstance(operation, Message) else ""
-        sender = address.phone(operation.oadc, otoa, config)
-        to = config.mo_address or address.own(operation.adc)
-        return found.fault, incoming.event(around, found, sender, to, self._name, self._since)
-
-    def _receipt(self, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None or not receipt.external_id:
-            return None
-        around = self._around
-        update = StatusUpdate(
-            channel="",
-            status=receipt.status,
-            external_id=receipt.external_id,
-            at=receipt.at,
-            code=receipt.code,
-            reason=receipt.reason,
-            destination=receipt.phone if is_phone(receipt.phone) else "",
-        )
-        return ReceiptEvent(
-            event_id=around.new_id(),
-            update=update,
-            aggregator=around.aggregator,
-            at=around.wall_ms(),
-            shared=True,
-        )
-
 
 def _session(config: UcpConfig) -> SessionConfig:
     return SessionConfig(
@@ -387,12 +339,6 @@ def _password(config: UcpConfig) -> str:
         return password
     septets = gsm7.encode(password)
     return (gsm7.pack(septets) if config.login_encoding == "packed" else septets).hex().upper()
-
-
-def _ack(operation: CallInput | Transfer | Message) -> Ack:
-    """AdC and the SMSC's own time stamp again, where it has given one."""
-    stamp = operation.scts if isinstance(operation, Message) else ""
-    return Ack(f"{operation.adc}:{stamp}" if stamp else "")
 
 
 def _refused(ec: int, why: str) -> Refused:

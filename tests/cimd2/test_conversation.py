@@ -41,6 +41,7 @@ START = 1000.0
 WALL = 1_769_851_800_000  # 2026-01-31 09:30 UTC
 KEY = parameters((Tag.DESTINATION, "+447700900123"), (Tag.TIMESTAMP, "260131093000"))
 NAME = "700900123-260131093000"
+MO = ((21, "8080"), (23, "+447700900123"), (33, "Hi"))
 
 
 class Line:
@@ -60,7 +61,8 @@ class Line:
 
     def take(self, data: bytes = b"") -> Sequence[Happening]:
         """What the SMSC sends reaches us."""
-        return self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        found = self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        return [*found, *self.talk.catch_up(self.now)]
 
     def asked(self) -> Packet:
         """The request that reaches the SMSC now."""
@@ -351,6 +353,32 @@ def test_nothing_is_submitted_before_the_login_or_after_leaving() -> None:
 # --- MOs and reports ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_the_smsc_delivers_is_told_when_there_is_time_and_before_the_end(ended: bool) -> None:
+    line = up()
+    request = line.submit()
+    line.smsc.send(20, MO, line.now)
+    line.smsc.respond(request.number, KEY)
+    assert isinstance(only(line.talk.receive_data(line.smsc.data_to_send(), line.now)), Accepted)
+    told = list(line.talk.connection_lost(line.now) if ended else line.talk.catch_up(line.now))
+    assert isinstance(told.pop(0), Arrived)
+    assert told == ([Ended("connection lost")] if ended else [])
+    assert not line.talk.more
+
+
+def test_a_burst_is_read_a_few_at_a_time() -> None:
+    line = up()
+    for number in range(50):
+        line.smsc.send(20, (*MO[:2], (33, f"{number:02}")), line.now)
+    assert not line.talk.receive_data(line.smsc.data_to_send(), line.now)
+    told: list[str] = []
+    while line.talk.more:
+        found = line.talk.catch_up(line.now)
+        assert 1 <= len(found) <= 10
+        told += [one.events[0].message.text for one in found]  # type: ignore[union-attr]
+    assert told == [f"{number:02}" for number in range(50)]
+
+
 def test_an_mo() -> None:
     line = up()
     arrived = only(line.deliver(20, (21, "8080"), (23, "+447700900123"), (60, "260131094500"), (32, "0500032A0201"),
@@ -446,7 +474,7 @@ def test_declining(declined: str) -> None:
     if declined == "hold":
         assert data == b""
         again = encode(Packet(20, arrived.token, ((21, "8080"), (23, "+447700900123"), (33, "Hi"))))
-        assert len(only(line.talk.receive_data(again, line.now)).events) == 1
+        assert len(only(line.take(again)).events) == 1
     elif declined == "error":
         (answer,) = packets(data)
         assert (answer.operation, answer.get(900)) == (70, "710")

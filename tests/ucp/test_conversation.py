@@ -63,7 +63,8 @@ class Line:
 
     def take(self, data: bytes = b"") -> Sequence[Happening]:
         """What the SMSC sends reaches us."""
-        return self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        found = self.talk.receive_data(data + self.smsc.data_to_send(), self.now)
+        return [*found, *self.talk.catch_up(self.now)]
 
     def login(self) -> Sequence[Happening]:
         self.talk.start(self.now)
@@ -337,6 +338,32 @@ def test_a_gap_between_messages_to_one_recipient() -> None:
 
 
 # --- MOs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_the_smsc_delivers_is_told_when_there_is_time_and_before_the_end(ended: bool) -> None:
+    line = ready()
+    request = line.submit()
+    line.smsc.send(CallInput(adc="8080", oadc=PHONE, mt="3", msg="4869"), line.now)
+    line.smsc.respond(request.token, Ack(f"{PHONE}:310126093000"))
+    assert isinstance(only(line.talk.receive_data(line.smsc.data_to_send(), line.now)), Accepted)
+    told = list(line.talk.connection_lost(line.now) if ended else line.talk.catch_up(line.now))
+    assert isinstance(told.pop(0), Arrived)
+    assert told == ([Ended("connection lost")] if ended else [])
+    assert not line.talk.more
+
+
+def test_a_burst_is_read_a_few_at_a_time() -> None:
+    line = ready()
+    for number in range(50):
+        line.smsc.send(CallInput(adc="8080", oadc=PHONE, mt="3", msg=f"{number:02}".encode().hex()), line.now)
+    assert not line.talk.receive_data(line.smsc.data_to_send(), line.now)
+    told: list[str] = []
+    while line.talk.more:
+        found = line.talk.catch_up(line.now)
+        assert 1 <= len(found) <= 10
+        told += [one.events[0].message.text for one in found]  # type: ignore[union-attr]
+    assert told == [f"{number:02}" for number in range(50)]
 
 
 def test_an_mo() -> None:

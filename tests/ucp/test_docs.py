@@ -63,7 +63,7 @@ def test_the_worked_exchange() -> None:
     for who, text in FRAMES:
         decode(text.encode())
         if who == "<-":
-            new = list(talk.receive_data(wrapped(text), now))
+            new = [*talk.receive_data(wrapped(text), now), *talk.catch_up(now)]
             told += new
             for one in new:
                 if isinstance(one, Ready):

@@ -1,0 +1,78 @@
+"""What the SMSC delivers over one session: MOs and notifications."""
+
+from __future__ import annotations
+
+from chalicelib.messages import StatusUpdate
+from chalicelib.records import MoEvent, ReceiptEvent
+from smsc_relay.deliveries import Deliveries
+from smsc_relay.numbers import is_phone
+from smsc_relay.protocol import Arrived, Fault, Happening, Surroundings
+from smsc_relay.ucp import address, receipts, texts, times
+from smsc_relay.ucp.config import UcpConfig
+from smsc_relay.ucp.constants import Ot
+from smsc_relay.ucp.events import OperationReceived, Token
+from smsc_relay.ucp.operations import Ack, CallInput, Message, Transfer
+
+
+class UcpDeliveries(Deliveries[OperationReceived]):
+    """Of one session."""
+
+    def __init__(self, config: UcpConfig, surroundings: Surroundings) -> None:
+        super().__init__(surroundings)
+        self._config = config
+        self._acks: dict[Token, Ack] = {}  # of what has arrived and has no result
+
+    def ack(self, token: Token) -> Ack:
+        """The positive result of what has arrived, which gets one now."""
+        return self._acks.pop(token, Ack())
+
+    def _tell(self, received: OperationReceived, now: float, found: list[Happening]) -> None:
+        operation = received.operation
+        event: MoEvent | ReceiptEvent | None
+        if isinstance(operation, Message) and operation.ot != Ot.DELIVER:
+            receipt = receipts.read(operation, self._config)
+            fault, event = receipt.fault, self._receipt(receipt)
+            self._acks[received.token] = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
+        elif isinstance(operation, CallInput | Transfer | Message):
+            fault, event = self._incoming(operation)
+            self._acks[received.token] = _ack(operation)
+        else:  # nothing else is let through by the session
+            raise AssertionError(type(operation).__name__)
+        if fault:
+            found.append(Fault(fault))
+        found.append(Arrived(received.token, () if event is None else (event,)))
+
+    def _incoming(self, operation: CallInput | Transfer | Message) -> tuple[str, MoEvent]:
+        config = self._config
+        found = texts.read(operation, config)
+        otoa = operation.otoa if isinstance(operation, Message) else ""
+        sender = address.phone(operation.oadc, otoa, config)
+        to = config.mo_address or address.own(operation.adc)
+        return found.fault, self._mo(found, sender, to)
+
+    def _receipt(self, receipt: receipts.Receipt) -> ReceiptEvent | None:
+        if receipt.status is None or not receipt.external_id:
+            return None
+        around = self._around
+        update = StatusUpdate(
+            channel="",
+            status=receipt.status,
+            external_id=receipt.external_id,
+            at=receipt.at,
+            code=receipt.code,
+            reason=receipt.reason,
+            destination=receipt.phone if is_phone(receipt.phone) else "",
+        )
+        return ReceiptEvent(
+            event_id=around.new_id(),
+            update=update,
+            aggregator=around.aggregator,
+            at=around.wall_ms(),
+            shared=True,
+        )
+
+
+def _ack(operation: CallInput | Transfer | Message) -> Ack:
+    """AdC and the SMSC's own time stamp again, where it has given one."""
+    stamp = operation.scts if isinstance(operation, Message) else ""
+    return Ack(f"{operation.adc}:{stamp}" if stamp else "")
