@@ -132,6 +132,13 @@ config:
   one, a text that is to be flash fails. Binary messages: [platform.md](../platform.md#what-is-no-text-to-a-phone).
 - `jangada segments TEXT --link ACCOUNT` shows what an account makes of a text: [cli.md](../cli.md).
 
+## Messages as data_sm
+
+With `submit_with: data_sm` (SMPP 3.4 section 4.7.1) the text is in message_payload, cut as it would be in submit_sm,
+headers and sar TLVs included, and `validity` is qos_time_to_live, in seconds from now whatever `validity_form` says.
+data_sm has no field for `schedule`, `priority_flag`, `protocol_id` and `replace_if_present`: they are refused beside
+it. An account may have it for one channel alone.
+
 ## The SMSC's version
 
 What an SMSC says that it speaks (sc_interface_version in the bind's answer, SMPP 3.4 section 5.3.2.25) stands in

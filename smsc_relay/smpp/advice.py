@@ -11,7 +11,8 @@ from smsc_relay.smpp.constants import Status
 
 _BY_STATUS: Final = {
     Status.ESME_RINVMSGLEN: "how long may short_message be, and must longer ones be in message_payload?",
-    Status.ESME_RINVCMDID: "which bind types and operations does the account have (bind, interface_version)?",
+    Status.ESME_RINVCMDID: "which bind types and operations does the account have (bind, interface_version, "
+    "submit_with)?",
     Status.ESME_RINVBNDSTS: "which bind type is this port for: transceiver, or transmitter and receiver (bind: pair)?",
     Status.ESME_RALYBND: "how many binds may the account have, which are open now, and can old ones be cleared? "
     "`binds` must not be more",

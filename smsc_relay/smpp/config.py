@@ -13,6 +13,7 @@ from chalicelib.gsm7_national import Language
 from smsc_relay import patterns
 from smsc_relay.config import Address, LinkConfig, Listening, Port
 from smsc_relay.protocol import Role
+from smsc_relay.smpp import data
 from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
 from smsc_relay.smpp.codec import LIMITS_33, LIMITS_34, LIMITS_50, Limits
 from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Tag
@@ -193,6 +194,9 @@ class SmppConfig(LinkConfig):
     max_parts: int = Field(255, ge=1, le=255, description="segments of a message; longer ones fail")
     more_messages: Flag = Field(False, description="say with a TLV that more segments follow")
 
+    submit_with: Literal["submit_sm", "data_sm"] = Field(
+        "submit_sm", description="the operation that carries messages; data_sm has the text in message_payload"
+    )
     service_type: str = Field("", max_length=64, description="as the operator says; mostly empty")
     esm_mode: int = Field(0, ge=0, le=3, description="messaging mode in esm_class; 3: store and forward")
     protocol_id: Octet = Field(0, description="GSM protocol identifier")
@@ -290,6 +294,8 @@ class SmppConfig(LinkConfig):
                 raise ValueError("bind must not be transceiver with interface_version 33; pair is what 3.3 has")
             if self.long_messages in ("sar", "payload") or self.tlvs or self.more_messages:
                 raise ValueError("interface_version 33 has no TLVs: no sar, no payload, no tlvs, no more_messages")
+        if self.submit_with == "data_sm":
+            data.check(self)
         if self.national_languages and (
             self.alphabet not in ("gsm7", "gsm7_packed") or self.long_messages not in ("udh8", "udh16")
         ):

@@ -45,6 +45,8 @@ from smsc_relay.smpp.pdus import (
     BindReceiver,
     BindTransceiver,
     BindTransmitter,
+    DataSm,
+    DataSmResp,
     EnquireLink,
     Outbind,
     Pdu,
@@ -136,9 +138,9 @@ class SmppConversation:
         """
         if not self._session.can_submit:
             raise RuntimeError("not bound for submitting")
-        body: SubmitSm = segment.body
-        if (body.validity_period or body.schedule_delivery_time) and self._config.validity_form == "absolute":
-            body = _absolute(body, self._around.wall_ms())
+        body: SubmitSm | DataSm = segment.body
+        if type(body) is SubmitSm and (body.validity_period or body.schedule_delivery_time):
+            body = _timed(body, self._config, self._around)
         try:
             self._out.append(self._session.send(body, now, context)[1])
         except SmppEncodeError as error:  # a plan made with another config
@@ -307,7 +309,7 @@ class SmppConversation:
         late = isinstance(event, LateResponse)
         status, pdu = event.status, event.pdu
         if status == _ROK:
-            written = pdu.message_id if isinstance(pdu, SubmitSmResp) else None
+            written = pdu.message_id if isinstance(pdu, SubmitSmResp | DataSmResp) else None
             external_id = receipts.response_id(written, self._config)
             other = written if written and written != external_id else ""
             found.append(Accepted(event.context, external_id, event.rtt, late, other))
@@ -322,12 +324,15 @@ class SmppConversation:
         found += announced.congestion(pdu)
 
 
-def _absolute(body: SubmitSm, now_ms: int) -> SubmitSm:
-    validity, schedule = body.validity_period, body.schedule_delivery_time
+def _timed(body: SubmitSm, config: SmppConfig, around: Surroundings) -> SubmitSm:
+    """Its times are relative so far."""
+    if config.validity_form == "relative":
+        return body
+    now, validity, schedule = around.wall_ms(), body.validity_period, body.schedule_delivery_time
     return replace(
         body,
-        validity_period=validity and times.absolute(validity, now_ms),
-        schedule_delivery_time=schedule and times.absolute(schedule, now_ms),
+        validity_period=validity and times.absolute(validity, now),
+        schedule_delivery_time=schedule and times.absolute(schedule, now),
     )
 
 

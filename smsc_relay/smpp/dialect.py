@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chalicelib.messages import Outgoing
@@ -20,7 +20,7 @@ from smsc_relay.protocol import (
     Surroundings,
     Transcript,
 )
-from smsc_relay.smpp import address, inquiries, texts, times
+from smsc_relay.smpp import address, data, inquiries, texts, times
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import (
     ESM_UDHI,
@@ -53,8 +53,8 @@ class SmppDialect:
         return "SMPP"
 
     def plan(self, message: Outgoing, config: SmppConfig, reference: int) -> Plan:
-        """One submit_sm per segment; its `body` is the PDU. Validity and schedule are written relative: they become
-        absolute when it is submitted, where the account wants that.
+        """One submit_sm (or data_sm) per segment; its `body` is the PDU. Validity and schedule are written relative:
+        they become absolute when it is submitted, where the account wants that.
 
         Raises:
             CannotEncode: the sender or recipient cannot be written, or the text is too long.
@@ -71,10 +71,11 @@ class SmppDialect:
         longest = max([len(body.short_message) for body in bodies])
         if longest > config.short_message_max:
             raise CannotEncode(f"a segment takes {longest} octets in {found.encoding}, more than short_message holds")
+        pdus: Sequence[Pdu] = bodies if config.submit_with == "submit_sm" else [data.of(one, config) for one in bodies]
         count = found.segments // total  # all of them in one message_payload, or each in a submit_sm of its own
         segments = [
             Segment(index, total, body, count, silent=config.receipts == "last" and index + 1 < total)
-            for index, body in enumerate(bodies)
+            for index, body in enumerate(pdus)
         ]
         return Plan(tuple(segments), found.encoding, f"{found.encoding}/{config.long_messages}/{total}")
 

@@ -33,9 +33,10 @@ def register(world: World, smsc: Simulator, **config: Any) -> None:
 SIMULATED = {"iso8859-9": "turkish", "iso8859-5": "cyrillic", "iso8859-8": "hebrew", "shift_jis": "jis"}
 
 
-async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
+@pytest.mark.parametrize("operation", ["submit_sm", "data_sm"])
+async def test_a_long_message_its_receipts_and_an_answer(world: World, operation: str) -> None:
     async with Simulator() as smsc:
-        register(world, smsc)
+        register(world, smsc, submit_with=operation)
         world.put(1, to="+250788123123", text=LONG)
         async with relaying(kinds=kind_of):
             await world.lane_empty()
@@ -43,6 +44,7 @@ async def test_a_long_message_its_receipts_and_an_answer(world: World) -> None:
             smsc.inject(source="250788123123", to="8080", text="ok")
             await eventually(lambda: world.aws.depth(queues.EVENTS) == 3 + 3 + 1)
     assert [message.text for message in smsc.messages] == [LONG]
+    assert {"priority_flag" in one.shown() for one in smsc.submits} == {operation == "submit_sm"}
     events = [body["event"] for body in world.aws.bodies(queues.EVENTS)]
     outcomes = {event["external_id"] for event in events if event["kind"] == "outcome"}
     receipts = {event["update"]["external_id"] for event in events if event["kind"] == "status"}

@@ -27,6 +27,7 @@ def config(**more: Any) -> SmppConfig:
     return SmppConfig.read({**ACCOUNT, **more})
 
 
+DATA: dict[str, Any] = {"submit_with": "data_sm"}
 OUTBIND: dict[str, Any] = {"outbind_port": 2775, "outbind_networks": ["10.64.10.0/24"]}
 
 
@@ -85,6 +86,11 @@ def test_the_least_that_is_needed() -> None:
         pytest.param({**OUTBIND, "bind": "pair", "interface_version": 33}, "33 has no outbind", id="outbind in 3.3"),
         pytest.param({**OUTBIND, "bind": "pair", "rx_port": 2776}, "no use with outbind_port", id="outbind and rx"),
         pytest.param({**OUTBIND, "tls": True}, "we are the server", id="outbind over TLS without a certificate"),
+        pytest.param({**DATA, "interface_version": 33, "bind": "pair"}, "33 has no data_sm", id="data_sm in 3.3"),
+        pytest.param({**DATA, "priority_flag": 1, "schedule": 60}, "no field for priority_flag, schedule",
+                     id="what data_sm cannot say"),
+        pytest.param({**DATA, "validity": 60, "tlvs": [{"tag": 0x17, "type": "octets", "value": "0000003C"}]},
+                     "and tlvs has it", id="validity twice in data_sm"),
         pytest.param({"validity": 600, "schedule": 600}, "schedule must be below validity", id="scheduled too late"),
         pytest.param({"password": "a\0b"}, "password: must be printable ASCII", id="NUL in the password"),
         pytest.param({"country": "Uganda"}, "country: String should match pattern", id="country"),

@@ -15,7 +15,7 @@ from smsc_relay.smpp.codec import decode, encode
 from smsc_relay.smpp.config import SmppConfig
 from smsc_relay.smpp.constants import Tag
 from smsc_relay.smpp.dialect import DIALECT
-from smsc_relay.smpp.pdus import SubmitSm
+from smsc_relay.smpp.pdus import DataSm, SubmitSm
 from tests.smpp.frames import FRAMES
 
 REFERENCE = 0x012A
@@ -356,6 +356,43 @@ def test_more_messages_to_send() -> None:
     found = plan(GSM_LONG, more_messages=True)
     assert [one.body.tlv_int(Tag.MORE_MESSAGES_TO_SEND) for one in found.segments] == [1, 0]
     assert only(plan(more_messages=True)).tlvs == ()
+
+
+# --- data_sm --------------------------------------------------------------------------------------------------------
+
+DATA = {"submit_with": "data_sm", "service_type": "CMT", "receipts": "failure", "esm_mode": 2}
+
+
+def as_data(text: str, **more: Any) -> list[DataSm]:
+    """As an SMSC reads them."""
+    found = [decode(encode(one.body, 7)).pdu for one in plan(text, sender="ACME", **DATA, **more).segments]
+    assert all(isinstance(one, DataSm) for one in found)
+    return found  # type: ignore[return-value]
+
+
+def test_data_sm() -> None:
+    (found,) = as_data("Hi {€}", validity=3600)
+    assert found == DataSm("CMT", 5, 0, "ACME", 1, 1, "447700900123", 2, 2, 0, (
+        (Tag.MESSAGE_PAYLOAD, b"Hi \x1b\x28\x1b\x65\x1b\x29"), (Tag.QOS_TIME_TO_LIVE, bytes((0, 0, 0x0E, 0x10))),
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("long_messages", ["udh8", "udh16", "sar", "payload"])
+def test_a_long_data_sm_is_cut_as_a_submit_sm_is(long_messages: str) -> None:
+    submits = plan(UCS_LONG, long_messages=long_messages)
+    found = as_data(UCS_LONG, long_messages=long_messages)
+    payload = int(Tag.MESSAGE_PAYLOAD)
+    texts = [one.body.tlv(payload) or one.body.short_message for one in submits.segments]
+    assert [one.tlv(payload) for one in found] == texts
+    assert [one.esm_class & 0x40 for one in found] == [one.body.esm_class & 0x40 for one in submits.segments]
+    sar = [{tag: value for tag, value in one.tlvs if tag != payload} for one in found]
+    assert sar == [{tag: value for tag, value in one.body.tlvs if tag != payload} for one in submits.segments]
+    assert plan(UCS_LONG, long_messages=long_messages, **DATA).shape == submits.shape
+
+
+def test_a_data_sm_that_says_nothing_of_more_messages_announces_them() -> None:
+    assert [one.tlv_int(Tag.MORE_MESSAGES_TO_SEND) for one in as_data(GSM_LONG, more_messages=True)] == [1, 0]
+    assert [one.tlv_int(Tag.MORE_MESSAGES_TO_SEND) for one in as_data("Hi", more_messages=True)] == [0]
 
 
 @pytest.mark.parametrize(
