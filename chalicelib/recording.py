@@ -154,7 +154,7 @@ def _outcome(outcome: Outcome) -> None:
     if outcome.accepted and outcome.external_id:
         submit = rendezvous.Submit(key, outcome.part, outcome.destination, outcome.at or now, silent=outcome.silent)
         for receipt in rendezvous.meet_outcome(outcome.aggregator, outcome.external_id, submit):
-            state = ledger.raise_status(key, outcome.part, receipt.update.status, receipt.update.code) or state
+            state = _raised(key, outcome.part, receipt) or state
     if state is not None:
         _tell(state, outcome.reason, outcome.code)
 
@@ -188,17 +188,7 @@ def _receipt(event: ReceiptEvent) -> None:
         trace.hop(update.id, "ignored_status", channel=update.channel, status=update.status.value, reason="unknown id")
         return
     before = ledger.get(key.channel, key.id)
-    state = ledger.raise_status(key, part, update.status, update.code)
-    trace.hop(
-        key.id,
-        "receipt",
-        channel=key.channel,
-        part=part,
-        status=update.status.value,
-        code=update.code,
-        reason=update.reason,
-        external_id=update.external_id,
-    )
+    state = _raised(key, part, event)
     if state is None:
         return
     if before is not None and state.overall() is before.overall() and before.status is before.overall():
@@ -210,6 +200,24 @@ def _receipt(event: ReceiptEvent) -> None:
             reason=f"not higher than {before.status.value}",
         )
     _tell(state, update.reason, update.code)
+
+
+def _raised(key: MessageKey, part: int | None, receipt: ReceiptEvent) -> MessageState | None:
+    """What the message is with its receipt; None where there is no such message (any more)."""
+    update = receipt.update
+    state = ledger.raise_status(key, part, update.status, update.code)
+    trace.hop(
+        key.id,
+        "receipt",
+        channel=key.channel,
+        part=part,
+        status=update.status.value,
+        code=update.code,
+        reason=update.reason,
+        external_id=update.external_id,
+        tlvs=receipt.tlvs,
+    )
+    return state
 
 
 def _of_its_aggregator(event: ReceiptEvent) -> ReceiptEvent:

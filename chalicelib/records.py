@@ -131,6 +131,7 @@ class ReceiptEvent(Record):
     aggregator: str
     at: int = 0
     shared: bool = False  # its external id is a recipient and a second: several messages may have it
+    tlvs: str = ""  # as in `MoEvent`
 
 
 class OptOutEvent(Record):

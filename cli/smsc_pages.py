@@ -162,8 +162,9 @@ source_port) or is no certain text goes to the platform with its octets, header 
 Parts of a long MO are joined by header or by sar TLVs, in whatever order, over whatever bind. They may be cut anywhere,
 between the octets of a character too: octets are put together before they are read.
 
-TLVs of the SMSC's own in an MO, with tags that no specification has (the network, a campaign), are kept in the trace:
-`tlvs 1400=3132` in `jangada why` is the tag and the octets in hex, 1,000 characters at most. The platform is not told.
+TLVs of the SMSC's own in an MO or a receipt, with tags that no specification has (the network, a campaign), are kept in
+the trace: `tlvs 1400=3132` in `jangada why` is the tag and the octets in hex, 1,000 characters at most. The platform is
+not told.
 
 alert_notification (a phone that somebody has failed to reach can be reached) is logged with the number masked, and with
 ms_availability_status (`available`, `denied`, `unavailable`), and counted as `alerts`. Of a flood not each is logged.

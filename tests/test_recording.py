@@ -116,6 +116,13 @@ def test_a_status_never_falls(
     assert state().status.value == (expected[-1] if expected else "wired")
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["outcome first", "receipt first"])
+def test_what_the_smsc_says_in_tlvs_of_its_own_is_in_the_trace(gateway: Aws, first: bool) -> None:
+    events = [outcome(opened()), receipt().model_copy(update={"tlvs": "1403=3634313130"})]
+    tell(gateway, *(events if first else reversed(events)))
+    assert [hop["tlvs"] for hop in hops("7", "receipt")] == ["1403=3634313130"]
+
+
 def test_a_lower_status_is_kept_in_the_trace(gateway: Aws) -> None:
     tell(gateway, outcome(opened()), receipt(), receipt(status=Status.SENT))
     assert [hop["reason"] for hop in hops("7", "ignored_status")] == ["not higher than delivered"]

@@ -78,7 +78,7 @@ def alert(pdu: AlertNotification, config: SmppConfig) -> Alert:
 
 
 def own_tlvs(tlvs: Iterable[Tlv]) -> str:
-    """Those that no specification has (the carrier, a campaign), as `MoEvent.tlvs`; what is too long for it is left
+    """Those that no specification has (the network, a campaign), as `MoEvent.tlvs`; what is too long for it is left
     out."""
     found = ""
     for tag, octets in tlvs:

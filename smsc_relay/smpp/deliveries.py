@@ -92,8 +92,7 @@ class SmppDeliveries(Deliveries[tuple[int, Pdu]]):
         found = texts.read(pdu, config)
         sender = address.phone(pdu.source_addr_ton, pdu.source_addr, config)
         to = config.mo_address or address.own(pdu.dest_addr_ton, pdu.destination_addr, config)
-        own = announced.own_tlvs(pdu.tlvs) if pdu.tlvs else ""
-        return self._mo(found, sender, to, own), found.fault
+        return self._mo(found, sender, to, announced.own_tlvs(pdu.tlvs)), found.fault
 
     def _receipt(self, pdu: DeliverSm | DataSm, receipt: receipts.Receipt) -> ReceiptEvent | None:
         if receipt.status is None:
@@ -109,7 +108,10 @@ class SmppDeliveries(Deliveries[tuple[int, Pdu]]):
             reason=receipt.stat,
             destination=_phone_of(pdu, self._config),
         )
-        return ReceiptEvent(event_id=event_id, update=update, aggregator=around.aggregator, at=around.wall_ms())
+        own = announced.own_tlvs(pdu.tlvs)
+        return ReceiptEvent(
+            event_id=event_id, update=update, aggregator=around.aggregator, at=around.wall_ms(), tlvs=own
+        )  # fmt: skip
 
 
 def _phone_of(pdu: DeliverSm | DataSm, config: SmppConfig) -> str:

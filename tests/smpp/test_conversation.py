@@ -563,8 +563,10 @@ def test_answers(pdu: Pdu, answer: str, status: str) -> None:
     ],
 )
 def test_tlvs_that_no_specification_has_are_kept(tlvs: list[tuple[int, bytes]], told: str) -> None:
-    (event,) = only(bound().deliver(replace(MO, tlvs=tuple(tlvs)))).events
-    assert event.tlvs == told
+    line = bound()
+    for pdu in (MO, receipt(b"id:a1 stat:DELIVRD")):
+        (event,) = only(line.deliver(replace(pdu, tlvs=tuple(tlvs)))).events
+        assert event.tlvs == told
 
 
 def test_answers_after_the_end_have_no_effect() -> None:
