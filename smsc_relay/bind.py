@@ -98,8 +98,8 @@ class Bind:
         self._connecting: asyncio.Timeout | None = None
         self._address = 0  # of the account's, the one to try first
         # What the link's traffic has on it:
-        self.window = account.config.window
-        self.most_unrecorded = max(self.window, UNRECORDED)
+        self._granted = 0  # by the SMSC, where it is less than the account's window
+        self._widen()
         self.unrecorded = 0  # answers whose outcome is not in SQS yet
         self.queue: deque[Job] = deque()  # begun, with segments to submit
         self.again: deque[Part] = deque()  # throttled segments whose time has come
@@ -108,7 +108,11 @@ class Bind:
     def change(self, account: Account) -> None:
         """The account is like this from now on, and a connection that is open stays open."""
         self._account = account
-        self.window = account.config.window
+        self._widen()
+
+    def _widen(self) -> None:
+        window = self._account.config.window
+        self.window = min(window, self._granted or window)
         self.most_unrecorded = max(self.window, UNRECORDED)
 
     @property
@@ -419,7 +423,8 @@ class Bind:
         self._up_at = asyncio.get_running_loop().time()
         self._logins.accepted(self)
         self._become("up")
-        self._version = ready.version
+        self._version, self._granted = ready.version, ready.window
+        self._widen()
         extra = {"aggregator": self._account.name, "bind": self.name}
         telemetry.logger().info("bind_up", extra={**extra, "version": ready.version})
         if ready.older:

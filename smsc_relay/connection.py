@@ -88,8 +88,9 @@ class Connection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         # Nagle's algorithm keeps a small request back until the peer's delayed ACK: 40 ms for every receipt's answer.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.conversation.start(self._loop.time())
-        self.flush()
+        if self.open:  # we may have left before it was there
+            self.conversation.start(self._loop.time())
+            self.flush()
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
@@ -101,7 +102,10 @@ class Connection(asyncio.Protocol):
             self._loop.call_later(BEHIND, self._catch_up)
         for piece in pieces(data):
             if self.open:
-                self._tell(self.conversation.receive_data(piece, self._loop.time()))
+                self.guarded(self._hear, piece)
+
+    def _hear(self, piece: bytes) -> None:
+        self._tell(self.conversation.receive_data(piece, self._loop.time()))
 
     def _catch_up(self) -> None:
         """Hear what has been put off, or as much as a turn may take; nothing more is read until it has been heard."""
@@ -263,6 +267,7 @@ class Connection(asyncio.Protocol):
             call(*arguments)
         except Exception:
             telemetry.logger().exception("relay_fault")
+            self._why = "a fault of ours, relay_fault in the log"
             self.drop()
 
     # --- deadlines ----------------------------------------------------------------------------------------------------
@@ -274,8 +279,10 @@ class Connection(asyncio.Protocol):
             self._alarm.at(due)
 
     def _on_time(self) -> None:
-        if not self.open:
-            return
+        if self.open:
+            self.guarded(self._tick)
+
+    def _tick(self) -> None:
         now, due = self._loop.time(), self.conversation.next_deadline()
         if due is not None and due <= now:
             self._tell(self.conversation.tick(now))

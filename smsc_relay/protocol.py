@@ -119,11 +119,13 @@ class Prober(Protocol):
 @value
 class Ready:
     """The SMSC has accepted our login. `peer` is what it calls itself; `version`, of the protocol, what it says that it
-    speaks ("3.4"), "" where it does not say; `older`: why that is less than we are told to speak, for the log."""
+    speaks ("3.4"), "" where it does not say; `older`: why that is less than we are told to speak, for the log;
+    `window`: submits without an answer that it allows, where it has said that they are fewer than we asked for."""
 
     peer: str = ""
     version: str = ""
     older: str = ""
+    window: int = 0
 
 
 @value

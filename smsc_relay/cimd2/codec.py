@@ -1,13 +1,13 @@
 """Octets <-> packets: `STX ZZ:NNN TAB PPP:value TAB ... CC ETX` (CIMD Interface Specification).
 
 A value is text with one character per octet; what it means is the business of others. Strict in what it writes. What it
-reads may lack the checksum, which is optional, and the last TAB; a checksum that is there must be right.
+reads may lack the checksum, which is optional, and the last TAB; a checksum that is there must be right. A value may
+have a TAB in it, which it must not have: what follows has no parameter number, and so belongs to it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -16,6 +16,7 @@ from smsc_relay.cimd2.errors import Cimd2DecodeError, Cimd2EncodeError
 
 LONGEST: Final = 4096  # octets of a packet: the longest submit has less than half
 Checksum = Literal["upper", "lower", "none"]
+Parameters = tuple[tuple[int, str], ...]
 _HEADER: Final = re.compile(rb"([0-9]{2}):([0-9]{3})")
 _PARAMETER: Final = re.compile(rb"([0-9]{3}):(.*)", re.DOTALL)
 _CHECKSUM: Final = re.compile(rb"[0-9A-Fa-f]{2}")
@@ -29,7 +30,8 @@ class Packet:
 
     operation: int
     number: int
-    parameters: tuple[tuple[int, str], ...] = field(default=(), repr=False)
+    parameters: Parameters = field(default=(), repr=False)
+    fault: str = field(default="", repr=False, compare=False)  # the rule that it breaks, and can be read all the same
 
     def get(self, tag: int) -> str | None:
         """The value of a parameter, the first where it repeats; None: it is not there."""
@@ -50,7 +52,7 @@ class Packet:
         return self.operation > RESPONSE
 
 
-def parameters(*pairs: tuple[int, str | int | None]) -> tuple[tuple[int, str], ...]:
+def parameters(*pairs: tuple[int, str | int | None]) -> Parameters:
     """Parameters in this order, those without a value left out."""
     return tuple((int(tag), str(value)) for tag, value in pairs if value is not None)
 
@@ -95,7 +97,8 @@ def checksum_of(frame: bytes) -> Checksum:
 
 
 def decode(frame: bytes, *, verify: bool = True) -> Packet:
-    """The packet of a frame, STX and ETX included. `verify`: its checksum must be right, if it has one.
+    """The packet of a frame, STX and ETX included. `verify`: its checksum must be right, if it has one, and what is at
+    its place must be one.
 
     Raises:
         Cimd2DecodeError: it is none, or it has been damaged.
@@ -103,23 +106,28 @@ def decode(frame: bytes, *, verify: bool = True) -> Packet:
     first, *pieces = frame[1:-1].split(b"\t")
     header = _HEADER.fullmatch(first)
     if header is None:
-        raise Cimd2DecodeError("a packet without operation and number", damaged=True)
-    operation, number = int(header[1]), int(header[2])
+        raise Cimd2DecodeError("a packet without operation and number")
+    operation, number, fault = int(header[1]), int(header[2]), ""
     if pieces and not _PARAMETER.fullmatch(pieces[-1]):
         written = pieces.pop()
         if written and not _CHECKSUM.fullmatch(written):
-            raise Cimd2DecodeError("a packet whose end is no checksum", operation, number, damaged=True)
-        if written and verify and int(written, 16) != checksum(frame[: -1 - len(written)]):
-            raise Cimd2DecodeError("a packet with a wrong checksum", operation, number, damaged=True)
-    return Packet(operation, number, tuple(_parameters(pieces, operation, number)))
-
-
-def _parameters(pieces: Iterable[bytes], operation: int, number: int) -> Iterable[tuple[int, str]]:
+            fault = "a packet whose end is no checksum"
+            pieces.append(written)
+        elif written and int(written, 16) != checksum(frame[: -1 - len(written)]):
+            fault = "a packet with a wrong checksum"
+        if fault and verify:
+            raise Cimd2DecodeError(fault, operation)
+    found: list[tuple[int, str]] = []
     for piece in pieces:
         match = _PARAMETER.fullmatch(piece)
-        if match is None:
-            raise Cimd2DecodeError("a parameter without a number", operation, number)
-        yield int(match[1]), match[2].decode("latin-1")
+        if match is not None:
+            found.append((int(match[1]), match[2].decode("latin-1")))
+            continue
+        fault = fault or "a parameter without a number"
+        if found:
+            tag, value = found[-1]
+            found[-1] = tag, f"{value}\t{piece.decode('latin-1')}"
+    return Packet(operation, number, tuple(found), fault)
 
 
 class FrameReader:
@@ -157,13 +165,13 @@ class FrameReader:
                 self._looked = len(buffer)
             if len(buffer) > self._longest:
                 self._cut(len(buffer))
-                raise Cimd2DecodeError(f"a packet of more than {self._longest} octets", damaged=True)
+                raise Cimd2DecodeError(f"a packet of more than {self._longest} octets")
             return None
         begin = buffer.rfind(STX, 0, end)
         frame = bytes(buffer[begin : end + 1])
         self._cut(end + 1)
         if len(frame) > self._longest:
-            raise Cimd2DecodeError(f"a packet of more than {self._longest} octets", damaged=True)
+            raise Cimd2DecodeError(f"a packet of more than {self._longest} octets")
         return frame
 
     def _drop(self, count: int) -> None:

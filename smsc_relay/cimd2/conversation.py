@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Final
 
+from smsc_relay import foreign
 from smsc_relay.cimd2 import receipts, times
-from smsc_relay.cimd2.codec import parameters
+from smsc_relay.cimd2.answers import refusal
+from smsc_relay.cimd2.codec import Parameters, parameters
 from smsc_relay.cimd2.config import Cimd2Config
 from smsc_relay.cimd2.constants import Error, ErrorClass, Operation, Tag, error_class, error_name
 from smsc_relay.cimd2.deliveries import Cimd2Deliveries
@@ -24,7 +26,7 @@ from smsc_relay.cimd2.events import (
     Response,
     ResponseTimeout,
 )
-from smsc_relay.cimd2.session import Parameters, Session, State, refusal
+from smsc_relay.cimd2.session import Session, State
 from smsc_relay.protocol import (
     Accepted,
     Answered,
@@ -40,7 +42,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.said import reason
+from smsc_relay.said import name, reason
 from smsc_relay.zones import CLOCK_FAULT, CLOCKS_APART
 
 _VERDICTS: Final = {
@@ -54,7 +56,6 @@ _BUSY: Final = frozenset({ErrorClass.TEMPORARY, ErrorClass.THROTTLED, ErrorClass
 _WINDOW_ERRORS: Final = frozenset({int(Error.INVALID_WINDOW), int(Error.WINDOWING_DISABLED)})
 _DELIVERY_FAILED: Final = 710  # generic failure of a delivery
 _ALL_MESSAGES: Final = 2  # mode of a delivery request
-_NAME: Final = 40  # characters of a greeting that name the SMSC
 
 
 class _Probe:
@@ -211,7 +212,7 @@ class Cimd2Conversation:
     def receive_data(self, data: bytes, now: float) -> Sequence[Happening]:
         """Octets from the SMSC."""
         events = self._session.receive_data(data, now)
-        if self._login_at < inf and "\n" in self._session.noise:
+        if self._login_at < inf and "\n" in self._session.noise and not self._session.closed:
             self._login(now)
         return self._happened(events, now)
 
@@ -244,7 +245,9 @@ class Cimd2Conversation:
 
     def connection_lost(self, now: float) -> Sequence[Happening]:
         """The connection is gone."""
-        return self._happened(self._session.connection_lost(now), now)
+        found = self._happened(self._session.connection_lost(now), now)
+        self._return_subaddress()  # where a fault of ours has kept the end from being told
+        return found
 
     def _poll(self, now: float) -> None:
         """A delivery request, where the account has to ask for its messages."""
@@ -279,7 +282,8 @@ class Cimd2Conversation:
                     found.append(Unanswered(event.context, event.waited))
                 case LoggedIn():
                     self._deliveries.bound()
-                    found.append(Ready(self._session.noise.partition("\n")[0].strip()[:_NAME]))
+                    peer = name(self._session.noise.partition("\n")[0], (self._config.password,))
+                    found.append(Ready(peer, window=self._window if self._window < self._config.window else 0))
                     self._poll(now)
                 case LoginRefused():
                     self._on_refused(event, now, found)
@@ -295,8 +299,9 @@ class Cimd2Conversation:
         if code in _WINDOW_ERRORS and self._windowed:
             self._windowed, self._window = False, 1
             found.append(Fault(f"{error_name(code)}: going on with a window of 1"))
-            self._login(now)
-            return
+            if self._session.state is State.OPEN:  # not closed by what came with it
+                self._login(now)
+                return
         self._in_use = code == Error.TOO_MANY_USERS
         told = error_class(code)
         credentials = told is ErrorClass.ACCOUNT and code not in _WINDOW_ERRORS
@@ -308,12 +313,17 @@ class Cimd2Conversation:
         for _, context in self._waiting:
             found.append(Rejected(context, Verdict.TEMPORARY, "not sent", "", 0.0))
         self._waiting.clear()
-        self._give_back(self._subaddress, self._in_use)
-        self._subaddress = None
+        self._return_subaddress()
         asked = [one.of for one in event.lost if isinstance(one, _Probe)]
         found += [Answered(one, problem="the connection ended") for one in asked]
         lost = tuple(one for one in event.lost if not isinstance(one, _Probe))
-        found.append(Ended(event.reason.value, lost))
+        told = "" if self._session.heard else foreign.hint(self._session.noise.encode("latin-1"), "a CIMD2")
+        found.append(Ended(event.reason.value + told, lost))
+
+    def _return_subaddress(self) -> None:
+        taken, self._subaddress = self._subaddress, None
+        if taken is not None:
+            self._give_back(taken, self._in_use)
 
     # --- answers to submits -------------------------------------------------------------------------------------------
 

@@ -19,12 +19,9 @@ class Cimd2EncodeError(LocalProtocolError):
 
 
 class Cimd2DecodeError(Cimd2Error):
-    """A packet that cannot be read.
+    """A packet that cannot be read: none, or damaged. `operation` is the packet's where its header could be read, else
+    -1."""
 
-    `operation` and `number` are the packet's where its header could be read, else -1; `damaged`: it has changed on its
-    way (checksum, header), so that the same packet again may be better.
-    """
-
-    def __init__(self, reason: str, operation: int = -1, number: int = -1, *, damaged: bool = False) -> None:
+    def __init__(self, reason: str, operation: int = -1) -> None:
         super().__init__(reason)
-        self.reason, self.operation, self.number, self.damaged = reason, operation, number, damaged
+        self.reason, self.operation = reason, operation

@@ -25,6 +25,7 @@ class CloseReason(Enum):
     ALIVE_TIMEOUT = "no answer to alive"
     NOT_UNDERSTOOD = "packets that the peer did not understand"
     UNREADABLE = "packets that cannot be read"
+    NO_NUMBER_LEFT = "all packet numbers are taken by requests without an answer"
 
 
 @dataclass(frozen=True, slots=True)

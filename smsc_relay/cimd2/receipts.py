@@ -39,7 +39,8 @@ def external_id(destination: str, timestamp: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a status report says. `status` None: nothing to tell. `external_id`: "" if the key is not all there."""
+    """What a status report says. `status` None: nothing to tell; WIRED, which changes nothing: it is unknown.
+    `external_id`: "" if the key is not all there."""
 
     external_id: str
     status: Status | None
@@ -62,7 +63,7 @@ def read(packet: Packet, config: Cimd2Config) -> Receipt:
     elif code in STATES:
         status = STATES[code]
     else:
-        status = Status.FAILED
+        status = Status.WIRED
         fault = fault or f"a status report with the unknown status {code}"
     error = packet.integer(Tag.STATUS_ERROR) or 0
     reason = DELIVERY_NAMES.get(code, f"status {code}")

@@ -4,9 +4,12 @@ Octets go in with `receive_data` and come out as events; all octets to write are
 `now` is any monotonic clock in seconds. What a peer sends never raises: it becomes a `ProtocolFault`.
 
 Numbers: requests of the application are odd, those of the SMSC even, a response repeats its request's (CIMD Interface
-Specification). A request like the one before, number and all, is a retransmission: it is answered as before
-and not told again. One with the number of the one before and another content is a new one: to lose a message is worse
+Specification). A request like one of the last few, number and all, is a retransmission: it is answered as before
+and not told again. One with the number of one before and another content is a new one: to lose a message is worse
 than to have it twice. One class, since every rule reads or moves the one state.
+
+A damaged packet is nacked, which has it sent again. When it comes again as it was, it has not been damaged on its way:
+the SMSC writes it so, and it is read as well as it can be.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from enum import Enum
 from math import inf
 from typing import Any, Final
 
-from smsc_relay.cimd2.codec import FrameReader, Packet, checksum_of, decode, encode, parameters
+from smsc_relay.cimd2.answers import error_in, refusal
+from smsc_relay.cimd2.codec import FrameReader, Packet, Parameters, checksum_of, decode, encode
 from smsc_relay.cimd2.constants import (
     FIRST_APPLICATION,
     FIRST_SMSC,
@@ -24,7 +28,6 @@ from smsc_relay.cimd2.constants import (
     Error,
     Operation,
     Tag,
-    error_name,
 )
 from smsc_relay.cimd2.errors import Cimd2DecodeError, LocalProtocolError
 from smsc_relay.cimd2.events import (
@@ -39,13 +42,13 @@ from smsc_relay.cimd2.events import (
     Response,
     ResponseTimeout,
 )
+from smsc_relay.cimd2.requests import Requests
 from smsc_relay.cimd2.session_config import SessionConfig, Side
 from smsc_relay.cimd2.window import Sent, Window
 from smsc_relay.keepalive import Keepalive, Step
 
 __all__ = ["Session", "SessionConfig", "Side", "State"]
 
-Parameters = tuple[tuple[int, str], ...]
 _TO_APPLICATION: Final = frozenset({Operation.DELIVER, Operation.STATUS_REPORT})
 _TO_SMSC: Final = frozenset(
     {
@@ -79,16 +82,18 @@ class Session:
         self._out: list[bytes] = []
         self._checksum = "upper" if config.checksum == "auto" else config.checksum
         ours, theirs = (FIRST_SMSC, FIRST_APPLICATION) if self._smsc else (FIRST_APPLICATION, FIRST_SMSC)
-        self._window = Window(ours, config.response_timeout, config.late_memory, config.late_max)
+        self._window = Window(ours, config.response_timeout, config.late_memory)
         self._expected = theirs  # number of the peer's next request
-        self._last_request: Packet | None = None
-        self._last_answer: bytes | None = None  # None: not answered yet
-        self._owed: dict[int, int] = {}  # operations of the peer's requests without an answer, by number
-        self._unreadable = 0  # in a row
+        self._requests = Requests()  # the peer's
+        self._unreadable = self._lost_nacks = 0  # in a row
+        self.heard = False  # something that could be read
+        self._damaged = b""  # the last packet that has been nacked for it
         self._keepalive = Keepalive(
             config.alive_interval, config.alive_fixed, config.response_timeout, config.alive_misses, now
         )
         self._active_at = now
+        # Some SMSCs send what waits for us ahead of the login's answer.
+        self._takes = frozenset({State.UP, State.LOGGING_OUT} | (set() if self._smsc else {State.LOGGING_IN}))
         self._enter(State.OPEN, now)
 
     # --- what it is like now ------------------------------------------------------------------------------------------
@@ -119,7 +124,7 @@ class Session:
     @property
     def unanswered(self) -> int:
         """The peer's requests that wait for `respond`."""
-        return len(self._owed)
+        return len(self._requests)
 
     @property
     def noise(self) -> str:
@@ -159,20 +164,18 @@ class Session:
         Raises:
             LocalProtocolError: no request with this number waits; also Cimd2EncodeError, and it still waits.
         """
-        operation = self._owed.get(number)
-        if operation is None:
-            raise LocalProtocolError(f"no request {number:03d} waits for an answer")
-        data = self._encoded(Packet(operation + RESPONSE, number, given))
-        del self._owed[number]
-        if self._last_request is not None and self._last_request.number == number:
-            self._last_answer = data
+        request = self._requests.waiting(number)
+        data = self._encoded(Packet(request.operation + RESPONSE, number, given))
+        self._requests.answered(request, data)
         self._out.append(data)
 
     def withhold(self, number: int) -> None:
-        """There will be no answer to a `RequestReceived`: the peer is to send it again, and it will be told again."""
-        self._owed.pop(number, None)
-        if self._last_request is not None and self._last_request.number == number:
-            self._last_request = None
+        """There will be no answer to a `RequestReceived`: the peer is to send it again, and it will be told again.
+
+        Raises:
+            LocalProtocolError: no request with this number waits.
+        """
+        self._requests.forget(self._requests.waiting(number))
 
     def nack(self, number: int) -> None:
         """A `RequestReceived` has not been understood: the peer is to send it again."""
@@ -190,9 +193,9 @@ class Session:
         self._enter(State.OPEN, now)
 
     def _answer_login(self, given: Parameters, now: float) -> None:
-        if not self._smsc or self._state is not State.LOGGING_IN or self._last_request is None:
+        if not self._smsc or self._state is not State.LOGGING_IN:
             raise LocalProtocolError(f"no login waits for an answer in state {self._state.name}")
-        self.respond(self._last_request.number, given)
+        self.respond(self._requests.of(Operation.LOGIN).number, given)
 
     def logout(self, now: float) -> None:
         """Application: log out.
@@ -244,6 +247,8 @@ class Session:
         if self._stage_deadline <= now:
             leaving = self._state is State.LOGGING_OUT
             events.append(self._close(CloseReason.LOGOUT_TIMEOUT if leaving else CloseReason.LOGIN_TIMEOUT, now))
+        elif self._window.choked:
+            events.append(self._close(CloseReason.NO_NUMBER_LEFT, now))
         elif self._state is State.UP:
             step = self._keepalive.step(now)
             if step is Step.DEAD:
@@ -267,18 +272,22 @@ class Session:
             return events
         self._reader.feed(data)
         while not self.closed:
+            frame: bytes | None = None
             try:
                 frame = self._reader.next_frame()
                 if frame is None:
                     break
-                packet = decode(frame, verify=self._config.verify_checksum)
+                packet = decode(frame, verify=self._config.verify_checksum and frame != self._damaged)
             except Cimd2DecodeError as error:
                 self._on_unreadable(error, now, events)
+                self._damaged = frame or b""
                 continue
-            self._unreadable = 0
+            self._unreadable, self._damaged, self.heard = 0, b"", True
             self._keepalive.heard(now)
             if self._config.checksum == "auto":
                 self._checksum = checksum_of(frame)
+            if packet.fault and self._config.verify_checksum:
+                events.append(ProtocolFault(packet.fault))
             if packet.is_response:
                 self._on_response(packet, now, events)
             else:
@@ -295,10 +304,13 @@ class Session:
             what = "a general error" if general else f"response {packet.operation:02d}"
             events.append(ProtocolFault(f"{what} to nothing that we have asked"))
             return
-        code = packet.integer(Tag.ERROR) or 0
+        code, fault = error_in(packet)
+        if fault:
+            events.append(ProtocolFault(fault))
         if general and not code:
             code = Error.GENERAL
         self._window.remove(sent)
+        self._lost_nacks = 0
         if sent.packet.operation == Operation.LOGIN:
             if self._state is State.LOGGING_IN:
                 self._enter(State.OPEN if code else State.UP, now)
@@ -314,12 +326,15 @@ class Session:
     def _on_nack(self, packet: Packet, now: float, events: list[Event]) -> None:
         """Send again what the peer has not understood; or give up, as the numbers are out of step."""
         sent = self._window.again(packet.number, now)
-        if sent is None or sent.resent > self._config.resends:
-            events.append(ProtocolFault("a nack for what cannot be sent again"))
+        if sent is None:
+            events.append(ProtocolFault("a nack for nothing that can be sent again"))
+            self._lost_nacks += 1
+        else:
+            events.append(ProtocolFault(f"a nack for operation {sent.packet.operation:02d}"))
+        if max(self._lost_nacks, sent.resent if sent else 0) > self._config.resends:
             events.append(self._close(CloseReason.NOT_UNDERSTOOD, now))
-            return
-        events.append(ProtocolFault(f"a nack for operation {sent.packet.operation:02d}, which is sent again"))
-        self._out.append(self._encoded(sent.packet))
+        elif sent is not None:
+            self._out.append(self._encoded(sent.packet))
 
     def _on_request(self, packet: Packet, now: float, events: list[Event]) -> None:
         operation, number = packet.operation, packet.number
@@ -328,16 +343,17 @@ class Session:
             self._out.append(self._encoded(Packet(Operation.ALIVE_RESPONSE, number)))
             return
         self._active_at = now
-        if packet == self._last_request:
-            if self._last_answer is not None:
-                self._out.append(self._last_answer)
+        if self._requests.again(packet):
+            self._out.append(self._requests.answer(packet))
             return
         wanted = _TO_SMSC if self._smsc else _TO_APPLICATION
-        if operation in wanted and (self._state in (State.UP, State.LOGGING_OUT)):
-            self._take(packet)
+        if self._smsc and packet.fault:
+            self._refuse(None, number, Error.SYNTAX)
+        elif operation in wanted and self._state in self._takes:
+            self._requests.add(packet)
             events.append(RequestReceived(packet))
         elif self._smsc and operation == Operation.LOGIN and self._state is State.OPEN:
-            self._take(packet)
+            self._requests.add(packet)
             self._enter(State.LOGGING_IN, now)
             events.append(LoginRequested(packet))
         elif self._smsc and operation == Operation.LOGOUT:
@@ -347,10 +363,6 @@ class Session:
             events.append(ProtocolFault(f"operation {operation:02d} in state {self._state.name}"))
             known = operation in wanted or operation == Operation.LOGIN
             self._refuse(operation if known else None, number, Error.UNEXPECTED_OPERATION)
-
-    def _take(self, packet: Packet) -> None:
-        self._last_request, self._last_answer = packet, None
-        self._owed[packet.number] = packet.operation
 
     def _refuse(self, operation: int | None, number: int, code: int) -> None:
         """An error in the request's own response, or in a general one. An application has none for requests that it
@@ -367,12 +379,8 @@ class Session:
         self._unreadable += 1
         if self._unreadable > self._config.resends:
             events.append(self._close(CloseReason.UNREADABLE, now))
-        elif error.operation > RESPONSE:  # a response is never answered
-            return
-        elif error.damaged or not self._smsc:
-            self._out.append(self._encoded(Packet(Operation.NACK, self._expected if error.damaged else error.number)))
-        else:
-            self._refuse(None, error.number, Error.SYNTAX)
+        elif error.operation <= RESPONSE:  # a response is never answered
+            self._out.append(self._encoded(Packet(Operation.NACK, self._expected)))
 
     # --- tools --------------------------------------------------------------------------------------------------------
 
@@ -402,10 +410,5 @@ class Session:
 
     def _close(self, reason: CloseReason, now: float) -> Closed:
         self._enter(State.CLOSED, now)
-        self._owed.clear()
+        self._requests.clear()
         return Closed(reason, tuple(sent.context for sent in self._window.abandon()))
-
-
-def refusal(code: int) -> Parameters:
-    """An error code with its text."""
-    return parameters((Tag.ERROR, code), (Tag.ERROR_TEXT, error_name(code)[:64]))

@@ -32,9 +32,9 @@ class SessionConfig:
     alive_misses: int = 1
     inactivity_timeout: float | None = None  # log out when nothing but alive has passed for so long
     logout_timeout: float = 10.0
-    resends: int = 3  # of a packet that the peer has not understood; as many unreadable ones of its own are borne
+    resends: int = 3  # of a packet that the peer has not understood; as many nacks of nothing that we have sent are
+    # borne in a row, and as many unreadable packets of its own
     late_memory: float = 3600.0  # for so long after its time-out is the answer to a request known for what it is
-    late_max: int = 32  # requests: numbers are few
 
     def __post_init__(self) -> None:
         for name in ("login_timeout", "response_timeout", "alive_interval", "alive_misses", "inactivity_timeout",

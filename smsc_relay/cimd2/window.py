@@ -1,4 +1,8 @@
-"""Our requests that wait for their answers, by packet number; of 128 numbers those in use are passed over."""
+"""Our requests that wait for their answers, by packet number.
+
+There are 128 numbers, used in turn. One whose answer has not come in time is not used again until that has come late or
+has been waited for long enough: the answer would be taken for another request's. The last free one is for a logout.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +37,11 @@ class Sent:
 
 
 class Window:
-    """Requests in flight, for `timeout` seconds; after that `late_max` of them are remembered for `late_memory`."""
+    """Requests in flight, for `timeout` seconds; after that they are remembered for `late_memory` seconds."""
 
-    def __init__(self, first: int, timeout: float, late_memory: float, late_max: int) -> None:
-        self._next = first
-        self._timeout, self._late_memory, self._late_max = timeout, late_memory, late_max
+    def __init__(self, first: int, timeout: float, late_memory: float) -> None:
+        self._first = self._next = first
+        self._timeout, self._late_memory = timeout, late_memory
         self._in_flight: OrderedDict[int, Sent] = OrderedDict()  # in the order of their deadlines
         self._late: OrderedDict[int, Sent] = OrderedDict()
         self._aside = 0
@@ -48,19 +52,22 @@ class Window:
 
     @property
     def has_number(self) -> bool:
-        """There is a free one."""
-        return len(self._in_flight) < NUMBERS
+        """There is a free one, beside that for a logout."""
+        return len(self._in_flight) + len(self._late) < NUMBERS - 1
+
+    @property
+    def choked(self) -> bool:
+        """There is none, nor will one be soon: all are late ones'."""
+        return len(self._late) >= NUMBERS - 1
 
     def number(self) -> int:
         """The next free one, which `add` uses up.
 
         Raises:
-            LocalProtocolError: all are in flight.
+            LocalProtocolError: there is none.
         """
-        if len(self._in_flight) >= NUMBERS:
-            raise LocalProtocolError("all packet numbers wait for an answer")
         if len(self._in_flight) + len(self._late) >= NUMBERS:
-            self._late.popitem(last=False)
+            raise LocalProtocolError("all packet numbers wait for an answer")
         while self._next in self._in_flight or self._next in self._late:
             self._next = (self._next + 2) % _ROUND
         return self._next
@@ -90,14 +97,14 @@ class Window:
     def again(self, number: int, now: float) -> Sent | None:
         """The request that a nack for `number` is about, about to be sent again; None: that cannot be told.
 
-        A nack has the number that the peer expects. When that is of no request in flight and there is only one, it is
-        about that one, which takes the number.
+        A nack has the number that the peer expects. When that is one of ours, free, and there is only one request in
+        flight, it is about that one, which takes the number.
         """
         sent = self._in_flight.get(number)
-        if sent is None and len(self._in_flight) == 1:
+        ours = number < _ROUND and number % 2 == self._first % 2
+        if sent is None and len(self._in_flight) == 1 and ours and number not in self._late:
             (sent,) = self._in_flight.values()
             del self._in_flight[sent.packet.number]
-            self._late.pop(number, None)
             sent.packet = Packet(sent.packet.operation, number, sent.packet.parameters)
             self._in_flight[number] = sent
             self._next = (number + 2) % _ROUND
@@ -138,6 +145,6 @@ class Window:
         late = self._late
         while late:
             oldest = next(iter(late.values()))
-            if len(late) <= self._late_max and now - (oldest.late_since or 0.0) < self._late_memory:
+            if now - (oldest.late_since or 0.0) < self._late_memory:
                 return
             late.popitem(last=False)

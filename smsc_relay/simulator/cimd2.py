@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from smsc_relay.cimd2 import events
-from smsc_relay.cimd2.codec import Packet, encode, parameters
+from smsc_relay.cimd2.answers import refusal
+from smsc_relay.cimd2.codec import Packet, Parameters, encode, parameters
 from smsc_relay.cimd2.constants import Error, Operation, Tag
 from smsc_relay.cimd2.errors import LocalProtocolError
-from smsc_relay.cimd2.session import Parameters, Session, SessionConfig, Side, State, refusal
+from smsc_relay.cimd2.session import Session, SessionConfig, Side, State
 from smsc_relay.simulator.account import Account
 from smsc_relay.simulator.centre import Centre
 from smsc_relay.simulator.cimd2_messages import (

@@ -9,7 +9,7 @@ from typing import Any, Final
 from chalicelib import gsm7
 from smsc_relay import air
 from smsc_relay.cimd2 import alphabet
-from smsc_relay.cimd2.codec import Packet, parameters
+from smsc_relay.cimd2.codec import Packet, Parameters, parameters
 from smsc_relay.cimd2.constants import Delivery, Error, Report, Tag
 from smsc_relay.cimd2.texts import charset
 from smsc_relay.simulator.content import ContentError, Place, decode, encode, place_of
@@ -18,7 +18,6 @@ from smsc_relay.simulator.phones import Wants
 from smsc_relay.simulator.settings import Cimd2
 from smsc_relay.smpp.constants import Status
 
-Parameters = tuple[tuple[int, str], ...]
 _OCTETS: Final = 140  # of a short message, its header included
 _LONG_NUMBER: Final = 9  # digits from which on a number is taken for an international one
 _GSM, _BINARY, _UCS2 = 0, 4, 8  # data coding schemes

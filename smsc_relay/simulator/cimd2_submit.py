@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from smsc_relay.cimd2.codec import Packet, parameters
+from smsc_relay.cimd2.answers import refusal
+from smsc_relay.cimd2.codec import Packet, Parameters, parameters
 from smsc_relay.cimd2.constants import Error, Tag
-from smsc_relay.cimd2.session import refusal
 from smsc_relay.simulator.account import Account
-from smsc_relay.simulator.cimd2_messages import Content, Parameters, describe, error_of, source_of, wants
+from smsc_relay.simulator.cimd2_messages import Content, describe, error_of, source_of, wants
 from smsc_relay.simulator.judge import Fate
 from smsc_relay.simulator.phones import Segment
 from smsc_relay.simulator.settings import Rule

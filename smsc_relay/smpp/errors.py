@@ -5,6 +5,8 @@ No text here ever contains a field's value: addresses, passwords and messages st
 
 from __future__ import annotations
 
+from smsc_relay import foreign
+
 
 class SmppError(Exception):
     """Anything that goes against the protocol."""
@@ -48,7 +50,6 @@ class SmppFramingError(RemoteProtocolError):
     """A command_length that cannot be true: where the next PDU begins is lost, so the connection is over."""
 
     def __init__(self, length: int, limit: int) -> None:
-        octets = length.to_bytes(4, "big")
-        said = f", the letters {octets.decode()}: is this an SMPP port?" if octets.isalnum() else ""
+        said = foreign.hint(length.to_bytes(4, "big"), "an SMPP")
         super().__init__(f"command_length {length} is outside 16..{limit}{said}")
         self.length, self.limit, self.reason = length, limit, str(self)

@@ -17,6 +17,7 @@ _AROUND: Final = 17  # characters of a frame that are not data: `00/00000/O/00/`
 _HEADER: Final = re.compile(rb"([0-9]{2})/([0-9]{5})/([OR])/([0-9]{2})(?=/)")
 _CHECKSUM: Final = re.compile(rb"/([0-9A-Fa-f]{2})")
 _FORBIDDEN: Final = re.compile("[/\x02\x03]")
+_NOISE: Final = 16  # octets that are kept of what comes outside of frames
 
 
 class Frame(NamedTuple):
@@ -91,6 +92,7 @@ class FrameReader:
         self._buffer = bytearray()
         self._at = 0  # up to here there is no ETX of the frame that has begun
         self._overlong = 0
+        self.noise = b""  # the beginning of what has come outside of frames
 
     def feed(self, data: bytes) -> None:
         """Add octets from the connection."""
@@ -105,14 +107,15 @@ class FrameReader:
                 begin = buffer.rfind(STX)
                 if begin < 0 or len(buffer) - begin - 1 > self._longest:
                     self._overlong += begin >= 0
-                    buffer.clear()
+                    self._drop(len(buffer))
                 else:
-                    del buffer[:begin]
+                    self._drop(begin)
                 self._at = len(buffer)
                 return None
             begin = buffer.rfind(STX, 0, end)
             body = bytes(buffer[begin + 1 : end])
-            del buffer[: end + 1]
+            self._drop(max(0, begin))
+            del buffer[: end + 1 - max(0, begin)]
             self._at = 0
             if begin < 0:
                 continue
@@ -120,6 +123,11 @@ class FrameReader:
                 self._overlong += 1
                 continue
             return body
+
+    def _drop(self, count: int) -> None:
+        if count and not self.noise:
+            self.noise = bytes(self._buffer[: min(count, _NOISE)])
+        del self._buffer[:count]
 
     def take_overlong(self) -> int:
         """How many frames have been dropped because of their length since the last call."""

@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, Final
 
 from chalicelib import gsm7
+from smsc_relay import foreign
 from smsc_relay.protocol import (
     Accepted,
     Answered,
@@ -26,7 +27,7 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
-from smsc_relay.said import reason
+from smsc_relay.said import name, reason
 from smsc_relay.ucp import receipts, times
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import Ec, EcClass, error_class, error_name
@@ -84,6 +85,7 @@ class UcpConversation:
         self._deliveries = UcpDeliveries(config, surroundings)
         self._clock_seen = False  # the SMSC's: its times are what validity and deferral are written in
         self._keys: OrderedDict[str, None] = OrderedDict()
+        self._secrets = _secrets(config)
         self._throttled = re.compile(config.throttled_text, re.IGNORECASE) if config.throttled_text else None
 
     # --- what it is like now ------------------------------------------------------------------------------------------
@@ -257,7 +259,7 @@ class UcpConversation:
                     found.append(Unanswered(context, event.waited))
                 case LoggedIn():
                     self._deliveries.bound()
-                    found.append(Ready(event.text))
+                    found.append(Ready(name(event.text, self._secrets)))
                 case LoginRefused():
                     found.append(_refused(event.ec, self._why(event.ec, event.text)))
                 case Closed():
@@ -275,7 +277,8 @@ class UcpConversation:
         unsent = [context for context, _ in waiting] + [context for _, context in self._spacing.abandon()]
         found += [Rejected(context, Verdict.TEMPORARY, "the session ended before", "", 0.0) for context in unsent]
         lost = [one for one in event.lost if not isinstance(one, _Probe)]
-        found.append(Ended(event.reason.value, tuple(context for context, _ in lost)))
+        told = "" if self._session.heard else foreign.hint(self._session.noise, "a UCP")
+        found.append(Ended(event.reason.value + told, tuple(context for context, _ in lost)))
 
     # --- answers to submits -------------------------------------------------------------------------------------------
 
@@ -299,7 +302,7 @@ class UcpConversation:
         found.append(Accepted(context, key, event.rtt, event.late))
 
     def _why(self, ec: int, sm: str) -> str:
-        return reason(error_name(ec), sm, (self._config.password or "",))
+        return reason(error_name(ec), sm, self._secrets)
 
     def _verdict(self, result: Nack) -> Verdict:
         own = self._config.error_classes.get(result.ec)
@@ -331,6 +334,12 @@ def _session(config: UcpConfig) -> SessionConfig:
         inactivity_timeout=config.inactivity,
         lenient=config.lenient,
     )
+
+
+def _secrets(config: UcpConfig) -> tuple[str, ...]:
+    """The password, and how it is written in a login: an SMSC may say either."""
+    written = _password(config)
+    return (str(config.password or ""), written, written.lower())
 
 
 def _password(config: UcpConfig) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay.deliveries import Deliveries
@@ -20,11 +22,17 @@ class UcpDeliveries(Deliveries[OperationReceived]):
     def __init__(self, config: UcpConfig, surroundings: Surroundings) -> None:
         super().__init__(surroundings)
         self._config = config
-        self._acks: dict[Token, Ack] = {}  # of what has arrived and has no result
+        self._acks: dict[Token, deque[Ack]] = {}  # of what has arrived and has no result
 
     def ack(self, token: Token) -> Ack:
         """The positive result of what has arrived, which gets one now."""
-        return self._acks.pop(token, Ack())
+        waiting = self._acks.get(token)
+        if waiting is None:
+            return Ack()
+        found = waiting.popleft()
+        if not waiting:
+            del self._acks[token]
+        return found
 
     def _tell(self, received: OperationReceived, now: float, found: list[Happening]) -> None:
         operation = received.operation
@@ -32,12 +40,13 @@ class UcpDeliveries(Deliveries[OperationReceived]):
         if isinstance(operation, Message) and operation.ot != Ot.DELIVER:
             receipt = receipts.read(operation, self._config)
             fault, event = receipt.fault, self._receipt(receipt)
-            self._acks[received.token] = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
+            ack = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
         elif isinstance(operation, CallInput | Transfer | Message):
             fault, event = self._incoming(operation)
-            self._acks[received.token] = _ack(operation)
+            ack = _ack(operation)
         else:  # nothing else is let through by the session
             raise AssertionError(type(operation).__name__)
+        self._acks.setdefault(received.token, deque()).append(ack)
         if fault:
             found.append(Fault(fault))
         found.append(Arrived(received.token, () if event is None else (event,)))

@@ -23,6 +23,7 @@ class CloseReason(Enum):
     RESPONSE_TIMEOUT = "no answer to an operation"
     NO_TRN_LEFT = "all transaction numbers are taken by operations without an answer"
     INACTIVE = "inactive"
+    UNREADABLE = "frames that cannot be read"
 
 
 class Token(NamedTuple):

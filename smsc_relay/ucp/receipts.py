@@ -24,9 +24,12 @@ STATES: Final[dict[int, Status]] = {
     Dst.BUFFERED: Status.SENT,
     Dst.NOT_DELIVERED: Status.FAILED,
 }
-_KEY: Final = re.compile(r"\s*([0-9+*#]*)\s*:\s*([0-9]{12})")
+# Limits keep the time of a search in proportion to the text, whatever it is.
+_KEY: Final = re.compile(r"([0-9+*#]{0,40})\s{0,9}:\s{0,9}([0-9]{12})")
 _STAMP: Final = re.compile(r"[0-9]{12}")
-_TEXT: Final = re.compile(r"Message for\s+(?P<phone>\+?[0-9]+).*?identification\s+(?P<stamp>[0-9]{12})", re.I | re.S)
+_TEXT: Final = re.compile(
+    r"Message for\s{1,9}(?P<phone>\+?[0-9]{1,22}).{0,200}?identification\s{1,9}(?P<stamp>[0-9]{12})", re.I | re.S
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def external_id(phone: str, stamp: str, config: UcpConfig) -> str:
 
 def result_id(sm: str, recipient: str, config: UcpConfig) -> str:
     """The key in a submit's positive result; "": there is none. `recipient`: AdC of the submit."""
-    if match := _KEY.match(sm):
+    if match := _KEY.match(sm.lstrip()):
         return external_id(match[1] or recipient, match[2], config)
     match = _STAMP.search(sm)
     return external_id(recipient, match[0], config) if match else ""

@@ -91,6 +91,7 @@ class SessionConfig:
     inactivity_timeout: float | None = None
     late_memory: float = 3600.0
     lenient: bool = False  # read frames with a wrong length or checksum
+    unreadable_max: int = 20  # frames in a row: the peer speaks something else
 
 
 class Session:
@@ -104,6 +105,8 @@ class Session:
         self._control: Sent | None = None  # our login, or (stop and wait) our alert: nothing else may go out
         self._held: deque[tuple[Operation, Any]] = deque()  # to be sent when that is possible
         self._owed: Counter[Token] = Counter()
+        self._open: dict[Token, Operation] = {}  # the last of those
+        self._unreadable = 0  # in a row
         self._keepalive = Keepalive(
             config.alert_interval if config.alert else None,
             config.alert_fixed,
@@ -113,6 +116,7 @@ class Session:
         )
         self._active_at = now
         self._automatic = 0  # of those in flight
+        self.heard = False  # something that could be read
         self.answer_alerts = True  # false: leave the peer's alerts without an answer
         self.state = State.READY if config.role is Role.SMSC else State.OPEN
         self._login_deadline = inf if config.role is Role.SMSC else now + config.login_timeout
@@ -127,6 +131,11 @@ class Session:
     @property
     def closed(self) -> bool:
         return self.state is State.CLOSED
+
+    @property
+    def noise(self) -> bytes:
+        """The beginning of what has come outside of frames."""
+        return self._reader.noise
 
     @property
     def in_flight(self) -> int:
@@ -268,6 +277,7 @@ class Session:
             self._keepalive.heard(now)
             try:
                 frame = decode(body, lenient=self._config.lenient)
+                self._unreadable, self.heard = 0, True
                 if frame.result:
                     self._on_result(frame, read_result(frame), now, events)
                 else:
@@ -275,7 +285,7 @@ class Session:
             except UcpDecodeError as error:
                 self._on_unreadable(error, events)
         for _ in range(reader.take_overlong()):
-            events.append(ProtocolFault("a frame without end"))
+            self._bear(events, "a frame without end")
         if not self.closed:
             self._pump(now)
         return events
@@ -316,14 +326,23 @@ class Session:
             return
         self._active_at = now
         token = Token(frame.trn, frame.ot)
+        if self._open.get(token) == operation:
+            return  # sent again before its result, which there is one of
         self._owed[token] += 1
+        self._open[token] = operation
         events.append(OperationReceived(token, operation))
 
     def _on_unreadable(self, error: UcpDecodeError, events: list[Event]) -> None:
-        events.append(ProtocolFault(error.reason))
+        self._bear(events, error.reason)
         if not error.result and error.trn >= 0:
             refusal = Nack(error.ec, error_name(error.ec))
             self._out.append(encode(result_frame(refusal, error.trn, error.ot)))
+
+    def _bear(self, events: list[Event], reason: str) -> None:
+        events.append(ProtocolFault(reason))
+        self._unreadable += 1
+        if self._unreadable > self._config.unreadable_max and not self.closed:
+            events.append(self._close(CloseReason.UNREADABLE))
 
     # --- tools --------------------------------------------------------------------------------------------------------
 
@@ -353,7 +372,7 @@ class Session:
     def _paid(self, token: Token) -> None:
         self._owed[token] -= 1
         if not self._owed[token]:
-            del self._owed[token]
+            del self._owed[token], self._open[token]
 
     def _become_ready(self, now: float) -> None:
         self.state = State.READY
@@ -366,6 +385,7 @@ class Session:
         self._login_deadline = inf
         self._control = None
         self._owed.clear()
+        self._open.clear()
         self._automatic = 0
         unsent = tuple(context for _, context in self._held)
         self._held.clear()

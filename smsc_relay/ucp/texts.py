@@ -16,6 +16,7 @@ from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.constants import ALPHANUMERIC, NUMERIC, TRANSPARENT, XSER_DCS, XSER_UDH
 from smsc_relay.ucp.operations import CallInput, Message, Transfer
 
+_NB_DIGITS: Final = 5  # of the bits of a message
 _SMSC_CUTS: Final = 320  # septets of AMsg where the SMSC cuts long texts (EMI 4)
 
 # --- text -> fields -------------------------------------------------------------------------------------------------
@@ -171,7 +172,7 @@ def _written(
 def _septets(octets: bytes, operation: CallInput | Transfer | Message) -> int:
     """How many septets are packed in transparent data: its bits say so, or a high bit that no septet has. 0: none."""
     nb = "" if isinstance(operation, Transfer) else operation.nb
-    bits = int(nb) if nb.isascii() and nb.isdigit() else 8 * len(octets)
+    bits = int(nb) if nb.isascii() and nb.isdigit() and len(nb) <= _NB_DIGITS else 8 * len(octets)
     if bits < 8 * len(octets):
         return bits // 7
     return bits // 7 if max(octets, default=0) > 0x7F else 0

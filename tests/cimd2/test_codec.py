@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -64,20 +65,35 @@ def test_generous(frame: str, packet: Packet) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "reason", "header", "damaged"),
+    ("frame", "reason", "operation"),
     [
-        pytest.param("<STX>40:011<TAB>3C<ETX>", "wrong checksum", (40, 11), True, id="checksum"),
-        pytest.param("<STX>40:011<TAB>3<ETX>", "no checksum", (40, 11), True, id="half a checksum"),
-        pytest.param("<STX>40-011<TAB><ETX>", "without operation", (-1, -1), True, id="header"),
-        pytest.param("<STX><ETX>", "without operation", (-1, -1), True, id="empty"),
-        pytest.param("<STX>03:003<TAB>21:4<TAB><ETX>", "without a number", (3, 3), False, id="parameter"),
+        pytest.param("<STX>40:011<TAB>3C<ETX>", "wrong checksum", 40, id="checksum"),
+        pytest.param("<STX>40:011<TAB>3<ETX>", "no checksum", 40, id="half a checksum"),
+        pytest.param("<STX>40-011<TAB><ETX>", "without operation", -1, id="header"),
+        pytest.param("<STX><ETX>", "without operation", -1, id="empty"),
     ],
 )
-def test_unreadable(frame: str, reason: str, header: tuple[int, int], damaged: bool) -> None:
+def test_unreadable(frame: str, reason: str, operation: int) -> None:
     with pytest.raises(Cimd2DecodeError, match=reason) as caught:
         decode(octets(frame))
-    assert (caught.value.operation, caught.value.number) == header
-    assert caught.value.damaged is damaged
+    assert caught.value.operation == operation
+
+
+@pytest.mark.parametrize(
+    ("frame", "verify", "found", "fault"),
+    [
+        pytest.param("<STX>03:003<TAB>21:4<TAB><ETX>", True, (), "a parameter without a number", id="first"),
+        pytest.param("<STX>20:000<TAB>033:a<TAB>b<TAB>021:8<TAB>EA<ETX>", True, ((33, "a\tb"), (21, "8")),
+                     "a parameter without a number", id="TAB in a value"),
+        pytest.param("<STX>20:000<TAB>033:a<TAB>b<ETX>", False, ((33, "a\tb"),), "a packet whose end is no checksum",
+                     id="TAB in the last value"),
+        pytest.param("<STX>20:000<TAB>033:a<TAB>00<ETX>", False, ((33, "a"),), "a packet with a wrong checksum",
+                     id="checksum not believed"),
+    ],
+)  # fmt: skip
+def test_what_breaks_a_rule_and_can_be_read(frame: str, verify: bool, found: Any, fault: str) -> None:
+    packet = decode(octets(frame), verify=verify)
+    assert (packet.parameters, packet.fault) == (found, fault)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import pytest
 from chalicelib.messages import Incoming, Outgoing, Status, StatusUpdate
 from chalicelib.records import MoEvent, Piece, ReceiptEvent
 from smsc_relay.cimd2 import events
+from smsc_relay.cimd2.answers import refusal
 from smsc_relay.cimd2.codec import Packet, encode, parameters
 from smsc_relay.cimd2.constants import ERRORS, Operation, Tag, error_name
 from smsc_relay.cimd2.dialect import DIALECT
-from smsc_relay.cimd2.session import Session, SessionConfig, Side, refusal
+from smsc_relay.cimd2.session import Session, SessionConfig, Side
 from smsc_relay.protocol import (
     Accepted,
     Answered,
@@ -145,6 +146,47 @@ def test_the_greeting_is_waited_for() -> None:
     assert line.take() == [Ready("CIMD2-A ConnectionInfo: SessionId = 7")]
 
 
+def test_a_greeting_is_shown_as_a_log_can_have_it() -> None:
+    line = Line(greeting_wait=2)
+    line.talk.start(line.now)
+    line.take(b"CIMD2-A\x1b[2J hello s3cr3t 250788123123\n")
+    line.asked()
+    line.smsc.accept_login(line.now)
+    assert line.take() == [Ready("CIMD2-A[2J hello *** ***")]
+
+
+def test_another_service_at_the_port() -> None:
+    line = Line()
+    line.talk.start(line.now)
+    line.take(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert line.talk.connection_lost(line.now) == [
+        Ended("connection lost, the letters HTTP: is this a CIMD2 port?", ())
+    ]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"\n\x0299:001\t\x03" * 5, id="before the greeting"),
+        pytest.param(b"\x0251:001\t900:105\t\x03" + 5 * b"\x0299:255\t\x03", id="after a login without windows"),
+        pytest.param(b"\n" + 5 * b"\x02nonsense\x03", id="unreadable"),
+    ],
+)
+def test_a_session_that_ends_before_its_login_gives_its_subaddress_back(said: bytes) -> None:
+    for _ in range(3):
+        line = Line(window=5, subaddresses=[1, 2], greeting_wait=2 if said[:1] == b"\n" else 0)
+        line.talk.start(line.now)
+        line.take(said)
+        line.talk.connection_lost(line.now)
+    line = Line(subaddresses=[1, 2])
+    line.talk.start(line.now)
+    other = Line(subaddresses=[1, 2])
+    other.talk.start(other.now)
+    assert {line.asked().get(Tag.SUBADDRESS), other.asked().get(Tag.SUBADDRESS)} == {"1", "2"}
+    for one in (line, other):
+        one.talk.connection_lost(one.now)
+
+
 def test_an_smsc_that_does_not_greet() -> None:
     line = Line(greeting_wait=2)
     line.talk.start(line.now)
@@ -177,7 +219,7 @@ def test_an_smsc_without_windows(code: int) -> None:
     assert line.take() == [Fault(f"{error_name(code)}: going on with a window of 1")]
     assert line.asked().get(Tag.WINDOW) is None
     line.smsc.accept_login(line.now)
-    assert line.take() == [Ready("")]
+    assert line.take() == [Ready("", window=1)]
     for context in ("one", "two", "three"):
         line.talk.submit(line.segments("Hi")[0], context, line.now)
     assert line.talk.in_flight == 3

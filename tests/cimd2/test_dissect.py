@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from smsc_relay.cimd2.answers import refusal
 from smsc_relay.cimd2.codec import Checksum, Packet, encode, parameters
 from smsc_relay.cimd2.constants import Operation, Tag
-from smsc_relay.cimd2.session import refusal
 from tests.cimd2.frames import FRAMES, octets
 from tests.cimd2.test_dialect import plan
 from tests.tools import tool

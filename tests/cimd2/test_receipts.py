@@ -57,7 +57,7 @@ def test_status_codes(code: int, status: Status) -> None:
                      id="of the account"),
         pytest.param(((61, "1"),), {"receipt_states": {"1": "ignored"}}, Receipt(NAME, None, "in process"),
                      id="ignored"),
-        pytest.param(((61, "77"),), {}, Receipt(NAME, Status.FAILED, "status 77",
+        pytest.param(((61, "77"),), {}, Receipt(NAME, Status.WIRED, "status 77",
                      fault="a status report with the unknown status 77"), id="unknown"),
         pytest.param(((61, "3"), (62, "250")), {}, Receipt(NAME, Status.FAILED, "delivery failed: error 250", "250"),
                      id="unknown error"),

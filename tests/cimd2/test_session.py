@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smsc_relay.cimd2.answers import refusal
 from smsc_relay.cimd2.codec import Packet, decode, encode, parameters
 from smsc_relay.cimd2.constants import Operation, Tag, error_name
 from smsc_relay.cimd2.errors import Cimd2EncodeError, LocalProtocolError
@@ -23,7 +24,7 @@ from smsc_relay.cimd2.events import (
     Response,
     ResponseTimeout,
 )
-from smsc_relay.cimd2.session import Session, SessionConfig, Side, State, refusal
+from smsc_relay.cimd2.session import Session, SessionConfig, Side, State
 
 START = 1000.0
 LOGIN = parameters((Tag.USER, "ilha"), (Tag.PASSWORD, "s3cr3t"))
@@ -216,15 +217,80 @@ def test_a_number_whose_answer_may_still_come_is_passed_over() -> None:
 
 
 def test_all_numbers_in_use() -> None:
+    """The last is for a logout."""
     pair = Pair(response_timeout=20).up()
-    for number in range(128):
+    for number in range(127):
+        assert pair.app.has_number
         pair.app.send(Operation.SUBMIT, MESSAGE, pair.now, number)
     assert not pair.app.has_number
+    pair.app.logout(pair.now)
+    assert not pair.app.is_up
     with pytest.raises(LocalProtocolError, match="all packet numbers"):
-        pair.app.send(Operation.SUBMIT, MESSAGE, pair.now)
+        pair.app.alive(pair.now)
+    assert pair.to_smsc()[-1] == Closed(CloseReason.PEER_LOGGED_OUT)
+
+
+def test_inactivity_with_all_numbers_in_use_ends_in_a_logout() -> None:
+    pair = Pair(inactivity_timeout=10, alive_interval=5).up()
+    for number in range(127):
+        pair.app.send(Operation.SUBMIT, MESSAGE, pair.now, number)
+    for _ in range(2):
+        pair.now += 5
+        pair.app.tick(pair.now)
+    assert pair.app.state is State.LOGGING_OUT
+
+
+def test_a_number_is_not_used_again_while_its_answer_may_come() -> None:
+    pair = Pair(response_timeout=20, late_memory=600).up()
+    sent = [pair.submit(number).number for number in range(100)]
     pair.now += 20
-    assert len(pair.app.tick(pair.now)) == 128
-    pair.app.send(Operation.SUBMIT, MESSAGE, pair.now)
+    assert len(pair.app.tick(pair.now)) == 100
+    again = [pair.submit(number).number for number in range(100, 127)]
+    assert not set(sent) & set(again)
+    assert not pair.app.has_number
+    (late,) = pair.app.receive_data(encode(Packet(53, sent[7], KEY)), pair.now)
+    assert isinstance(late, Response)
+    assert (late.context, late.late) == (7, True)
+    assert pair.submit("free").number in (1, sent[7])  # 1 was the login's
+    pair.now += 600
+    pair.app.tick(pair.now)
+    assert pair.app.has_number
+
+
+def test_a_session_whose_numbers_are_all_taken_by_late_answers_ends() -> None:
+    pair = Pair(response_timeout=20).up()
+    for number in range(127):
+        pair.app.send(Operation.SUBMIT, MESSAGE, pair.now, number)
+    pair.now += 20
+    assert pair.app.tick(pair.now)[-1] == Closed(CloseReason.NO_NUMBER_LEFT, ())
+
+
+@pytest.mark.parametrize(
+    ("given_parameters", "code", "fault"),
+    [
+        pytest.param(((900, "0x12C"), (901, "Incorrect")), 6, "an error code that is no number", id="hex"),
+        pytest.param(((900, "1" * 10),), 6, "an error code that is no number", id="long"),
+        pytest.param(((900, "+9"),), 6, "an error code that is no number", id="sign"),
+        pytest.param(((901, "Incorrect"),), 6, "an error text without an error code", id="no code"),
+        pytest.param(((900, ""), (901, "Incorrect")), 6, "an error text without an error code", id="empty code"),
+        pytest.param(((900, "0"), (900, "300")), 300, "", id="twice"),
+        pytest.param(((900, " 300 "),), 300, "", id="blanks"),
+        pytest.param(((900, "000"), (901, "Ok")), 0, "", id="none"),
+        pytest.param(((900, ""),), 0, "", id="empty"),
+    ],
+)
+@pytest.mark.parametrize("login", [False, True], ids=["submit", "login"])
+def test_error_codes(given_parameters: Any, code: int, fault: str, login: bool) -> None:
+    pair = Pair() if login else Pair().up()
+    if login:
+        pair.app.login(LOGIN, pair.now)
+    else:
+        pair.submit()
+    answer = Packet(51, 1, given_parameters) if login else Packet(53, 3, given_parameters)
+    *faults, event = pair.app.receive_data(encode(answer), pair.now)
+    assert faults == ([ProtocolFault(fault)] if fault else [])
+    assert (event.code if isinstance(event, Response | LoginRefused) else 0) == code
+    assert isinstance(event, Response) is not login
 
 
 def test_what_is_lost() -> None:
@@ -258,6 +324,48 @@ def test_another_message_under_the_number_of_the_one_before_is_told() -> None:
     pair.app.respond(0)
     other = Packet(Operation.DELIVER, 0, parameters((Tag.USER_DATA, "another")))
     assert pair.app.receive_data(encode(other), pair.now) == [RequestReceived(other)]
+
+
+def test_a_window_that_comes_again_is_not_told_again() -> None:
+    pair = Pair().up()
+    frames = b"".join(encode(Packet(Operation.DELIVER, number, MO)) for number in (2, 4, 6))
+    assert len(pair.app.receive_data(frames, pair.now)) == 3
+    pair.app.respond(2)
+    pair.app.data_to_send()
+    assert pair.app.receive_data(frames, pair.now) == []
+    assert packets(pair.app.data_to_send()) == [Packet(70, 2)]
+    for number in (4, 6):
+        pair.app.respond(number)
+    assert [one.number for one in packets(pair.app.data_to_send())] == [4, 6]
+
+
+def test_a_number_that_comes_round_is_another_request() -> None:
+    pair = Pair().up()
+    for number in (*range(0, 256, 2), 0):
+        assert len(pair.app.receive_data(encode(Packet(Operation.DELIVER, number, MO)), pair.now)) == 1
+        pair.app.respond(number)
+
+
+def test_two_requests_of_one_number_have_two_answers() -> None:
+    pair = Pair().up()
+    for operation in (20, 23, 20):
+        pair.app.receive_data(encode(Packet(operation, 2, KEY + MO[: operation - 20])), pair.now)
+    pair.app.respond(2)
+    pair.app.withhold(2)
+    pair.app.respond(2)
+    assert packets(pair.app.data_to_send()) == [Packet(70, 2), Packet(70, 2)]
+    with pytest.raises(LocalProtocolError, match="no request 002"):
+        pair.app.respond(2)
+
+
+def test_what_comes_ahead_of_the_answer_to_the_login_is_taken() -> None:
+    pair = Pair()
+    pair.app.login(LOGIN, pair.now)
+    mo = Packet(Operation.DELIVER, 0, MO)
+    assert pair.app.receive_data(encode(mo) + encode(Packet(51, 1)), pair.now) == [RequestReceived(mo), LoggedIn()]
+    pair.app.data_to_send()
+    pair.app.respond(0)
+    assert packets(pair.app.data_to_send()) == [Packet(70, 0)]
 
 
 def test_what_is_withheld_is_told_again() -> None:
@@ -311,12 +419,62 @@ def test_a_number_that_the_peer_does_not_expect_is_changed() -> None:
     assert pair.submit().number == 79
 
 
+NOTHING = ProtocolFault("a nack for nothing that can be sent again")
+
+
 def test_nobody_knows_which_request_is_meant() -> None:
+    """That is borne, but not for ever."""
+    pair = Pair(resends=2).up()
+    first, _ = [pair.submit(context) for context in ("a", "b")]
+    nack = encode(Packet(99, 77))
+    assert pair.app.receive_data(2 * nack, pair.now) == [NOTHING, NOTHING]
+    assert pair.app.data_to_send() == b""
+    pair.app.receive_data(encode(Packet(53, first.number, KEY)), pair.now)
+    pair.submit("c")
+    found = pair.app.receive_data(3 * nack, pair.now)
+    assert found == [NOTHING, NOTHING, NOTHING, Closed(CloseReason.NOT_UNDERSTOOD, ("b", "c"))]
+
+
+@pytest.mark.parametrize("number", [3, 0, 4, 257, 999])
+def test_a_nack_that_is_not_about_the_one_in_flight_leaves_it_alone(number: int) -> None:
+    """3 was given up, the others are no numbers of ours."""
+    pair = Pair(response_timeout=20).up()
+    pair.submit("given up")
+    pair.now += 20
+    pair.app.tick(pair.now)
+    flying = pair.submit("flying")
+    assert pair.app.receive_data(encode(Packet(99, number)), pair.now) == [NOTHING]
+    assert pair.app.data_to_send() == b""
+    (answer,) = pair.app.receive_data(encode(Packet(53, flying.number, KEY)), pair.now)
+    assert isinstance(answer, Response)
+    assert answer.context == "flying"
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        pytest.param(b"\x0220:000\t033:Hi\t00\x03", "Hi", id="wrong checksum"),
+        pytest.param(b"\x0220:000\t033:Hi\tyou\x03", "Hi\tyou", id="TAB in the text and no checksum"),
+    ],
+)
+def test_a_damaged_packet_that_comes_again_as_it_was_is_read(frame: bytes, text: str) -> None:
     pair = Pair().up()
-    for context in ("a", "b"):
-        pair.app.send(Operation.SUBMIT, MESSAGE, pair.now, context)
-    found = pair.app.receive_data(encode(Packet(99, 77)), pair.now)
-    assert found[-1] == Closed(CloseReason.NOT_UNDERSTOOD, ("a", "b"))
+    (fault,) = pair.app.receive_data(frame, pair.now)
+    assert packets(pair.app.data_to_send()) == [Packet(99, 0)]
+    again, received = pair.app.receive_data(frame, pair.now)
+    assert again == fault
+    assert isinstance(received, RequestReceived)
+    assert received.packet.get(33) == text
+    pair.app.respond(0)
+    assert pair.app.receive_data(frame, pair.now) == [fault], "and nacked when it comes a third time"
+
+
+def test_an_mo_with_a_tab_in_its_text_is_told() -> None:
+    pair = Pair().up()
+    fault, received = pair.app.receive_data(b"\x0220:000\t033:Hi\tyou\t\x03", pair.now)
+    assert fault == ProtocolFault("a parameter without a number")
+    assert isinstance(received, RequestReceived)
+    assert received.packet.get(33) == "Hi\tyou"
 
 
 def test_what_is_never_understood() -> None:
