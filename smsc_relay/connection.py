@@ -88,9 +88,11 @@ class Connection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         # Nagle's algorithm keeps a small request back until the peer's delayed ACK: 40 ms for every receipt's answer.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.open:  # we may have left before it was there
-            self.conversation.start(self._loop.time())
-            self.flush()
+        if not self.open:  # we have left before it was there
+            transport.abort()
+            return
+        self.conversation.start(self._loop.time())
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""

@@ -162,6 +162,8 @@ class Relay:
         ends = [link.stop() for name, link in self._links.items() if name not in self._replacing]
         replacing = list(self._replacing.values())
         results = await asyncio.gather(*ends, return_exceptions=True)
+        for fault in (one for one in results if isinstance(one, Exception)):
+            telemetry.logger().error("link_not_stopped", exc_info=fault)
         await asyncio.gather(*replacing, return_exceptions=True)
         self._clean = self._clean and all(result is True for result in results)
 

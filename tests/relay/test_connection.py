@@ -149,9 +149,44 @@ async def test_a_fault_of_ours_in_reading_an_mo_costs_the_connection_and_the_bin
     told: list[Happening] = []
     async with bound(lambda _, one: told.append(one), ids=ids) as (connection, smsc):
         smsc.send(encode(MO, 7) + encode(MO, 8))
-        assert (await connection.over).reason == "connection lost"
+        assert (await connection.over).reason == "connection lost: a fault of ours, relay_fault in the log"
         await connection.gone.wait()
     assert not any(isinstance(one, Arrived) for one in told)
+
+
+@pytest.mark.parametrize("call", ["receive_data", "tick"])
+async def test_a_fault_of_ours_in_reading_or_in_time_costs_the_connection_and_is_named(call: str) -> None:
+    def fault(*_: object) -> Sequence[Happening]:
+        raise ValueError("4301 digits")
+
+    async with bound(lambda *_: None) as (connection, smsc):
+        submit(connection, 1)
+        setattr(connection.conversation, call, fault)
+        if call == "tick":
+            now = asyncio.get_running_loop().time()
+            setattr(connection.conversation, "next_deadline", lambda: now)  # noqa: B010 - a method
+            connection.flush()
+        else:
+            smsc.send(encode(EnquireLink(), 9))
+        ended = await connection.over
+        assert ended.reason == "connection lost: a fault of ours, relay_fault in the log"
+        assert ended.lost == (0,)
+
+
+async def test_a_connection_that_is_left_before_it_is_there_says_nothing() -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        around = Surroundings("fast", now_ms, map(str, itertools.count()).__next__)
+        made = Connection(SmppConversation(CONFIG, Role.TRANSCEIVER, loop.time(), around), lambda _: None)
+        made.leave()
+        assert (await made.over).reason == "aborted"
+        await loop.create_connection(lambda: made, *listener.getsockname())
+        smsc, _ = listener.accept()
+        async with asyncio.timeout(10):
+            await made.gone.wait()
+        with smsc:
+            smsc.settimeout(10)
+            assert smsc.recv(100) == b""
 
 
 async def test_a_burst_of_mos_is_heard_in_many_turns_and_nothing_is_read_meanwhile(

@@ -26,11 +26,22 @@ from smsc_relay.protocol import (
     Unanswered,
     Verdict,
 )
+from smsc_relay.ucp.codec import encode
 from smsc_relay.ucp.config import UcpConfig
 from smsc_relay.ucp.dialect import DIALECT
 from smsc_relay.ucp.events import Event, OperationReceived, Token
 from smsc_relay.ucp.events import Response as SmscResponse
-from smsc_relay.ucp.operations import Ack, CallInput, Message, Nack, Operation, Result, SessionManagement, Transfer
+from smsc_relay.ucp.operations import (
+    Ack,
+    CallInput,
+    Message,
+    Nack,
+    Operation,
+    Result,
+    SessionManagement,
+    Transfer,
+    operation_frame,
+)
 from smsc_relay.ucp.session import Role as End
 from smsc_relay.ucp.session import Session, SessionConfig
 from tests.ucp.frames import octets
@@ -364,6 +375,71 @@ def test_a_burst_is_read_a_few_at_a_time() -> None:
         assert 1 <= len(found) <= 10
         told += [one.events[0].message.text for one in found]  # type: ignore[union-attr]
     assert told == [f"{number:02}" for number in range(50)]
+
+
+def test_a_count_of_bits_that_is_none_costs_no_message() -> None:
+    """int() of more than 4,300 digits is an error in Python."""
+    line = ready()
+    operation = Message(
+        52, adc="8080", oadc=PHONE, scts="310126094500", mt="4", nb="9" * 5000, msg="C8329BFD06", xser="020100"
+    )
+    assert only(line.deliver(operation)).events[0].message.text == "Hello"
+
+
+def test_an_operation_that_comes_again_before_its_result_is_told_once() -> None:
+    line = ready()
+    again = octets("MO")
+    arrived = only(line.take(3 * again))
+    line.talk.acknowledge(arrived.token, line.now)
+    assert line.talk.data_to_send() == octets("MO answered")
+    assert isinstance(only(line.take(again)), Arrived), "with its result it is over, and the number is free"
+
+
+def test_two_operations_of_one_number_have_their_own_results() -> None:
+    line = ready()
+    other = encode(operation_frame(Message(52, adc="8081", oadc=PHONE, scts="310126094501", mt="3", msg="4869"), 12))
+    for arrived in line.take(octets("MO") + other):
+        assert isinstance(arrived, Arrived)
+        line.talk.acknowledge(arrived.token, line.now)
+    told = line.talk.data_to_send()
+    assert told.index(b"8080:310126094500") < told.index(b"8081:310126094501")
+    assert told.count(b"\x03") == 2
+
+
+def test_another_service_at_the_port() -> None:
+    line = Line()
+    line.talk.start(line.now)
+    line.take(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert line.talk.connection_lost(line.now) == [Ended("connection lost, the letters HTTP: is this a UCP port?")]
+
+
+def test_what_is_outside_of_frames_is_no_matter_where_others_can_be_read() -> None:
+    line = ready()
+    line.take(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert line.talk.connection_lost(line.now) == [Ended("connection lost")]
+
+
+@pytest.mark.parametrize("encoding", ["ira", "packed", "plain"])
+def test_the_password_is_masked_however_it_is_written(encoding: str) -> None:
+    line = Line(login_encoding=encoding, password="hunter22")
+    line.talk.start(line.now)
+    (request,) = line.give()
+    assert isinstance(request.operation, SessionManagement)
+    written = request.operation.pwd
+    line.smsc.respond(request.token, Nack(7, f"bad pwd {written} or {written.lower()} or hunter22"))
+    refused, _ = line.take()
+    assert isinstance(refused, Refused)
+    assert refused.reason.endswith("bad pwd *** or *** or ***")
+
+
+def test_what_the_smsc_calls_itself_is_shown_as_a_log_can_have_it() -> None:
+    line = Line(password="hunter22")
+    line.talk.start(line.now)
+    (request,) = line.give()
+    line.smsc.respond(request.token, Ack("\x1b[2Jhello hunter22 250788123123 " + 100 * "x"))
+    (told,) = line.take()
+    assert isinstance(told, Ready)
+    assert told.peer == "[2Jhello *** *** " + 23 * "x"
 
 
 def test_an_mo() -> None:

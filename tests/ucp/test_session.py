@@ -364,6 +364,15 @@ def test_what_cannot_be_answered_is_dropped(data: bytes) -> None:
     assert pair.written() == []
 
 
+def test_a_peer_that_speaks_something_else_is_left() -> None:
+    session = Pair().client
+    session.receive_data(20 * b"\x02\x03" + octets("alert") + 20 * b"\x02\x03", START)
+    assert not session.closed
+    found = session.receive_data(100 * b"\x02\x03", START)
+    assert found[-1] == Closed(CloseReason.UNREADABLE)
+    assert len(found) == 2
+
+
 def test_lenient() -> None:
     pair = Pair(lenient=True)
     (event,) = pair.down(wrapped(FRAMES["MO"][:-2] + "8B"))
@@ -411,7 +420,8 @@ def test_any_octets_in_any_pieces(pieces: list[bytes], login: bool, size: int) -
     assert sum(isinstance(event, Closed) for event in events) == int(pair.client.closed)
     assert frames(pair.client.data_to_send())
     if not pair.client.closed:
-        again = pair.down(b"\x03" + octets("MO"))
+        mo = Message(52, adc="8080", oadc="447700900123", mt="3", msg="4869")
+        again = pair.down(b"\x03" + encode(operation_frame(mo, 98)))  # none of those above
         assert any(isinstance(event, OperationReceived) for event in again)
 
 
