@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from typing import Any, Final
 
 from chalicelib import telemetry
@@ -23,6 +25,7 @@ Listener = Callable[[Sequence[Happening]], None]
 
 
 _PIECES: Final = 8
+_MUCH: Final = 16_384  # octets that may take longer than a turn
 _FIRST, _LEAST = 128, 512  # octets of the first one: a handful of answers; of the others
 
 
@@ -72,6 +75,7 @@ class Connection(asyncio.Protocol):
         self.behind = False  # something may have been put off: `_catch_up` is due
         self._owed = 0  # answers to what has arrived
         self._leaving = False
+        self._unheard: deque[bytes] = deque()  # read, for another turn
         self._deaf = False  # nothing is read: what has been read takes longer
         self._why = ""  # it is about to be lost
 
@@ -102,19 +106,32 @@ class Connection(asyncio.Protocol):
         if not self.behind:
             self.behind = True  # before anything is told: to leave is not to come first
             self._loop.call_later(BEHIND, self._catch_up)
-        for piece in pieces(data):
-            if self.open:
-                self.guarded(self._hear, piece)
+        if len(data) < _MUCH and not self._unheard:
+            for piece in pieces(data):
+                self._hear(piece)
+        else:
+            self._unheard += pieces(data)
+            self._hear_pieces(self._loop.time() + TURN)
 
     def _hear(self, piece: bytes) -> None:
+        if self.open:
+            self.guarded(self._hear_whole, piece)
+
+    def _hear_whole(self, piece: bytes) -> None:
         self._tell(self.conversation.receive_data(piece, self._loop.time()))
+
+    def _hear_pieces(self, end: float = inf) -> None:
+        while self._unheard:
+            self._hear(self._unheard.popleft())
+            if self._loop.time() >= end:
+                return
 
     def _catch_up(self) -> None:
         """Hear what has been put off, or as much as a turn may take; nothing more is read until it has been heard."""
         self.behind = False
         self.guarded(self._hear_the_rest)
         self.guarded(self._caught_up)
-        more = self.open and self.conversation.more
+        more = self.open and (self.conversation.more or bool(self._unheard))
         if more:
             self.behind = True
             self._loop.call_soon(self._catch_up)
@@ -124,7 +141,8 @@ class Connection(asyncio.Protocol):
 
     def _hear_the_rest(self) -> None:
         end = self._loop.time() + TURN
-        while self.open:
+        self._hear_pieces(end)
+        while self.open and not self._unheard:
             self._tell(self.conversation.catch_up(self._loop.time()))
             if not self.conversation.more or self._loop.time() >= end:
                 return
@@ -136,6 +154,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
+        self._hear_pieces()
         if self.open:
             happenings = self._last_words()
             if why := self._why or _told(exc):

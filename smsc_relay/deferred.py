@@ -10,7 +10,7 @@ from typing import Final
 from smsc_relay.jobs import Part
 
 FIRST: Final = 0.25  # s until a throttled segment is submitted again; doubled each time
-LONGEST: Final = 5.0  # s
+LONGEST: Final = 2.5  # s
 ALTOGETHER: Final = 20.0  # s of being throttled after which a message goes back to its lane, and makes room
 
 

@@ -22,7 +22,7 @@ EVERY: Final = 0.5  # s between two flushes of the trace
 COUNTED: Final = 20  # flushes between two lines of a metric
 MOST_HOPS: Final = 1_000  # of one flush: a trace costs more than a message, and must not slow the messages down
 MOST_ALERTS: Final = 100  # log lines of one flush
-UNANSWERED_EVERY: Final = 60.0  # s between two log lines on submits of one aggregator without an answer
+LOGGED_EVERY: Final = 60.0  # s between two log lines on one aggregator's submits: unanswered, or throttled
 
 
 class Journal:
@@ -33,7 +33,7 @@ class Journal:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._hops = self._alerts = 0
         self._faults: defaultdict[str, Faults] = defaultdict(Faults)  # by aggregator
-        self._unanswered: dict[str, float] = {}  # when there was a line on it, by aggregator
+        self._logged: dict[tuple[str, str], float] = {}  # when there was such a line, by message and aggregator
 
     def hop(self, job: Job, name: str, **fields: Any) -> None:
         """A trace hop of an MT."""
@@ -62,9 +62,21 @@ class Journal:
 
     def unanswered(self, aggregator: str, reason: str, now: float) -> None:
         """The SMSC has not answered a submit: logged once a minute. What is in doubt is counted."""
-        if now - self._unanswered.get(aggregator, -inf) >= UNANSWERED_EVERY:
-            self._unanswered[aggregator] = now
-            telemetry.logger().warning("submits_unanswered", extra={"aggregator": aggregator, "reason": reason})
+        self._log_seldom("submits_unanswered", aggregator, reason, now)
+
+    def slowed(self, aggregator: str, reason: str, now: float) -> None:
+        """The SMSC says that we are too fast, or that it is full: logged once a minute."""
+        self._log_seldom("smsc_throttles", aggregator, reason, now)
+
+    def refusing(self, aggregator: str, reason: str, rest: float) -> None:
+        """A bind refuses what others take, and rests for so many seconds."""
+        extra = {"aggregator": aggregator, "reason": reason, "retry_in_s": rest}
+        telemetry.logger().warning("bind_refuses", extra=extra)
+
+    def _log_seldom(self, message: str, aggregator: str, reason: str, now: float) -> None:
+        if now - self._logged.get((message, aggregator), -inf) >= LOGGED_EVERY:
+            self._logged[message, aggregator] = now
+            telemetry.logger().warning(message, extra={"aggregator": aggregator, "reason": reason})
 
     def alert(self, aggregator: str, told: Alert) -> None:
         """The SMSC tells whether a phone can be reached: counted, and logged as long as it is not a flood."""

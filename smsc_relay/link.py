@@ -204,7 +204,7 @@ class Link:
             elif isinstance(one, Unanswered):
                 traffic.unanswered(bind, one)
             elif isinstance(one, Congested):
-                traffic.pace.congested(one.level, traffic.now())
+                traffic.slowing.congested(one.level, traffic.now())
             elif isinstance(one, Fault):
                 self.fault(one.reason, one.form)
             elif isinstance(one, Alert):

@@ -3,13 +3,15 @@
 Spacing is a GCRA (ITU-T I.371 annex A) with a tolerance of `TOLERANCE`, since timers are not exact. With each epoch,
 a second or longer where that is few submits, the rate is multiplied by 1 - share², where `share` of its submits was
 throttled, and a fortieth of the full rate is added: stray refusals cost little, a flood of them nearly everything, and
-the link never stops. An unlimited link that is throttled gets a rate from what the SMSC took in its best second; it is
-unlimited again when nothing has been throttled for as long as a recovery takes.
+the link never stops; of fewer than five answers the share counts for less. An unlimited link that is throttled gets a
+rate from what the SMSC took in its best second; it is unlimited again when nothing has been throttled for as long as a
+recovery takes.
 
 Some SMSCs refuse a share of everything, however slow one is. So while few are refused, an epoch is tried at half as
 much again, now and then: if more is taken, the refusals were not for the speed, and their share costs nothing from
 then on. The same is tried at once where nothing is refused of more than was taken while something was: what the SMSC
-was short of is there again, and the full rate is seconds away instead of most of a minute.
+was short of is there again, and the full rate is seconds away instead of most of a minute. Where all was refused, the
+rate is doubled with every half second in which nothing is.
 
 A submit of which the SMSC makes several segments counts as those: it is followed by as long a pause.
 
@@ -33,6 +35,10 @@ BREATH: Final = 1.0  # s without submits when the SMSC says that it is full
 NEARLY_FULL: Final = 90  # congestion_state, in percent (SMPP 5.0 section 4.8.4.18)
 FULL: Final = 100
 RESTART: Final = 0.25  # of the full rate, after an outage
+SHUT: Final = 0.9  # share of an epoch that is throttled where the SMSC takes nothing
+FEW: Final = 3  # submits that an epoch should have after that, as long as none is throttled; and that must be
+# throttled in an epoch of an unlimited link, before it is limited
+JUDGED: Final = 5  # answers of which a share says something
 PROBE: Final = 1.5  # by which the rate is raised to see whether more is taken
 PROBE_BELOW: Final = 0.35  # share that may be throttled when that is tried
 PROOF: Final = 3  # raises in a row that must have been of use: one or two may be chance
@@ -54,8 +60,10 @@ class Pace:
         self._taken = 0  # segments of this epoch
         self._refused = 0
         self._answers = 0  # submits that they were
+        self._phones: set[str] = set()  # whose were refused
         self._refused_at = now  # the last time
         self._best = 0.0  # segments/s taken in the best epoch of late
+        self._shut = False  # in that epoch nearly everything was refused
         self._ceiling = 0.0  # segments/s taken in the last epoch that had refusals
         self._stray = 0.0  # share of submits that is refused at any rate
         self._probe: tuple[float, float, float] | None = None  # rate, taken/s and share before it was raised
@@ -118,19 +126,25 @@ class Pace:
 
     def taken(self, now: float, segments: int = 1) -> None:
         """A submit has been answered, whatever the answer was, and not for its speed."""
+        if self._shut and self._refused and not self._taken:  # the SMSC takes something again
+            self._begin(now)
         self._taken += segments
         self._answers += 1
         if self._is_over(now):
             self._turn(now)
 
-    def throttled(self, now: float, segments: int = 1) -> None:
-        """A submit was too fast."""
+    def throttled(self, now: float, segments: int = 1, phone: str = "") -> None:
+        """A submit was too fast. Of one phone it counts once in an epoch: it may be its own queue that is full."""
+        if phone in self._phones:
+            return
+        if phone:
+            self._phones.add(phone)
         self._refused += segments
         self._answers += 1
         self._refused_at = now
         if self._share is not None:
             self.rate, self._share = self.allowed(now), None
-        if self.rate == inf:
+        if self.rate == inf and self._refused >= FEW:
             # Not a second is waited for: at an unlimited rate it would cost thousands of refusals.
             self._best = max(self._best, self._taken / max(now - self._epoch, 0.1), ASSUMED)
             self.rate = self._best
@@ -147,6 +161,8 @@ class Pace:
 
     def _is_over(self, now: float) -> bool:
         lasted = now - self._epoch
+        if self._shut and not self._refused:
+            return lasted >= EPOCH / 2 and self._answers >= FEW
         return lasted >= EPOCH and (self._answers >= ENOUGH or lasted >= LONGEST)
 
     def _turn(self, now: float) -> None:
@@ -157,15 +173,16 @@ class Pace:
         if self.rate != inf:
             share = self._refused / (self._taken + self._refused)
             self._judge(share, taken, now)
-            excess = max(0.0, share - self._stray)
+            excess = max(0.0, share - self._stray) * min(1.0, self._answers / JUDGED)
             grown = self._full / RECOVERY * min(lasted, RECOVERY)
             if self._may_raise(share, taken, lasted, now):
-                self._probe = (self.rate, taken, share)
-                self.rate = min(max(self.rate * PROBE, self.rate + grown), self._limit)
+                reopening = self._shut and not share  # where nothing is refused, nothing has to be proven
+                self._probe = None if reopening else (self.rate, taken, share)
+                self.rate = min(max(self.rate * (2.0 if reopening else PROBE), self.rate + grown), self._limit)
             else:
                 self.rate = max(LEAST, self.rate * (1 - excess * excess)) + grown
             if share:
-                self._ceiling = taken
+                self._ceiling, self._shut = taken, share >= SHUT
             if self.rate >= self._limit or now - self._refused_at >= RECOVERY:
                 self.rate = self._limit
         self._begin(now)
@@ -198,3 +215,4 @@ class Pace:
 
     def _begin(self, now: float) -> None:
         self._epoch, self._taken, self._refused, self._answers = now, 0, 0, 0
+        self._phones.clear()

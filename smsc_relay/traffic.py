@@ -16,7 +16,6 @@ from chalicelib.ledger_items import PartState
 from smsc_relay.accounts import Account
 from smsc_relay.alarm import Alarm
 from smsc_relay.bind import Bind
-from smsc_relay.deferred import Deferred
 from smsc_relay.hearing import Hearing
 from smsc_relay.jobs import Job, Part, State, Told
 from smsc_relay.journal import Journal
@@ -26,8 +25,9 @@ from smsc_relay.order import Order
 from smsc_relay.pace import Pace
 from smsc_relay.protocol import Accepted, Rejected, Role, Unanswered, Verdict
 from smsc_relay.returns import Returns
-from smsc_relay.settling import Settling, spread
+from smsc_relay.settling import Settling
 from smsc_relay.silence import Silence
+from smsc_relay.slowing import Slowing
 from smsc_relay.starting import Starting
 from smsc_relay.steady import now_ms
 from smsc_relay.trouble import Trouble
@@ -52,13 +52,13 @@ class Traffic:
         self.settling: Settling  # set by the link, as is:
         self.starting: Starting
         self.binds: list[Bind] = []  # that have logged in
-        self._deferred = Deferred()
         self._accepted: list[tuple[Bind, Accepted, Told]] = []  # noted, not published
         self._alarm = Alarm(self.pump)
         self._due = False
         self._closed = False
         self.trouble = Trouble(account.name, journal, lambda: self.settling.release(), self.pump_soon)
         self._silence = Silence()
+        self.slowing = Slowing(account.name, journal, self.meter, self.pace)
         self._out_since = self._loop.time()  # without a bind
         self._hearing = Hearing(self._loop.time)
         self.freezes: Freezes = freezes.NOTHING
@@ -100,7 +100,7 @@ class Traffic:
             return PROBES
         free = (bind for bind in self.binds if bind.unrecorded < bind.most_unrecorded)
         window = sum(self._silence.window(bind) for bind in free)
-        return window + AHEAD + min(len(self._deferred), DEFERRED) if window else 0
+        return window + AHEAD + min(len(self.slowing.deferred), DEFERRED) if window else 0
 
     def under_way_to(self, phone: str) -> bool:
         """A submit to a phone has no answer yet: a receipt may be ahead of it."""
@@ -146,6 +146,7 @@ class Traffic:
         for part in [part for part in dict.fromkeys((*lost, *flying)) if part.flying]:
             self._in_doubt(part, "the connection ended")
         self._hearing.end(bind)
+        self.slowing.refusing.ended(bind)
         self.retire(bind)
 
     def retire(self, bind: Bind) -> None:
@@ -154,11 +155,10 @@ class Traffic:
         if bind in self.binds:
             self.binds.remove(bind)
             self._out_since = self._loop.time()
+        if self.open:
+            self._pass_on(bind)
         for job in list(bind.jobs):
-            if self.open and not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
-                self._unbegin(job)
-            else:
-                self.settling.settle(job)
+            self.settling.settle(job)
         bind.queue.clear()
         bind.again.clear()
         if not self.open:
@@ -170,6 +170,12 @@ class Traffic:
         self.starting.trace()
         self._closed = True
         self.settling.release()
+
+    def _pass_on(self, bind: Bind) -> None:
+        """Another bind may take what has nothing on its way over this one, and nothing told."""
+        for job in list(bind.jobs):
+            if not job.halted and all(part.state in (State.TO_DO, State.DEFERRED) for part in job.parts):
+                self._unbegin(job)
 
     def _unbegin(self, job: Job) -> None:
         """Nothing of it has been submitted: another bind may take it as it came."""
@@ -198,15 +204,16 @@ class Traffic:
     def refill(self) -> None:
         """Submit what window and pace allow; `refilled` must follow."""
         now = self._loop.time()
-        for throttled in self._deferred.due(now):
+        for throttled in self.slowing.deferred.due(now):
             if throttled.state is State.DEFERRED and throttled.job.bind is not None:
                 throttled.state = State.TO_DO
                 throttled.job.bind.again.append(throttled)
-        if self._deferred.next is not None:
-            self._alarm.at(self._deferred.next)
+        if (due := self.slowing.next(self.binds, now)) is not None:
+            self._alarm.at(due)
         if not self.open:
             return
         rooms = {bind: room for bind in self.binds if (room := self._silence.room(bind)) > 0}
+        rooms = self.slowing.refusing.rooms(rooms, self.binds, now)
         used: dict[Bind, None] = {}
         submitted = segments = 0
         while rooms:
@@ -268,6 +275,7 @@ class Traffic:
         if not answer.late:
             self.pace.taken(now, part.segment.count)
         self._answered(bind, answer, now)
+        self.slowing.refusing.accepted(bind, now)
         self.trouble.well()
         told = Told(accepted=True, external_id=answer.external_id, silent=part.segment.silent)
         self._ended(part, State.TOLD)
@@ -317,13 +325,16 @@ class Traffic:
             job, hop.get(verdict, "retry"), part=part.index, reason=answer.reason, code=answer.code, bind=bind.name
         )
         if verdict is Verdict.THROTTLED:
-            self._throttled(part, now)
+            self._throttled(part, answer, now)
+            if self.slowing.refused(bind, answer, now):
+                self._pass_on(bind)
             return
         self.meter.failed(f"{answer.reason} {answer.code}".strip(), now_ms())
         if not answer.late:
             self.pace.taken(now, part.segment.count)
         job.halted = True
         if verdict is Verdict.PERMANENT:
+            self.slowing.refusing.accepted(bind, now)
             self.trouble.well()
             self._ended(part, State.TOLD)
             self.settling.tell(job, part.index, Told(accepted=False, reason=answer.reason, code=answer.code), bind)
@@ -333,6 +344,8 @@ class Traffic:
         else:
             self._ended(part, State.REFUSED)
         self.settling.settle(job)
+        if verdict is Verdict.TEMPORARY and self.slowing.refused(bind, answer, now):
+            self._pass_on(bind)
 
     def _answered(self, bind: Bind, answer: Accepted | Rejected, now: float) -> None:
         waypoints.reached("relay.answered")
@@ -374,11 +387,8 @@ class Traffic:
             self.places.weigh(part.job, max(0, part.job.weight - 1))
         part.state = state
 
-    def _throttled(self, part: Part, now: float) -> None:
-        self.journal.count("throttled", self.account.name)
-        self.meter.throttled += 1
-        self.pace.throttled(now, part.segment.count)
-        at = self._deferred.defer(part, now, spread())
+    def _throttled(self, part: Part, answer: Rejected, now: float) -> None:
+        at = self.slowing.throttled(part, answer, now)
         if at is None:
             part.job.halted = True
             self._ended(part, State.SLOWED)

@@ -229,6 +229,26 @@ async def test_a_burst_of_mos_is_heard_in_many_turns_and_nothing_is_read_meanwhi
             await asyncio.sleep(0)
 
 
+async def test_what_was_read_before_the_end_is_heard_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many turns that would have taken, and answers too."""
+    monkeypatch.setattr(connections, "TURN", 0.0)
+    count = 1000
+    accepted: list[int] = []
+
+    def hear(connection: Connection, one: Happening) -> None:
+        if isinstance(one, Accepted):
+            accepted.append(one.context)
+
+    async with bound(hear) as (connection, smsc):
+        submit(connection, count)
+        smsc.settimeout(10)
+        smsc.sendall(b"".join(encode(SubmitSmResp("id"), 2 + number) for number in range(count)))
+        smsc.shutdown(socket.SHUT_WR)
+        ended = await connection.over
+        assert accepted == list(range(count))
+        assert not ended.lost
+
+
 async def flood(smsc: socket.socket, over: Callable[[], bool]) -> None:
     """The SMSC asks and asks, and reads nothing."""
     smsc.setblocking(False)

@@ -116,7 +116,7 @@ async def test_a_copy_of_what_was_accepted_is_told_again_and_not_as_cancelled(wo
         async with relaying(AT_ONCE):
             await world.lane_empty()
             async with world.recording():
-                await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+                await world.lane_empty(queues.EVENTS)
         freezes.freeze("aggregator", "fast", "", now(), cancel=True)
         entry = queues.lane_entry(record.model_copy(update={"suspect": True}))
         queues.send(LANE, queues.Entry(entry.body, entry.group, "another"))

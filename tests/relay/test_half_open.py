@@ -157,7 +157,7 @@ async def test_an_mo_whose_answer_is_swallowed_comes_again_and_is_told_once(worl
             assert {answered.state, lost.state} == {"sent"}
             smsc.disconnect("reset", dead)
             await smsc.wait_for(lambda _: answered.state == lost.state == "acknowledged")
-            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+            await world.lane_empty(queues.EVENTS)
     told = [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))]
     assert sorted(told) == sorted(["lost itself", text])
     assert smsc.stats[ACCOUNT]["delivered"] == 2
@@ -192,7 +192,7 @@ async def test_an_answer_that_was_not_read_comes_again_and_is_told_once(
             proxy.drop()
             await smsc.wait_for(lambda it: bool(numbers(it) - {dead}))
             await smsc.wait_for(lambda _: lost.state == "acknowledged")
-            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+            await world.lane_empty(queues.EVENTS)
     assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == [text] * times
 
 
@@ -213,7 +213,7 @@ async def test_a_short_answer_is_not_lost_with_the_sign_that_the_one_before_was_
             again = smsc.inject(source="250788123123", to="8080", text="1")
             await smsc.wait_for(lambda _: again.state == "acknowledged")
         async with world.recording():
-            await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+            await world.lane_empty(queues.EVENTS)
     assert [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))] == ["1", "1"]
 
 
@@ -230,7 +230,7 @@ async def twice(world: World, smsc: Simulator, text: str, told: Callable[[], boo
         await smsc.wait_for(lambda it: bool(numbers(it) - before))
         again = smsc.inject(source="250788123123", to="8080", text=text)
         await smsc.wait_for(lambda _: again.state == "acknowledged")
-        await eventually(lambda: world.aws.depth(queues.EVENTS) == 0)
+        await world.lane_empty(queues.EVENTS)
     return [body["fields"]["text"] for body in world.aws.bodies(queues.deliver_queue("main"))]
 
 

@@ -198,6 +198,30 @@ def test_a_rate_below_the_limit_is_not_taken_for_the_end_of_it(configured: float
     assert 60 < pace.rate < 100
 
 
+@pytest.mark.parametrize(
+    ("configured", "granted", "seconds"), [(10, inf, 6.0), (50, inf, 5.0), (200, inf, 5.0), (None, 200, 5.0)]
+)
+@pytest.mark.parametrize("lasted", [25, 300.4])
+def test_when_all_was_refused_the_rate_is_back_within_seconds(
+    configured: float | None, granted: float, lasted: float, seconds: float
+) -> None:
+    smsc, pace = limited(granted), Pace(configured, 0.0)
+    run(pace, 20, smsc)
+    run(pace, lasted, lambda now: False, start=20)
+    start = 20 + lasted
+    run(pace, seconds, smsc, start=start)
+    assert pace.rate >= 0.9 * (configured or granted)
+
+
+@pytest.mark.parametrize("configured", [50, None])
+def test_a_phone_whose_queue_is_full_slows_nobody(configured: float | None) -> None:
+    """It is tried again and again, and nothing else is there to be sent."""
+    pace = Pace(configured, 0.0)
+    for at in (0.0, 0.3, 0.8, 2.0, 4.1, 6.4, 9.0, 11.5, 14.0, 17.0):
+        pace.throttled(at, 1, "+250788123123")
+    assert pace.rate >= 0.9 * (configured or inf)
+
+
 def test_when_all_is_refused_it_asks_seldom_and_recovers() -> None:
     pace = Pace(100, 0.0)
     _, asked = run(pace, 60, lambda now: False)
@@ -209,7 +233,9 @@ def test_when_all_is_refused_it_asks_seldom_and_recovers() -> None:
 def test_an_unlimited_link_is_unlimited_again() -> None:
     pace = Pace(None, 0.0)
     assert pace.wait(0.0) == 0
-    pace.throttled(0.0)
+    for phone in ("1", "2", "3"):
+        assert pace.rate == inf
+        pace.throttled(0.0, 1, phone)
     assert pace.rate < inf
     run(pace, 60, lambda now: True)
     assert pace.rate == inf
