@@ -27,7 +27,7 @@ class Deliveries(ABC, Generic[Request]):
         self._around = surroundings
         self._unread: deque[Request] = deque()
         self._session = surroundings.new_id()
-        self._since = 0
+        self._since = surroundings.wall_ms()  # some SMSCs send before they have answered the login
 
     def bound(self) -> None:
         """The session is there."""

@@ -10,4 +10,6 @@ def hint(octets: bytes, protocol: str) -> str:
     first = octets[:4]
     if first.startswith(_ALERT):
         return ", a TLS alert: is it tls: true that is missing?"
-    return f", the letters {first.decode()}: is this {protocol} port?" if len(first) == 4 and first.isalnum() else ""
+    if len(first) == 4 and all(0x20 < one < 0x7F for one in first):
+        return f", the letters {first.decode()}: is this {protocol} port?"
+    return ""

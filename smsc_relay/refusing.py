@@ -85,5 +85,8 @@ class Refusing:
 
     def next(self, binds: Iterable[Bind], now: float) -> float | None:
         """When the next rest is over."""
-        untils = [self._runs[bind].until for bind in binds if self.rests(bind) and self._runs[bind].until > now]
-        return min(untils, default=None) if self._resting else None
+        if not self._resting:
+            return None
+        return min(
+            (until for bind in binds if self.rests(bind) and (until := self._runs[bind].until) > now), default=None
+        )

@@ -46,8 +46,8 @@ class Slowing:
 
     def next(self, binds: list[Bind], now: float) -> float | None:
         """When a segment may go that may not now, as far as that is known."""
-        known = [at for at in (self.deferred.next, self.refusing.next(binds, now)) if at is not None]
-        return min(known, default=None)
+        deferred, rest = self.deferred.next, self.refusing.next(binds, now)
+        return rest if deferred is None else deferred if rest is None else min(deferred, rest)
 
     def _say(self, reason: str, now: float) -> None:
         self._meter.failed(reason, now_ms())
