@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from chalicelib import queues, registry
+from chalicelib import queues, registry, telemetry
 from chalicelib.channels import UnknownType
 from chalicelib.channels.config import ConfigError
 from chalicelib.registry import Aggregator, Channel
@@ -75,6 +75,7 @@ class Found:
 
     accounts: Mapping[str, Account]
     unusable: Mapping[str, str]  # name -> reason, without values
+    faults: Mapping[str, Exception] = field(default_factory=dict)  # of ours, which are among the reasons
 
 
 def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> Found:
@@ -85,6 +86,7 @@ def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> 
     """
     accounts: dict[str, Account] = {}
     unusable: dict[str, str] = {}
+    faults: dict[str, Exception] = {}
     channels: dict[str, list[Channel]] = {}
     for channel in registry.channels():
         channels.setdefault(channel.aggregator, []).append(channel)
@@ -97,7 +99,10 @@ def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> 
             accounts[one.name] = _account(one, channels.get(one.name, []), kinds)
         except (ConfigError, UnknownType, ImportError, registry.RegistryUnavailable) as error:
             unusable[one.name] = str(error)
-    return Found(accounts, unusable)
+        except Exception as fault:  # costs this account, and no other
+            unusable[one.name] = f"a fault of ours: {telemetry.whereabouts(fault)}"
+            faults[one.name] = fault
+    return Found(accounts, unusable, faults)
 
 
 def _account(one: Aggregator, channels: list[Channel], kinds: Callable[[str], Kind]) -> Account:

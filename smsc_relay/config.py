@@ -9,7 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -18,7 +21,7 @@ from chalicelib.channels.config import ConfigError, Flag, Secret, Settings
 from smsc_relay.protocol import Role
 
 # A name, an IPv4 address, or an IPv6 address, in brackets where a port follows.
-_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s:/@\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\0:/@\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 _BARE_V6: Final = re.compile(r"[0-9A-Fa-f]*(?::[0-9A-Fa-f.]*){2,}")
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -37,6 +40,10 @@ def parse_host(text: str, port: int) -> Address:
     match = _HOST.fullmatch(text)
     if match is None or not 1 <= int(match["port"] or port) <= 65535:
         raise ValueError("must be a host name or IP address, with :port where the port differs, and nothing else")
+    try:
+        (match["name"] or "").encode("idna")  # as it is asked for
+    except UnicodeError:
+        raise ValueError("must be a host name: what stands between its dots has 1 to 63 characters") from None
     return match["v6"] or match["name"], int(match["port"] or port)
 
 
@@ -114,7 +121,7 @@ class LinkConfig(Settings):
         "", pattern="^([A-Z]{2})?$", description="ISO 3166 code: where numbers in national form belong"
     )
 
-    @field_validator("host", "local_host")
+    @field_validator("host", "local_host", "tls_server_name")
     @classmethod
     def _host_alone(cls, value: str) -> str:
         if value and parse_host(value, 1) != (value.strip("[]"), 1):
@@ -170,20 +177,18 @@ class LinkConfig(Settings):
 
 # --- TLS ------------------------------------------------------------------------------------------------------------
 
+_TEXT: Final = "-----BEGIN"  # in PEM text, and in no path
+_CONTEXTS: Final = 256  # kept: those of the accounts, and a few of before certificates were renewed
+
 
 def tls_context(config: LinkConfig) -> ssl.SSLContext | None:
-    """The TLS settings of a link's connections; None: plain TCP.
+    """The TLS settings of a link's connections; None: plain TCP. The same as before, while the config's TLS keys and
+    what is in their files are the same.
 
     Raises:
         ConfigError: a certificate or key cannot be used.
     """
-    if not config.tls:
-        return None
-    context = _context(config, ssl.Purpose.SERVER_AUTH)
-    if not config.tls_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    return _context(config, ssl.Purpose.SERVER_AUTH, config.tls_verify) if config.tls else None
 
 
 def listening_context(config: LinkConfig) -> ssl.SSLContext | None:
@@ -192,36 +197,68 @@ def listening_context(config: LinkConfig) -> ssl.SSLContext | None:
     Raises:
         ConfigError: a certificate or key cannot be used.
     """
-    if not config.tls:
-        return None
-    context = _context(config, ssl.Purpose.CLIENT_AUTH)
-    if config.tls_ca and config.tls_verify:
-        context.verify_mode = ssl.CERT_REQUIRED
+    verified = config.tls_verify and bool(config.tls_ca)
+    return _context(config, ssl.Purpose.CLIENT_AUTH, verified) if config.tls else None
+
+
+def _context(config: LinkConfig, purpose: ssl.Purpose, verified: bool) -> ssl.SSLContext:
+    with _or_unusable_ca():
+        trusted = _digest(config.tls_ca) if config.tls_ca else _system()
+    with _or_unusable_certificate():
+        own = _digest(config.tls_cert) + _digest(str(config.tls_key or ""))
+    key = str(config.tls_key or "")
+    return _made(purpose, verified, config.tls_ca, config.tls_cert, key, trusted + own)
+
+
+@lru_cache(_CONTEXTS)
+def _made(purpose: ssl.Purpose, verified: bool, ca: str, cert: str, key: str, files: str) -> ssl.SSLContext:
+    """It takes tens of milliseconds, and would for each account at each look at the registry. `files`: their state."""
+    with _or_unusable_ca(), _as_file(ca) as path:
+        context = ssl.create_default_context(purpose, cafile=path or None)
+    if not verified:
+        context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    if cert and key:
+        with _or_unusable_certificate(), _as_file(cert) as certificate, _as_file(key) as its_key:
+            # An encrypted key must not make OpenSSL ask on the terminal.
+            context.load_cert_chain(certificate, its_key, password="")
     return context
 
 
-def _context(config: LinkConfig, purpose: ssl.Purpose) -> ssl.SSLContext:
+def _digest(pem: str) -> str:
+    """Of a file; a text is its own."""
+    return sha256(Path(pem).read_bytes()).hexdigest() if pem and _TEXT not in pem else "-"
+
+
+def _system() -> str:
+    """When the certificates that the system trusts were last changed."""
+    paths = ssl.get_default_verify_paths()
+    found = [path for path in (paths.cafile, paths.capath) if path and os.path.exists(path)]
+    return "".join(f"{os.stat(path).st_mtime_ns} " for path in found)
+
+
+@contextmanager
+def _or_unusable_ca() -> Iterator[None]:
     try:
-        with _as_file(config.tls_ca) as path:
-            context = ssl.create_default_context(purpose, cafile=path or None)
-    except OSError:  # ssl.SSLError is one
+        yield
+    except (OSError, ValueError):  # ssl.SSLError is an OSError; a NUL is a ValueError
         raise ConfigError("tls_ca: neither PEM text with certificates nor a file that holds it") from None
-    if config.tls_cert and config.tls_key:
-        try:
-            with _as_file(config.tls_cert) as certificate, _as_file(str(config.tls_key)) as key:
-                # An encrypted key must not make OpenSSL ask on the terminal.
-                context.load_cert_chain(certificate, key, password="")
-        except OSError:
-            raise ConfigError(
-                "tls_cert, tls_key: not a certificate and its unencrypted private key, as PEM text or files"
-            ) from None
-    return context
+
+
+@contextmanager
+def _or_unusable_certificate() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError):
+        raise ConfigError(
+            "tls_cert, tls_key: not a certificate and its unencrypted private key, as PEM text or files"
+        ) from None
 
 
 @contextmanager
 def _as_file(pem: str) -> Iterator[str]:
     """The path of a file with this PEM text; OpenSSL reads keys from files only."""
-    if "-----BEGIN" not in pem:
+    if _TEXT not in pem:
         yield pem
         return
     handle, path = tempfile.mkstemp()  # readable by us alone

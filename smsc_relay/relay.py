@@ -115,6 +115,8 @@ class Relay:
         for name, reason in found.unusable.items():
             if self._unusable.get(name) != reason:  # a link that runs goes on as it is
                 telemetry.logger().error("channel_down", extra={"aggregator": name, "reason": reason})
+                if name in found.faults:
+                    telemetry.logger().error("relay_fault", exc_info=found.faults[name], extra={"aggregator": name})
         self._unusable = dict(found.unusable)
         kept = {name: self._wanted[name] for name in found.unusable if name in self._wanted}
         self._wanted = {**kept, **found.accounts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from datetime import UTC, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from chalicelib.channels import UnknownType
 from chalicelib.channels.config import ConfigError
 from smsc_relay import dialects
-from smsc_relay.config import LinkConfig, parse_host, tls_context
+from smsc_relay.config import LinkConfig, listening_context, parse_host, tls_context
 from smsc_relay.protocol import Role
 from smsc_relay.smpp import statuses
 from smsc_relay.smpp.config import SmppConfig
@@ -47,6 +48,15 @@ def test_the_least_that_is_needed() -> None:
         pytest.param({"host": ""}, "config: host must not be empty", id="empty host"),
         pytest.param({"host": "smsc.example.com:2775"}, "host: must be a host name or IP address alone", id="port"),
         pytest.param({"host": "smpp://smsc"}, "host: must be a host name", id="URL"),
+        pytest.param({"host": "a" * 64 + ".com"}, "host: must be a host name: what", id="long label"),
+        pytest.param({"fallback_hosts": ["a..b"]}, "fallback_hosts: must be a host name: what", id="empty label"),
+        pytest.param({"tls": True, "tls_server_name": ".example.org"}, "tls_server_name: must be a host name: what",
+                     id="leading dot"),
+        pytest.param({"tls": True, "tls_server_name": "\ud800.org"}, "tls_server_name: must be a host name",
+                     id="no text"),
+        pytest.param({"tls": True, "tls_server_name": "a\0b"}, "tls_server_name: must be a host name", id="NUL"),
+        pytest.param({"tls": True, "tls_server_name": "smsc:2775"}, "tls_server_name: must be a host name",
+                     id="name with port"),
         pytest.param({"windows": 3}, "windows: unknown key; this type knows address_range", id="unknown key"),
         pytest.param({"port": 0}, "port: Input should be greater than or equal to 1", id="port 0"),
         pytest.param({"window": 0}, "window: Input should be greater", id="window 0"),
@@ -264,6 +274,10 @@ def test_tls() -> None:
     [
         pytest.param({"tls_ca": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "tls_ca", id="ca"),
         pytest.param({"tls_ca": "/nowhere/ca.pem"}, "tls_ca", id="no such file"),
+        pytest.param({"tls_ca": "/"}, "tls_ca", id="no file"),
+        pytest.param({"tls_ca": "a\0b"}, "tls_ca", id="no path"),
+        pytest.param({"tls_ca": "-----BEGIN \ud800"}, "tls_ca", id="no text"),
+        pytest.param({"tls_cert": "a\0b", "tls_key": "\ud800"}, "tls_key", id="no path of a key"),
         pytest.param(
             {"tls_cert": "-----BEGIN CERTIFICATE-----", "tls_key": "-----BEGIN PRIVATE KEY-----"}, "tls_key", id="key"
         ),
@@ -294,6 +308,29 @@ def test_certificates(certificate: Path, as_text: bool) -> None:
     assert context is not None
     (trusted,) = context.get_ca_certs()  # this one alone, not the system's
     assert trusted["subject"] == ((("commonName", "smsc"),),)
+
+
+def test_a_context_is_made_anew_where_its_keys_or_files_have_changed(certificate: Path, tmp_path: Path) -> None:
+    """And there alone: it takes tens of milliseconds."""
+    files = [tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem")]
+    for path, source in zip(files, ("cert.pem", "cert.pem", "key.pem"), strict=True):
+        shutil.copy(certificate / source, path)
+    ca, cert, key = map(str, files)
+
+    def made(**changes: Any) -> list[ssl.SSLContext | None]:
+        given = config(**{"tls": True, "tls_ca": ca, "tls_cert": cert, "tls_key": key, **changes})
+        return [tls_context(given), listening_context(given)]
+
+    first = made()
+    files[0].touch()
+    assert made(window=3) == first
+    assert len({*first, *made(tls_verify=False), *made(tls_ca=files[0].read_text())}) == 6
+    for path in files:
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert not {*made()}.intersection(first)
+        path.write_text(text)
+        assert made() == first
 
 
 def test_an_encrypted_key_is_refused_without_asking(certificate: Path) -> None:
