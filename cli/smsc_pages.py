@@ -51,7 +51,8 @@ config:
 - Every task of the relay listens. Who takes a call takes the bind's lease first, so that there are never more than
   `binds` connections; a call that comes to another task while the bind is held is closed after 5 s.
 - Closed as well, with one log line (`smsc_fault`, once a minute each) and counted as `faults`: calls from other
-  networks, wrong names and passwords, silence for `login_timeout`, and calls that no bind waits for.
+  networks, wrong names and passwords, silence for 5 s (or `login_timeout`, where that is less), with `tls` no
+  handshake in 5 s, and calls that no bind waits for. None of these makes the link begin slowly.
 - After a refusal of our bind calls are closed for `refused_delay`, as connecting would wait.
 - With `tls` we are the server: `tls_cert` and `tls_key` are ours, and with `tls_ca` the SMSC needs a certificate too.
 - On AWS the address to hand out is that of a load balancer: [deploy.md](../deploy.md). Each account needs a port of

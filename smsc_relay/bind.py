@@ -6,16 +6,18 @@ import asyncio
 import random
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib import queues, telemetry
 from smsc_relay.accounts import Account
+from smsc_relay.connecting import Unconnected, Way, take
 from smsc_relay.connection import Connection
 from smsc_relay.gate import Gate
 from smsc_relay.logins import Logins
+from smsc_relay.owner import Owner
 from smsc_relay.pdu_log import PduLog
 from smsc_relay.permits import Claim, Permits
 from smsc_relay.protocol import Ended, Fault, Happening, Ready, Refused, Role, Surroundings
@@ -30,34 +32,6 @@ UNRECORDED: Final = 50  # outcomes on their way to SQS that a bind with a small 
 STEADY: Final = 10.0  # s that a login must hold to count as a success: some SMSCs log in and drop
 GIVE_UP: Final = 30.0  # s that both sides have to answer what is open before a bind is given to another task
 CALL_WAITS: Final = 5.0  # s that an SMSC's call may wait for the bind's lease; then the SMSC is to call again
-
-
-class Owner(Protocol):
-    """The link."""
-
-    def up(self, bind: Bind) -> None:
-        """It has logged in."""
-
-    def happened(self, bind: Bind, happenings: Sequence[Happening]) -> None:
-        """What came over it."""
-
-    def caught_up(self) -> None:
-        """That was all, for now: what needs no haste is done."""
-
-    def retire(self, bind: Bind) -> None:
-        """Nothing more may be submitted over it; answers may come."""
-
-    def down(self, bind: Bind, lost: Sequence[Any]) -> None:
-        """It has ended; no answer can come for the submits `lost`."""
-
-    def failed(self, bind: Bind, reason: str) -> None:
-        """It could not be opened, or has ended."""
-
-    def fault(self, reason: str) -> None:
-        """The SMSC has called in vain."""
-
-    def shared(self, bind: Bind, part: float) -> None:
-        """Of all binds like it that are open, this process has that part."""
 
 
 class Bind:
@@ -82,7 +56,6 @@ class Bind:
         self._claim = Claim(account.name, role.value, number, account.config.binds)
         self.name = self._claim.bind
         self._account, self._owner, self._permits, self._logins = account, owner, permits, logins
-        self._tls = account.tls
         self.connection: Connection | None = None
         self.state = "down"  # for people: down, standby, awaiting, connecting, logging in, up, waiting, refused
         self.since = now_ms()
@@ -96,7 +69,7 @@ class Bind:
         self.trouble_since: float | None = None  # of the event loop's clock: it could be up, and is not
         self._must_go = asyncio.Event()  # the bind is to be another's
         self._connecting: asyncio.Timeout | None = None
-        self._address = 0  # of the account's, the one to try first
+        self._way = Way()
         # What the link's traffic has on it:
         self._granted = 0  # by the SMSC, where it is less than the account's window
         self._widen()
@@ -157,6 +130,8 @@ class Bind:
                         delay = await self._once()
             except Exception:
                 telemetry.logger().exception("relay_fault", extra={"aggregator": self._account.name})
+                self._logins.done(self)
+                self._become("waiting", "a fault of ours, relay_fault in the log")
                 delay = self._account.config.reconnect_max
             await asyncio.sleep(delay)
 
@@ -195,12 +170,13 @@ class Bind:
                 if self._gate is None:
                     await self._my_turn()
                 connection = await self._connect()
-        except Exception as error:  # no address, no route, no answer, no common TLS: whatever it is, it is tried again
+        except (TimeoutError, Unconnected) as error:
             self._logins.done(self)
             if self._must_go.is_set():
                 return 0.0
-            self._failures += 1
-            return self._wait(f"no connection: {type(error).__name__}", nobody=True)
+            if isinstance(error, TimeoutError):
+                raise
+            return self._in_vain(error)
         finally:
             self._connecting = None
         self._up_at = 0.0
@@ -231,45 +207,17 @@ class Bind:
         self._become("connecting", self.reason)
 
     async def _connect(self) -> Connection:
-        """Connect to the first address that answers, beginning with the one that did last time; or take the call."""
+        """To the SMSC, or take its call."""
         if self._call is not None:
-            return await self._take(self._call)
-        config, loop = self._account.config, asyncio.get_running_loop()
-        addresses = config.addresses(self.role)
-        for nth in range(len(addresses)):
-            self._address = (self._address + bool(nth)) % len(addresses)
-            host, port = addresses[self._address]
-            try:
-                async with self._making() as made:
-                    await loop.create_connection(
-                        lambda made=made: made,
-                        host,
-                        port,
-                        ssl=self._tls,
-                        server_hostname=(config.tls_server_name or host) if self._tls else None,
-                        local_addr=(config.local_host, 0) if config.local_host else None,
-                    )
-            except BaseException as error:
-                if isinstance(error, OSError) and nth < len(addresses) - 1:
-                    continue
-                self._address = (self._address + 1) % len(addresses)
-                raise
-            return made
-        raise OSError("no address")
+            return await take(self._account, self._call, self._making)
+        return await self._way.connect(self._account, self.role, self._making)
 
-    async def _take(self, call: socket.socket) -> Connection:
-        loop, context = asyncio.get_running_loop(), self._account.tls_called
-        async with self._making() as made:
-            await loop.connect_accepted_socket(lambda: made, call, ssl=context)
-        return made
-
-    @asynccontextmanager
-    async def _making(self) -> AsyncIterator[Connection]:
+    @contextmanager
+    def _making(self) -> Iterator[Connection]:
         """A connection that is made meanwhile, or dropped."""
         made = self._new_connection()
         try:
-            async with asyncio.timeout(self._account.config.connect_timeout):
-                yield made
+            yield made
         except BaseException:
             self.connection = None
             made.drop()
@@ -290,8 +238,17 @@ class Bind:
         self._blamed = False
         return made
 
+    def _in_vain(self, why: Unconnected) -> float:
+        """How long to wait after an attempt to connect."""
+        if self._gate is not None:  # whoever has called: the SMSC's trouble begins with its login
+            self._owner.fault(str(why))
+            self._owner.failed(self, str(why))
+            return 0.0
+        self._failures += 1
+        return self._wait(f"no connection: {why}", nobody=not why.reached)
+
     def _wait(self, reason: str, *, nobody: bool = False) -> float:
-        """How long to wait after an end. `nobody`: there was no connection."""
+        """How long to wait after an end. `nobody`: TCP was not made."""
         now = asyncio.get_running_loop().time()
         if self.trouble_since is None:
             self.trouble_since = now

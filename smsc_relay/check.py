@@ -124,14 +124,14 @@ class Check:
                 continue
             remark = "".join(f"; but not to {host}:{port}" for (host, port), _ in failed)
             return f"connected to {address[0]}:{address[1]} from {local} in {took * 1000:.0f} ms{remark}"
-        (host, port), first = failed[0]
-        raise check_faults.no_connection(f"{host}:{port}", first, self._account.config.connect_timeout)
+        address, first = failed[0]
+        raise check_faults.no_connection(address, first, self._account.config.connect_timeout)
 
     async def _tls(self, session: Session) -> str:
         try:
             said = await session.start()
         except (ssl.SSLError, OSError) as error:
-            raise check_faults.no_tls(error, self._account.config.connect_timeout) from None
+            raise check_faults.no_tls(session.address, error, self._account.config.connect_timeout) from None
         if not said:
             raise Skip("tls is false: plain TCP, as inside a VPN")
         return said

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import ssl
 from collections.abc import Mapping
 from typing import Final
 
 from chalicelib import rendezvous
-from smsc_relay.config import LinkConfig
+from smsc_relay import connecting
+from smsc_relay.config import Address, LinkConfig
 from smsc_relay.lease_table import LEASE, DynamoTable
 from smsc_relay.protocol import Ended, Refused, Rejected
 from smsc_relay.terms import Terms
@@ -16,6 +15,34 @@ from smsc_relay.terms import Terms
 US: Final = "ourselves"
 AGGREGATOR: Final = "the aggregator"
 NETWORK: Final = "the aggregator's network team"
+
+
+# Words of why there is no connection: what to ask, of whom. What came farthest is first.
+_ASKS: Final = (
+    (
+        connecting.NOT_ACCEPTED,
+        "who has issued the certificate, and for which name? Put them into tls_ca and tls_server_name",
+        AGGREGATOR,
+    ),
+    (
+        connecting.NO_TLS,
+        "does this port speak TLS, which versions, and does it want a certificate of ours?",
+        AGGREGATOR,
+    ),
+    (
+        connecting.REFUSES,
+        "does the SMSC listen on this port, on this address, and for our source addresses?",
+        AGGREGATOR,
+    ),
+    (
+        connecting.NO_ANSWER,
+        "does their firewall let our source addresses through to this address and port, and are both in the VPN's "
+        "encryption domain? If we are not where the relay runs, try it there: --ecs",
+        NETWORK,
+    ),
+    (connecting.NO_WAY, "see the routes, and local_host if it is set", US),
+    (connecting.NOT_KNOWN, "write the IP address of the SMSC, which a VPN's names need", US),
+)
 
 
 class Skip(Exception):  # noqa: N818 - not an error
@@ -30,39 +57,25 @@ class Stop(Exception):  # noqa: N818 - says what it does
         self.detail, self.ask, self.whom = detail, ask, whom
 
 
-def no_connection(to: str, error: OSError, waited: float) -> Stop:
+def no_connection(address: Address, error: OSError, waited: float) -> Stop:
     """TCP."""
-    if isinstance(error, TimeoutError):
-        return Stop(
-            f"no answer from {to} in {waited:g} s",
-            f"does their firewall let our source addresses through to {to}, and are both in the VPN's encryption "
-            "domain? If we are not where the relay runs, try it there: --ecs",
-            NETWORK,
-        )
-    if isinstance(error, ConnectionRefusedError):
-        return Stop(
-            f"{to} refuses the connection",
-            "does the SMSC listen on this port, on this address, and for our source addresses?",
-            AGGREGATOR,
-        )
-    if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
-        return Stop(f"no way to {to}: {error.strerror}", "see the routes, and local_host if it is set", US)
-    return Stop(f"no connection to {to}: {error.strerror or error}", "is this host and port right?", AGGREGATOR)
+    return unconnected(connecting.no_tcp(address, error, waited))
 
 
-def no_tls(error: Exception, waited: float) -> Stop:
-    """The handshake. (A TimeoutError is an OSError.)"""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Stop(
-            f"the SMSC's certificate is not accepted: {error.verify_message}",
-            "who has issued the certificate, and for which name? Put them into tls_ca and tls_server_name",
-            AGGREGATOR,
-        )
-    if isinstance(error, TimeoutError):
-        what = f"no TLS in {waited:g} s"
-    else:
-        what = f"no TLS: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or type(error).__name__}"
-    return Stop(what, "does this port speak TLS, which versions, and does it want a certificate of ours?", AGGREGATOR)
+def no_tls(address: Address, error: Exception, waited: float) -> Stop:
+    """The handshake."""
+    return unconnected(connecting.no_tls(address, error, waited))
+
+
+def unconnected(why: str) -> Stop:
+    """Either; `why` as `connecting` says it, of one address or of several."""
+    found = next((each for words, *each in _ASKS if words in why), None)
+    return Stop(why, *(found or ("is this host and port right?", AGGREGATOR)))
+
+
+def in_tls(why: str) -> bool:
+    """TCP was made, and it is the handshake that has failed."""
+    return connecting.NOT_ACCEPTED in why or connecting.NO_TLS in why
 
 
 def no_login(ended: str, tls: bool) -> Stop:

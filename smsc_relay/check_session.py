@@ -133,7 +133,7 @@ class Session:
         inner = account.dialect.conversation(account.config, role, loop.time(), around)
         self._ahead = Ahead(inner)
         self._connection = Connection(self._ahead, self._heard)
-        self._address: Address = ("", 0)
+        self.address: Address = ("", 0)
         self._socket: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._login = asyncio.Event()
@@ -165,7 +165,7 @@ class Session:
             except BaseException:
                 sock.close()
                 raise
-        self._socket, self._address = sock, address
+        self._socket, self.address = sock, address
         return str(sock.getsockname()[0]), loop.time() - began
 
     async def start(self) -> str:
@@ -175,7 +175,7 @@ class Session:
             ssl.SSLError, OSError: no TLS.
         """
         tls, loop = self._account.tls, asyncio.get_running_loop()
-        name = self._account.config.tls_server_name or self._address[0]
+        name = self._account.config.tls_server_name or self.address[0]
         async with asyncio.timeout(self._account.config.connect_timeout):
             self._transport, _ = await loop.create_connection(
                 lambda: self._connection, sock=self._socket, ssl=tls, server_hostname=name if tls else None

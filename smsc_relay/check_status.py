@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from typing import Final
 
@@ -69,8 +68,8 @@ def fault(account: Account, binds: Sequence[BindStatus], here: Sequence[LinkStat
     bind = max(binds, key=lambda one: (bool(one.reason), one.since), default=None)
     reason = bind.reason if bind else ""
     if bind is not None and reason.startswith(_UNCONNECTED):
-        host, port = config.addresses(Role(bind.role))[0]
-        return _unconnected(reason.removeprefix(_UNCONNECTED), f"{host}:{port}", config.connect_timeout)
+        why = reason.removeprefix(_UNCONNECTED)
+        return TLS if check_faults.in_tls(why) else TCP, check_faults.unconnected(why)
     if bind is not None and reason.startswith(_REFUSED):
         # What is no answer to credentials is tried again soon, and then the bind waits.
         refused = Refused(reason.removeprefix(_REFUSED), bind.code, credentials=bind.state == "refused")
@@ -88,17 +87,3 @@ def fault(account: Account, binds: Sequence[BindStatus], here: Sequence[LinkStat
         f"it may be connecting just now: ask again in a minute, and see `jangada smsc status {account.name}`",
         US,
     )
-
-
-def _unconnected(error: str, to: str, waited: float) -> tuple[str, Stop]:
-    """`error`: the name of what was raised, which is all that is written down."""
-    if error.startswith("SSLCert"):
-        return TLS, check_faults.no_tls(ssl.SSLCertVerificationError(1, "it does not verify"), waited)
-    if error.startswith("SSL"):
-        return TLS, check_faults.no_tls(ssl.SSLError(1, error), waited)
-    if error == "gaierror":
-        host = to.rpartition(":")[0]
-        ask = "write the IP address of the SMSC, which a VPN's names need"
-        return TCP, Stop(f"the name {host} is not known where the relay runs", ask, US)
-    known: dict[str, OSError] = {"TimeoutError": TimeoutError(), "ConnectionRefusedError": ConnectionRefusedError()}
-    return TCP, check_faults.no_connection(to, known.get(error) or OSError(error), waited)

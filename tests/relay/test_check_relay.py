@@ -147,6 +147,16 @@ async def test_the_link_is_down(
     assert f"127.0.0.1:{unused_tcp_port} refuses" in found["TCP"][1]
 
 
+async def test_the_link_has_no_tls(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    async with simulator() as smsc:
+        PROTOCOLS[0].account(world, smsc, tls=True)
+        async with relaying(QUICK, kinds=kind_of):
+            await eventually(lambda: any(link.error for link in status.read("fast")))
+            code, found = await check(capsys, "--to", PHONE)
+    assert (code, found["TCP"][0], found["TLS"][0]) == (1, "ok", "FAILED")
+    assert f"no TLS with 127.0.0.1:{smsc.smpp_port}" in found["TLS"][1]
+
+
 async def test_the_login_is_refused(world: World, protocol: Protocol, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: F811
     async with simulator({"login": {"status": "RBINDFAIL"}}) as smsc:
         protocol.account(world, smsc)

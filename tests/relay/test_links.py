@@ -16,13 +16,16 @@ import pytest
 from chalicelib import aws, depths, registry
 from chalicelib.settings import settings
 from smsc_relay import bind, health, logins
+from smsc_relay.accounts import Kind
+from smsc_relay.connection import Connection
 from smsc_relay.protocol import Refused
 from smsc_relay.relay import Relay
 from smsc_relay.retry import wait_after
+from tests.lane import logged
 from tests.relay.conftest import LANE, World, eventually, relaying
 from tests.relay.smsc import Smsc
 from tests.relay.test_giving_up import Hand
-from tests.relay.toy import ToyConfig
+from tests.relay.toy import ToyConfig, kinds
 from tests.support import CHANNEL
 
 SLOW = CHANNEL.replace("6f1d", "8f1d")
@@ -258,6 +261,25 @@ def test_waits(failures: int, refusals: int, refused: Refused | None, spread: fl
     assert wait_after(CONFIG, failures, refusals, refused, inf, spread) == seconds
 
 
+async def test_a_fault_of_ours_while_connecting_is_told_and_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, faults = bind.Bind._new_connection, [ZeroDivisionError()]
+
+    def fail(one: bind.Bind) -> Connection:
+        if faults:
+            raise faults.pop()
+        return make(one)
+
+    monkeypatch.setattr(bind.Bind, "_new_connection", fail)
+    async with Smsc() as smsc:
+        world.account(smsc, reconnect_max=0.2)
+        with logged() as log:
+            async with relaying():
+                await smsc.until(lambda: smsc.logins)
+    assert [one for one in map(json.loads, log.getvalue().splitlines()) if one["message"] == "relay_fault"]
+
+
 async def test_another_host_is_tried(world: World) -> None:
     async with Smsc() as gone, Smsc() as smsc:
         await gone.stop()
@@ -311,7 +333,7 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(world: World, certi
     async with Smsc(tls=context) as smsc:
         world.account(smsc, tls=True, tls_server_name="localhost")
         async with relaying() as relay:
-            await eventually(lambda: "SSLCertVerificationError" in json.dumps(relay.report()))
+            await eventually(lambda: "is not accepted: self-signed certificate" in json.dumps(relay.report()))
     assert not smsc.logins
 
 
@@ -361,6 +383,48 @@ async def test_settings_that_cannot_be_used_stop_nothing_else(world: World) -> N
             world.put(1)
             await world.lane_empty()
     assert len(smsc.logins) == 1
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "-----BEGIN \ud800"], ids=["NUL", "path", "text"])
+@pytest.mark.parametrize("key", ["tls_ca", "tls_cert"])
+async def test_a_certificate_that_no_system_can_read_stops_nothing_else(world: World, key: str, text: str) -> None:
+    async with Smsc() as smsc:
+        world.account(smsc)
+        more = {"secrets": {"tls_key": "x"}} if key == "tls_cert" else {}
+        world.account(smsc, "slow", tls=True, **{key: text}, **more)
+        async with relaying() as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            assert relay.report()["unusable"]["slow"].startswith(key)
+
+
+async def test_a_fault_of_ours_in_settings_costs_that_account_alone(world: World) -> None:
+    """And is told once, without what is in them."""
+    read = 0
+
+    def kind(code: str) -> Kind:
+        nonlocal read
+        if code == "SMPP":
+            read += 1
+            raise ZeroDivisionError("hunter2")
+        return kinds(code)
+
+    async with Smsc() as smsc:
+        world.account(smsc)
+        world.aws.aggregator("slow", "SMPP", config={"host": "127.0.0.1", "system_id": "a"}, secrets={})
+        registry.reset()
+        with logged() as log:
+            async with relaying(kinds=kind) as relay:
+                await eventually(lambda: state(relay) == ["up"] and read >= 3)
+                assert relay.report()["unusable"]["slow"].startswith(
+                    "a fault of ours: ZeroDivisionError at test_links.py"
+                )
+                world.account(smsc, max_tps=7)
+                await eventually(lambda: relay.report()["links"]["fast"]["allowed"] == 7)
+    told = [json.loads(line) for line in log.getvalue().splitlines()]
+    (fault,) = [one for one in told if one["message"] == "relay_fault"]
+    assert (fault["aggregator"], fault["exception_name"]) == ("slow", "ZeroDivisionError")
+    assert [one["aggregator"] for one in told if one["message"] == "channel_down"] == ["slow"]
+    assert "hunter2" not in log.getvalue()
 
 
 async def test_only_those_that_are_asked_for_are_served(world: World) -> None:

@@ -14,12 +14,13 @@ import pytest
 
 from chalicelib import registry
 from local.emulator import free_port
-from smsc_relay import bind
+from smsc_relay import bind, connecting
 from smsc_relay.accounts import kind_of
 from smsc_relay.journal import Journal
 from smsc_relay.simulator import Simulator
 from smsc_relay.smpp.codec import encode
 from smsc_relay.smpp.pdus import BindTransceiver
+from tests.lane import logged
 from tests.relay.conftest import World, eventually, relaying
 from tests.relay.crowd import PATIENCE, Balancer, Node
 from tests.relay.test_giving_up import Hand
@@ -100,6 +101,18 @@ async def call(port: int, said: bytes = b"") -> bytes:
             writer.close()
 
 
+async def hang_up(port: int) -> None:
+    """Call, and say nothing."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.02)
+            continue
+        writer.close()
+        return
+
+
 @pytest.mark.parametrize(
     ("binds", "tls"),
     [
@@ -178,6 +191,41 @@ async def test_what_is_no_outbind_is_closed_in_time(
             assert (await call(port, said)).hex() == heard
             await an_mo_arrives(smsc)
     assert any(one.startswith(reason) for one in faults)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        pytest.param(None, "a call without TLS: it has hung up", id="closed at once"),
+        pytest.param(b"", "a call without TLS: none in 0.2 s", id="silence"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", "a call without TLS: http request", id="HTTP"),
+    ],
+)
+async def test_calls_without_tls_are_no_trouble_of_the_smsc(
+    world: World, port: int, faults: list[str], monkeypatch: pytest.MonkeyPatch, said: bytes | None, reason: str,
+    certificate: tuple[str, str]  # noqa: F811
+) -> None:  # fmt: skip
+    """A scanner's, say: they are counted, and have a line a minute; the SMSC is not kept out for long by one, and the
+    link does not begin slowly after many."""
+    monkeypatch.setattr(connecting, "CALLED", 0.2)
+    tls = {"tls": True, "tls_cert": Path(certificate[0]).read_text(), "tls_key": certificate[1]}
+    with logged() as log:
+        async with simulator(port, tls=True) as smsc:
+            account(world, smsc, port, **tls, connect_timeout=60, max_tps=40, restart_after=0.001)
+            async with relaying(kinds=kind_of) as relay:
+                for number in range(1, 4):
+                    if said is None:
+                        await hang_up(port)
+                    else:
+                        await call(port, said)
+                    await eventually(lambda number=number: len(faults) >= number)
+                await an_mo_arrives(smsc)
+                await eventually(lambda: relay.report()["links"]["fast"]["binds"][0]["state"] == "up")
+                assert relay.report()["links"]["fast"]["allowed"] == 40
+                told = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert set(faults) - {"a call that no bind waits for"} == {reason}
+    assert [one["reason"] for one in told if one.get("reason") == reason] == [reason]
+    assert not [one for one in told if one["message"] == "bind_down"]
 
 
 async def test_a_second_call_while_one_is_bound_is_closed(world: World, port: int, faults: list[str]) -> None:
