@@ -18,10 +18,11 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chalicelib import aws
 from chalicelib.phones import contact_key
+from chalicelib.records import explain
 from chalicelib.settings import settings
 
 FRESH: Final = 30.0  # seconds a value is used without asking again
@@ -31,6 +32,7 @@ RETRY: Final = 5.0  # seconds until AWS is asked again after it failed
 SMSC_TYPES: Final = frozenset({"SMPP", "UCP", "CIMD2"})
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class RegistryUnavailable(RuntimeError):  # noqa: N818 - named for the state it is in
@@ -189,10 +191,11 @@ def _item(pk: str, *, fresh: bool = False) -> dict[str, Any] | None:
     return _cached((pk,), fetch)
 
 
-def _items(kind: str) -> list[dict[str, Any]]:
-    """All entries of a kind: few, and asked for by the CLI and the relay only."""
+def _entries(kind: str, model: type[M], unreadable: dict[str, str] | None = None) -> list[M]:
+    """All entries of a kind: few, and asked for by the CLI and the relay only. `unreadable` is given those that nobody
+    can read (a newer version's), by their names, with the reason; None: they raise a `ValidationError`."""
 
-    def fetch() -> list[dict[str, Any]]:
+    def fetch() -> list[tuple[str, str]]:
         pages = aws.pages(
             aws.dynamodb().scan,
             TableName=settings().table("registry"),
@@ -200,9 +203,18 @@ def _items(kind: str) -> list[dict[str, Any]]:
             FilterExpression="begins_with(pk, :kind)",
             ExpressionAttributeValues={":kind": {"S": f"{kind}#"}},
         )
-        return [json.loads(item["data"]["S"]) for page in pages for item in page["Items"]]
+        return [(item["pk"]["S"], item["data"]["S"]) for page in pages for item in page["Items"]]
 
-    return _cached(("all", kind), fetch)
+    found: list[M] = []
+    for key, text in _cached(("all", kind), fetch):
+        try:
+            found.append(model.model_validate(json.loads(text)))
+        except ValueError as error:
+            if unreadable is None:
+                raise
+            why = explain(error) if isinstance(error, ValidationError) else "it is no JSON"
+            unreadable[key.partition("#")[2]] = f"its entry in the registry cannot be read: {why}"
+    return found
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -256,9 +268,9 @@ def on(one: Channel, aggregator_name: str) -> Channel:
     return one.model_copy(update={"aggregator": account.name, "type": account.type, "config": config})
 
 
-def channels() -> list[Channel]:
-    """Every channel, by UUID."""
-    return sorted((Channel.model_validate(data) for data in _items("chan")), key=lambda one: one.uuid)
+def channels(unreadable: dict[str, str] | None = None) -> list[Channel]:
+    """Every channel, by UUID. `unreadable`: is given those that cannot be read, with the reason; None: they raise."""
+    return sorted(_entries("chan", Channel, unreadable), key=lambda one: one.uuid)
 
 
 def channels_of(aggregator_name: str) -> list[Channel]:
@@ -266,9 +278,9 @@ def channels_of(aggregator_name: str) -> list[Channel]:
     return [one for one in channels() if one.aggregator == aggregator_name]
 
 
-def aggregators() -> list[Aggregator]:
-    """Every aggregator, by name."""
-    return sorted((Aggregator.model_validate(data) for data in _items("agg")), key=lambda one: one.name)
+def aggregators(unreadable: dict[str, str] | None = None) -> list[Aggregator]:
+    """Every aggregator, by name; `unreadable` as in `channels`."""
+    return sorted(_entries("agg", Aggregator, unreadable), key=lambda one: one.name)
 
 
 def aggregator(name: str) -> Aggregator:
@@ -286,7 +298,7 @@ def aggregator(name: str) -> Aggregator:
 
 def platforms() -> list[Platform]:
     """Every platform, by name."""
-    return sorted((Platform.model_validate(data) for data in _items("plat")), key=lambda one: one.name)
+    return sorted(_entries("plat", Platform), key=lambda one: one.name)
 
 
 def platform(name: str) -> Platform:
@@ -319,7 +331,7 @@ def token(plain: str) -> Token | None:
 
 def tokens() -> list[Token]:
     """Every token, newest first."""
-    return sorted((Token.model_validate(data) for data in _items("tok")), key=lambda one: -one.created_at)
+    return sorted(_entries("tok", Token), key=lambda one: -one.created_at)
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------

@@ -88,11 +88,13 @@ def load(only: Collection[str] = (), kinds: Callable[[str], Kind] = kind_of) -> 
     unusable: dict[str, str] = {}
     faults: dict[str, Exception] = {}
     channels: dict[str, list[Channel]] = {}
-    for channel in registry.channels():
+    unreadable: dict[str, str] = {}
+    for channel in registry.channels(unreadable):
         channels.setdefault(channel.aggregator, []).append(channel)
         for name, own in channel.former.items():  # what waits there is sent as it was to be
             channels.setdefault(name, []).append(channel.model_copy(update={"aggregator": name, "config": own}))
-    for one in registry.aggregators():
+    unusable |= {f"channel {uuid}": reason for uuid, reason in unreadable.items()}
+    for one in registry.aggregators(unusable):
         if not one.is_smsc or (only and one.name not in only):
             continue
         try:

@@ -113,12 +113,13 @@ class FrameReader:
                 self._at = len(buffer)
                 return None
             begin = buffer.rfind(STX, 0, end)
-            body = bytes(buffer[begin + 1 : end])
-            self._drop(max(0, begin))
-            del buffer[: end + 1 - max(0, begin)]
             self._at = 0
             if begin < 0:
+                self._drop(end + 1)
                 continue
+            body = bytes(buffer[begin + 1 : end])
+            self._drop(begin)
+            del buffer[: end + 1 - begin]
             if len(body) > self._longest:
                 self._overlong += 1
                 continue

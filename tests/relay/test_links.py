@@ -397,6 +397,22 @@ async def test_a_certificate_that_no_system_can_read_stops_nothing_else(world: W
             assert relay.report()["unusable"]["slow"].startswith(key)
 
 
+async def test_an_entry_that_cannot_be_read_stops_nothing_else(world: World) -> None:
+    """A newer version's, or one that somebody has written by hand."""
+    async with Smsc() as smsc:
+        world.account(smsc)
+        for key, data in (("agg#slow", '{"name": "slow"}'), ("agg#other", "no JSON"), ("chan#7f1d", "{}")):
+            item = {"pk": {"S": key}, "sk": {"S": "meta"}, "data": {"S": data}}
+            aws.dynamodb().put_item(TableName=settings().table("registry"), Item=item)
+        async with relaying() as relay:
+            await eventually(lambda: state(relay) == ["up"])
+            unusable = relay.report()["unusable"]
+            assert sorted(unusable) == ["channel 7f1d", "other", "slow"]
+            assert unusable["slow"] == "its entry in the registry cannot be read: type: Field required"
+            world.put(1)
+            await world.lane_empty()
+
+
 async def test_a_fault_of_ours_in_settings_costs_that_account_alone(world: World) -> None:
     """And is told once, without what is in them."""
     read = 0

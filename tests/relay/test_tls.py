@@ -315,7 +315,7 @@ async def test_what_each_address_has_said_is_told(world: World, issue: Issue) ->
     )
 
 
-@pytest.mark.parametrize("protocol", [one for one in PROTOCOLS if one.name != "UCP"], ids=lambda one: one.name)
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda one: one.name)
 async def test_a_plain_connection_to_a_tls_port_is_told(world: World, protocol: Protocol) -> None:
     """Where the port answers with an alert; OpenSSL's hangs up."""
     with answering(says(bytes.fromhex("15030100020246"))) as port:
