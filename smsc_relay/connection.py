@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
         self.asks = False  # the SMSC may be asked whether it lives, at any time
         self.now = self._loop.time
         self.heard = self.now()  # when the SMSC was last heard
+        self._spoken_to = False  # the SMSC has said something
         self.left: float | None = None  # when we began to log out
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
         self._transport: asyncio.Transport | None = None
@@ -100,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From the SMSC."""
-        self.heard = self.now()
+        self.heard, self._spoken_to = self.now(), True
         if self.log is not None:
             self.guarded(self.log.heard, data)
         if not self.behind:
@@ -157,12 +158,19 @@ class Connection(asyncio.Protocol):
         self._hear_pieces()
         if self.open:
             happenings = self._last_words()
-            if why := self._why or _told(exc):
+            if why := self._why or _told(exc) or self._nothing_said():
                 happenings = [_because(one, why) if isinstance(one, Ended) else one for one in happenings]
             self._tell(happenings)
             self.guarded(self._caught_up)
         self._alarm.stop()
         self.gone.set()
+
+    def _nothing_said(self) -> str:
+        """Servers that want TLS mostly hang up on what is none."""
+        if self._spoken_to:
+            return ""
+        plain = self._transport is None or self._transport.get_extra_info("ssl_object") is None
+        return "it has said nothing" + (", does this port speak TLS?" if plain else "")
 
     def _last_words(self) -> Sequence[Happening]:
         """With the end, whatever a fault of ours keeps from being told: without it the bind would wait for ever."""

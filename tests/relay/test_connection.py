@@ -54,8 +54,9 @@ async def bound(
     heard: Callable[[Connection, Happening], None],
     caught_up: Callable[[], None] = lambda: None,
     ids: Iterator[str] | None = None,
+    said: bytes = encode(BindTransceiverResp(system_id="smsc"), 1),
 ) -> AsyncIterator[tuple[Connection, socket.socket]]:
-    """A connection, and the SMSC's end of it, which has answered the bind."""
+    """A connection, and the SMSC's end of it, which has said that: that we are bound."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
@@ -76,9 +77,10 @@ async def bound(
     made = Connection(conversation, listen, listen_less)
     with smsc:
         await loop.create_connection(lambda: made, sock=ours)
-        smsc.send(encode(BindTransceiverResp(system_id="smsc"), 1))
+        smsc.send(said)
         async with asyncio.timeout(10):
-            await ready.wait()
+            if said:
+                await ready.wait()
             yield made, smsc
         made.drop()
         await made.gone.wait()
@@ -187,6 +189,14 @@ async def test_a_connection_that_is_left_before_it_is_there_says_nothing() -> No
         with smsc:
             smsc.settimeout(10)
             assert smsc.recv(100) == b""
+
+
+@pytest.mark.parametrize("said", [b"", encode(BindTransceiverResp(system_id="smsc"), 1)], ids=["nothing", "something"])
+async def test_an_smsc_that_hangs_up_without_a_word_may_want_tls(said: bytes) -> None:
+    async with bound(lambda *_: None, said=said) as (connection, smsc):
+        smsc.close()
+        told = "" if said else ": it has said nothing, does this port speak TLS?"
+        assert (await connection.over).reason == "connection lost" + told
 
 
 async def test_a_burst_of_mos_is_heard_in_many_turns_and_nothing_is_read_meanwhile(
