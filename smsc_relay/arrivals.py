@@ -48,8 +48,6 @@ class _Arrival:
                 if self._answers is not None and self._connection.open:
                     self._answers.given(self, self._connection)
                 self._connection.acknowledge(self._token)
-                if self._answers is not None:
-                    self._answers.ask(self._connection)
         elif self._left > 0 and (not self._connection.open or self._arrivals.now() - self._since > PATIENCE):
             self._left = 0  # none of its events is waited for any more
             if self._answers is not None and self._connection.open:

@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._alarm = Alarm(self._on_time)
         self._flush_due = self._flushed = False
         self.behind = False  # something may have been put off: `_catch_up` is due
+        self._before: list[Callable[[], None]] = []
         self._owed = 0  # answers to what has arrived
         self._leaving = False
         self._unheard: deque[bytes] = deque()  # read, for another turn
@@ -196,7 +197,10 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what the conversation has to say."""
-        self._flush_due, self._flushed = False, True
+        self._flush_due = self._flushed = True
+        while self._before:
+            self.guarded(self._before.pop())
+        self._flush_due = False
         data = self.conversation.data_to_send()
         if data and self._transport is not None:
             if self.log is not None:
@@ -207,6 +211,10 @@ class Connection(asyncio.Protocol):
                 self.drop()
         if self.open:
             self._watch()
+
+    def before_writing(self, call: Callable[[], None]) -> None:
+        """Have it called before the next `flush`, once: what it has the conversation say is written too."""
+        self._before.append(call)
 
     def flush_soon(self) -> None:
         """`flush` once, however many answers are given in this turn of the loop."""

@@ -275,8 +275,8 @@ async def test_an_smsc_that_does_not_say_is_not_asked_again(
         asked.append(now)
         probe(self, context, now)
 
-    def heard(self: Answers, connection: Connection, answered: asyncio.Future[Answered]) -> None:
-        told(self, connection, answered)
+    def heard(self: Answers, connection: Connection, question: Any, answered: asyncio.Future[Answered]) -> None:
+        told(self, connection, question, answered)
         outcomes.append(answered.result().problem)
 
     monkeypatch.setattr(SmppConversation, "probe", probed)
