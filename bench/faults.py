@@ -2,7 +2,8 @@
 
 Messages are offered at a rate, by a clock; the SMSC (`bench.troubled`) keeps count of what it has taken, and each thing
 measured is a process of its own. Twice: what it took beyond once of each message. Lost: what it never took. Receipts
-lost: answered as safe, and not in events.fifo (Kannel: not at the URL). Kannel runs beside the relay with `--kannel`.
+lost: answered as safe, and not in events.fifo (Kannel, Jasmin: not at the URL). Those run beside the relay with
+`--kannel` and `--jasmin`; Jasmin not where all is throttled, which it would take hours for.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from bench.served import Accounts, KannelServed, Relay, Served, recipient
+from bench.served import Accounts, JasminServed, KannelServed, Relay, Served, recipient
 
 TICK: Final = 0.05  # s between two handfuls of messages
 SETTLED: Final = 5.0  # s of throttling that a link may take to find its rate
@@ -241,6 +242,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=("throttle", "restart", "kill"), action="append", default=[])
     parser.add_argument("--kannel", action="store_true", help="and Kannel")
+    parser.add_argument("--jasmin", action="store_true", help="and Jasmin, where it is restarted or killed")
     parser.add_argument("--no-relay", action="store_true", help="and not the relay")
     parser.add_argument("--windows", type=int, nargs="+", help="(default: 10 and 100; restart: 100)")
     parser.add_argument("--config", action="append", default=[], metavar="KEY=JSON", help="of the relay's account")
@@ -250,14 +252,15 @@ def main() -> int:
     ours = [] if options.no_relay else [_relay(**config)]
     kannel = [_kannel("")] if options.kannel else []
     stored = [_kannel(""), _kannel("spool")] if options.kannel else []
+    jasmin: list[Make] = [JasminServed] if options.jasmin else []
     windows = options.windows or [10, 100]
     with suppress(KeyboardInterrupt):
         if "throttle" in wanted:
             asyncio.run(throttle(ours, windows, 10, beside=kannel))
         if "restart" in wanted:
-            asyncio.run(restart([*ours, *kannel], options.windows or [100], [0, 50]))
+            asyncio.run(restart([*ours, *kannel, *jasmin], options.windows or [100], [0, 50]))
         if "kill" in wanted:
-            asyncio.run(kill([*ours, *stored], windows, 50))
+            asyncio.run(kill([*ours, *stored, *jasmin], windows, 50))
     return 0
 
 

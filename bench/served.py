@@ -1,8 +1,9 @@
-"""Who is measured by `bench.faults`: our relay, and Kannel. Each takes messages, may be killed, and says what it knows.
+"""Who is measured by `bench.faults`: our relay, Kannel, Jasmin. Each takes messages, may be killed, and says what it
+knows.
 
 The relay has `bench.sqs_stand_in` as its AWS; messages are put into its lane, outcomes and receipts are what comes to
-events.fifo. Kannel takes messages by HTTP, from callers that ask again until it says 202, and calls a URL for each
-receipt.
+events.fifo. Kannel and Jasmin take messages by HTTP, from callers that ask again until they say yes, and call a URL for
+each receipt.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import aiohttp
+from aiohttp import web
 
 from bench.figures import TEXT
 from bench.kannel import OK, connection
 from bench.relay import ask, child, record, registered, started
 from local.emulator import free_port
+from tests.peers.jasmin import LOCK, Jasmin
 from tests.peers.kannel import Group, Kannel
 
 LANE: Final = "lane-bench0.fifo"
@@ -208,6 +211,73 @@ class KannelServed(Kannel):
         self._start("bearerbox")
         await self._until(self._boxes_welcome, "bearerbox does not listen")
         self._start("smsbox")
+
+    async def pending(self) -> int:
+        """As `Served`: it does not say."""
+        return 0
+
+    async def accounts(self) -> Accounts:
+        """As `Served`."""
+        return Accounts(len(self._failed), {recipient(int(number)) for number in self._receipts})
+
+
+class JasminServed(Jasmin):
+    """jasmind, with RabbitMQ and Redis, which live on when it is killed. Its window is 1."""
+
+    name, by_id, patience = "Jasmin", False, 260.0  # an answer that is lost is waited for, and its message held back
+
+    def __init__(self, work: Path, port: int, window: int) -> None:
+        super().__init__(work, port, ("bench", "bench"))
+        self._receipts, self._failed = set[str](), set[str]()
+        self._callers = asyncio.Semaphore(CALLERS)
+        self._told = free_port()
+        self._calls: aiohttp.ClientSession
+
+    async def __aenter__(self) -> Self:
+        site = web.Application()
+        site.router.add_route("*", "/{number}", self._hear)
+        runner = web.AppRunner(site, access_log=None)
+        await runner.setup()
+        self._stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", self._told).start()
+        connector = aiohttp.TCPConnector(limit=CALLERS)
+        self._calls = await self._stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        return await super().__aenter__()
+
+    async def _hear(self, request: web.Request) -> web.Response:
+        """A receipt."""
+        told = {**request.query, **await request.post()}
+        kept = self._receipts if told["message_status"] == "DELIVRD" else self._failed
+        kept.add(request.match_info["number"])
+        return web.Response(text="ACK/Jasmin")
+
+    async def offer(self, numbers: Sequence[int]) -> None:
+        """As `Served`."""
+        await asyncio.gather(*(self._offer(number) for number in numbers))
+
+    async def _offer(self, number: int) -> None:
+        name, password = self._user
+        query = {"username": name, "password": password, "from": "8080", "to": recipient(number), "content": TEXT,
+                 "dlr": "yes", "dlr-level": "2", "dlr-method": "GET",
+                 "dlr-url": f"http://127.0.0.1:{self._told}/{number}"}  # fmt: skip
+        async with self._callers:
+            while True:
+                try:
+                    async with self._calls.get(f"http://127.0.0.1:{self._http}/send", params=query) as answer:
+                        if answer.status == 200:
+                            return
+                except (aiohttp.ClientError, OSError):
+                    pass
+                await asyncio.sleep(0.1)
+
+    async def kill(self) -> None:
+        """As `Served`."""
+        ((place, process),) = [one for one in enumerate(self._processes) if one[1][0] == "jasmin"]
+        process[1].kill()
+        process[1].wait()
+        del self._processes[place]
+        LOCK.unlink(missing_ok=True)  # it would not start again
+        self._start_jasmin()
 
     async def pending(self) -> int:
         """As `Served`: it does not say."""

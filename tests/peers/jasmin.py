@@ -20,7 +20,7 @@ from local.emulator import free_port
 from tests.tools import CACHE, python_with, tool
 
 _REQUIREMENTS: Final = Path(__file__).parent / "requirements-jasmin.txt"
-_LOCK: Final = Path("/tmp/jasmind.lock")
+LOCK: Final = Path("/tmp/jasmind.lock")
 _READY: Final = 60.0  # s that one of the processes may take
 _GOODBYE: Final = 10.0  # s that it may take to end
 _ADMIN: Final = ("jcliadmin", "jclipwd")  # as Jasmin is installed
@@ -71,7 +71,7 @@ class Jasmin:
         CACHE.mkdir(exist_ok=True)
         self._alone = self._stack.enter_context((CACHE / "jasmin.running").open("wb"))
         await asyncio.to_thread(fcntl.flock, self._alone, fcntl.LOCK_EX)
-        _LOCK.unlink(missing_ok=True)  # of one that was killed
+        LOCK.unlink(missing_ok=True)  # of one that was killed
 
     def _start(self, name: str, command: list[str | Path], environment: dict[str, str]) -> None:
         with (self._work / f"{name}.out").open("wb") as output:
@@ -128,12 +128,12 @@ class Jasmin:
         _mend(listeners)
         (spec,) = python.parents[1].glob("lib/python3*/site-packages/txamqp/specs/standard/amqp0-9-1.stripped.xml")
         config = self._work / "jasmin.cfg"
+        (self._work / "store").mkdir(exist_ok=True)
         config.write_text(self._config(spec))
         services = ("--enable-deliver-thrower", "--enable-dlr-lookup", "--enable-dlr-thrower")
         self._start("jasmin", [python, python.parent / "jasmind.py", "-c", config, *services], dict(os.environ))
 
     def _config(self, spec: Path) -> str:
-        (self._work / "store").mkdir()
         ours = "bind = 127.0.0.1"
         store = f"store_path = {self._work / 'store'}"
         sections = {
@@ -206,10 +206,11 @@ class Jasmin:
                 ("smppccm -1 upstream",),
                 ("mtrouter -a", "type DefaultRoute", "connector smppc(upstream)", "rate 0.00", "ok"),
                 ("morouter -a", "type DefaultRoute", f"connector smpps({name})", "ok"),
+                ("persist",),
             ):  # fmt: skip
                 for line in lines:
                     told = await _say(reader, writer, line)
-                assert "Success" in told, f"{lines[0]}: {told}"
+                assert "Success" in told or "persisted" in told, f"{lines[0]}: {told}"
         finally:
             writer.close()
 
