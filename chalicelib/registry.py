@@ -192,8 +192,7 @@ def _item(pk: str, *, fresh: bool = False) -> dict[str, Any] | None:
 
 
 def _entries(kind: str, model: type[M], unreadable: dict[str, str] | None = None) -> list[M]:
-    """All entries of a kind: few, and asked for by the CLI and the relay only. `unreadable` is given those that nobody
-    can read (a newer version's), by their names, with the reason; None: they raise a `ValidationError`."""
+    """All entries of a kind: few, and asked for by the CLI and the relay only. `unreadable`: as in `channels`."""
 
     def fetch() -> list[tuple[str, str]]:
         pages = aws.pages(
@@ -269,7 +268,8 @@ def on(one: Channel, aggregator_name: str) -> Channel:
 
 
 def channels(unreadable: dict[str, str] | None = None) -> list[Channel]:
-    """Every channel, by UUID. `unreadable`: is given those that cannot be read, with the reason; None: they raise."""
+    """Every channel, by UUID. `unreadable`: is given those that cannot be read (a newer version's), by their names,
+    with the reason; None: they raise a ValueError."""
     return sorted(_entries("chan", Channel, unreadable), key=lambda one: one.uuid)
 
 

@@ -232,7 +232,7 @@ class Bind:
         made = Connection(
             account.dialect.conversation(account.config, self.role, now, around), self._heard, self._owner.caught_up
         )
-        made.log = self._log()
+        made.log, made.called = self._log(), self._gate is not None
         made.asks = account.config.keepalive > 0
         self.connection = made  # before its first octet comes
         self._blamed = False

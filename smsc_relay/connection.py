@@ -67,6 +67,7 @@ class Connection(asyncio.Protocol):
         self.asks = False  # the SMSC may be asked whether it lives, at any time
         self.now = self._loop.time
         self.heard = self.now()  # when the SMSC was last heard
+        self.called = False  # the SMSC has made it
         self._spoken_to = False  # the SMSC has said something
         self.left: float | None = None  # when we began to log out
         self.blocked = False  # the SMSC does not read: nothing more is submitted meanwhile
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
         self._alarm = Alarm(self._on_time)
         self._flush_due = self._flushed = False
         self.behind = False  # something may have been put off: `_catch_up` is due
-        self._before: list[Callable[[], None]] = []
+        self._before: list[Callable[[], None]] = []  # to be called before something is written
         self._owed = 0  # answers to what has arrived
         self._leaving = False
         self._unheard: deque[bytes] = deque()  # read, for another turn
@@ -170,8 +171,8 @@ class Connection(asyncio.Protocol):
         """Servers that want TLS mostly hang up on what is none."""
         if self._spoken_to:
             return ""
-        plain = self._transport is None or self._transport.get_extra_info("ssl_object") is None
-        return "it has said nothing" + (", does this port speak TLS?" if plain else "")
+        plain = self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+        return "it has said nothing" + (", does this port speak TLS?" if plain and not self.called else "")
 
     def _last_words(self) -> Sequence[Happening]:
         """With the end, whatever a fault of ours keeps from being told: without it the bind would wait for ever."""
@@ -197,7 +198,7 @@ class Connection(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what the conversation has to say."""
-        self._flush_due = self._flushed = True
+        self._flush_due = self._flushed = True  # what is said now is written now
         while self._before:
             self.guarded(self._before.pop())
         self._flush_due = False

@@ -9,15 +9,32 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
-from chalicelib.records import MoEvent
+from chalicelib.messages import Status, StatusUpdate
+from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay import incoming
 from smsc_relay.protocol import Happening, Surroundings
 
 AT_ONCE: Final = 8
 
 Request = TypeVar("Request")
+
+
+class Report(Protocol):
+    """What a receipt says, where an id is a recipient and a second (UCP, CIMD2). `status` None: nothing to tell;
+    `external_id` "": whose it is."""
+
+    @property
+    def external_id(self) -> str: ...
+    @property
+    def status(self) -> Status | None: ...
+    @property
+    def at(self) -> int | None: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
 
 
 class Deliveries(ABC, Generic[Request]):
@@ -62,3 +79,20 @@ class Deliveries(ABC, Generic[Request]):
 
     def _mo(self, found: incoming.Read, sender: str, to: str, tlvs: str = "") -> MoEvent:
         return incoming.event(self._around, found, sender, to, self._session, self._since, tlvs)
+
+    def _shared(self, receipt: Report, destination: str) -> ReceiptEvent | None:
+        if receipt.status is None or not receipt.external_id:
+            return None
+        around = self._around
+        update = StatusUpdate(
+            channel="",
+            status=receipt.status,
+            external_id=receipt.external_id,
+            at=receipt.at,
+            code=receipt.code,
+            reason=receipt.reason,
+            destination=destination,
+        )
+        return ReceiptEvent(
+            event_id=around.new_id(), update=update, aggregator=around.aggregator, at=around.wall_ms(), shared=True
+        )

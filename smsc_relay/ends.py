@@ -50,7 +50,6 @@ class Answers:
         self._given: deque[_Given] = deque()
         self._count = 0  # given so far
         self._sent = 0  # of these, written
-        self._written = True  # all are
         self._open: deque[_Question] = deque()
         self._unheard = False  # one was not answered: no more are asked, and those that are open are for good
 
@@ -60,16 +59,15 @@ class Answers:
 
     def given(self, request: object, connection: Connection) -> None:
         """It is acknowledged now, with what is written next."""
+        if self._sent == self._count:
+            connection.before_writing(functools.partial(self._write, connection))
         self._count += 1
         self._given.append(_Given(self._count, connection.now(), self._owed.pop(request)))
-        if self._written:
-            self._written = False
-            connection.before_writing(functools.partial(self._write, connection))
         self._forget(connection)
 
     def _write(self, connection: Connection) -> None:
         """What was given is about to be written."""
-        first, self._sent, self._written = self._sent + 1, self._count, True
+        first, self._sent = self._sent + 1, self._count
         if not self._unheard and len(self._open) < MOST:
             self._ask(first, connection)
 
@@ -90,7 +88,9 @@ class Answers:
             self._open.popleft()
         while self._given and self._given[0].number <= question.last:
             self._given.popleft()
-        if self._given and not self._open and self._written:  # there were too many questions when they were written
+        if (
+            self._given and not self._open and self._sent == self._count
+        ):  # there were too many questions when they were written
             self._ask(self._count + 1, connection)
 
     def declined(self, request: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay.cimd2 import address, receipts, texts
 from smsc_relay.cimd2.codec import Packet
@@ -23,7 +22,7 @@ class Cimd2Deliveries(Deliveries[Packet]):
         event: MoEvent | ReceiptEvent | None
         if packet.operation == Operation.STATUS_REPORT:
             receipt = receipts.read(packet, self._config)
-            event, fault = self._receipt(packet, receipt), receipt.fault
+            event, fault = self._shared(receipt, address.destination(packet)), receipt.fault
         else:
             event, fault = self._incoming(packet)
         if fault:
@@ -36,24 +35,3 @@ class Cimd2Deliveries(Deliveries[Packet]):
         sender = address.phone(packet, config)
         to = config.mo_address or address.destination(packet)
         return self._mo(found, sender, to), found.fault
-
-    def _receipt(self, packet: Packet, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None or not receipt.external_id:
-            return None
-        around = self._around
-        update = StatusUpdate(
-            channel="",
-            status=receipt.status,
-            external_id=receipt.external_id,
-            at=receipt.at,
-            code=receipt.code,
-            reason=receipt.reason,
-            destination=address.destination(packet),
-        )
-        return ReceiptEvent(
-            event_id=around.new_id(),
-            update=update,
-            aggregator=around.aggregator,
-            at=around.wall_ms(),
-            shared=True,
-        )

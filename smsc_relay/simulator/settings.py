@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from smsc_relay.simulator.content import ALPHABETS
-from smsc_relay.smpp.config import VendorTlv
 from smsc_relay.smpp.constants import Status
 from smsc_relay.smpp.statuses import StatusCode
+from smsc_relay.smpp.vendor import VendorTlv
 
 
 class Model(BaseModel):

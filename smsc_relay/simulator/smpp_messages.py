@@ -16,9 +16,9 @@ from smsc_relay.simulator.deliveries import MoPart, Receipt
 from smsc_relay.simulator.phones import Wants
 from smsc_relay.simulator.settings import Behaviour, Receipts
 from smsc_relay.simulator.smpp_coding import alphabet_of, coding_of
-from smsc_relay.smpp.config import VendorTlv
 from smsc_relay.smpp.constants import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_UDHI, MessageState, Npi, Tag, Ton
 from smsc_relay.smpp.pdus import DataSm, DeliverSm, Pdu, SubmitMulti, SubmitSm, Tlv, int_tlv, octets_tlv
+from smsc_relay.smpp.vendor import VendorTlv
 
 _STATES: Final = {
     "SCHEDULED": MessageState.SCHEDULED,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork, field_validator, model_validator
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, field_validator, model_validator
 
 from chalicelib.channels.config import Flag, Secret
 from chalicelib.gsm7_national import Language
@@ -16,11 +16,12 @@ from smsc_relay.protocol import Role
 from smsc_relay.smpp import data
 from smsc_relay.smpp.alphabets import CODECS, CODINGS, MADE_GSM7, Alphabet, Limit, check_limits
 from smsc_relay.smpp.codec import LIMITS_33, LIMITS_34, LIMITS_50, Limits
-from smsc_relay.smpp.constants import TLVS, VERSION_33, VERSION_34, VERSION_50, Tag
+from smsc_relay.smpp.constants import VERSION_33, VERSION_34, VERSION_50
 from smsc_relay.smpp.rules import MOST_RULES, AddressRule
 from smsc_relay.smpp.session_config import SessionConfig
 from smsc_relay.smpp.statuses import Apart, Statuses
 from smsc_relay.smpp.times import LONGEST
+from smsc_relay.smpp.vendor import VendorTlv
 from smsc_relay.zones import zone_of
 
 _VERSIONS: Final = {33: VERSION_33, 34: VERSION_34, 50: VERSION_50}
@@ -33,65 +34,10 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
-def _tag(value: Any) -> Any:
-    try:
-        return int(value, 0) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("must be a number, or 0x and hex digits") from None
-
-
-# TLVs that a submit has for other reasons -> the key that is one.
-_WRITTEN: Final[dict[int, str]] = {
-    Tag.MESSAGE_PAYLOAD: "long_messages: payload",
-    Tag.SAR_MSG_REF_NUM: "long_messages: sar",
-    Tag.SAR_TOTAL_SEGMENTS: "long_messages: sar",
-    Tag.SAR_SEGMENT_SEQNUM: "long_messages: sar",
-    Tag.MORE_MESSAGES_TO_SEND: "more_messages",
-}
-
 Version = Annotated[Literal[33, 34, 50], BeforeValidator(_number)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Rules = Annotated[tuple[AddressRule, ...], Field(max_length=MOST_RULES)]
 IdForm = Literal["text", "hex", "decimal"]
-
-
-class VendorTlv(BaseModel):
-    """A TLV that every submit_sm carries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True)
-
-    tag: Annotated[int, BeforeValidator(_tag), Field(ge=1, le=0xFFFF)] = Field(description="its number, e.g. 0x1400")
-    type: Literal["integer", "text", "octets"] = Field("text", description="text is NUL-terminated; octets are in hex")
-    value: str = Field(description="what is sent")
-    length: int = Field(1, ge=1, le=8, description="octets of an integer")
-
-    @property
-    def octets(self) -> bytes:
-        """The value on the wire.
-
-        Raises:
-            ValueError: the value is not of its type.
-        """
-        if self.type == "text":
-            return self.value.encode("latin-1") + b"\0"
-        if self.type == "octets":
-            return bytes.fromhex(self.value)
-        return int(self.value).to_bytes(self.length, "big")
-
-    @model_validator(mode="after")
-    def _of_its_type(self) -> Self:
-        try:
-            _ = self.octets
-        except (ValueError, OverflowError):
-            raise ValueError(f"value does not fit the type {self.type}") from None
-        if self.tag in _WRITTEN:
-            raise ValueError(f"tag 0x{self.tag:04X} is written where {_WRITTEN[self.tag]} asks for it")
-        spec, length = TLVS.get(self.tag), len(self.octets)
-        if spec is not None and self.type != "octets" and not spec.minimum <= length <= spec.maximum:
-            most = f"{spec.minimum}" if spec.minimum == spec.maximum else f"{spec.minimum} to {spec.maximum}"
-            what = f"tag 0x{self.tag:04X} has {most} octets by the specification, not {length}"
-            raise ValueError(f"{what}; with type: octets it is sent all the same")
-        return self
 
 
 class SmppConfig(LinkConfig):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from chalicelib.messages import StatusUpdate
 from chalicelib.records import MoEvent, ReceiptEvent
 from smsc_relay.deliveries import Deliveries
 from smsc_relay.numbers import is_phone
@@ -39,7 +38,8 @@ class UcpDeliveries(Deliveries[OperationReceived]):
         event: MoEvent | ReceiptEvent | None
         if isinstance(operation, Message) and operation.ot != Ot.DELIVER:
             receipt = receipts.read(operation, self._config)
-            fault, event = receipt.fault, self._receipt(receipt)
+            phone = receipt.phone if is_phone(receipt.phone) else ""
+            fault, event = receipt.fault, self._shared(receipt, phone)
             ack = Ack(times.stamp(self._around.wall_ms(), self._config.zone))
         elif isinstance(operation, CallInput | Transfer | Message):
             fault, event = self._incoming(operation)
@@ -58,27 +58,6 @@ class UcpDeliveries(Deliveries[OperationReceived]):
         sender = address.phone(operation.oadc, otoa, config)
         to = config.mo_address or address.own(operation.adc)
         return found.fault, self._mo(found, sender, to)
-
-    def _receipt(self, receipt: receipts.Receipt) -> ReceiptEvent | None:
-        if receipt.status is None or not receipt.external_id:
-            return None
-        around = self._around
-        update = StatusUpdate(
-            channel="",
-            status=receipt.status,
-            external_id=receipt.external_id,
-            at=receipt.at,
-            code=receipt.code,
-            reason=receipt.reason,
-            destination=receipt.phone if is_phone(receipt.phone) else "",
-        )
-        return ReceiptEvent(
-            event_id=around.new_id(),
-            update=update,
-            aggregator=around.aggregator,
-            at=around.wall_ms(),
-            shared=True,
-        )
 
 
 def _ack(operation: CallInput | Transfer | Message) -> Ack:

@@ -339,9 +339,11 @@ class Session:
             self._out.append(encode(result_frame(refusal, error.trn, error.ot)))
 
     def _bear(self, events: list[Event], reason: str) -> None:
+        if self.closed:
+            return
         events.append(ProtocolFault(reason))
         self._unreadable += 1
-        if self._unreadable > self._config.unreadable_max and not self.closed:
+        if self._unreadable > self._config.unreadable_max:
             events.append(self._close(CloseReason.UNREADABLE))
 
     # --- tools --------------------------------------------------------------------------------------------------------

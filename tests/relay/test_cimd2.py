@@ -137,8 +137,9 @@ async def test_the_window_is_kept(world: World, window: int, cimd2: dict[str, An
     async with simulator(slow, mishaps=False, window=1 if cimd2 else window) as smsc:
         account(world, smsc, window=window)
         world.put_many(300 if window > 1 else 60)
-        async with relaying():
+        async with relaying() as relay:
             await world.lane_empty(seconds=60)
+            assert relay.report()["links"]["fast"]["window"] == (1 if cimd2 else window), "what the SMSC grants"
     assert len(smsc.messages) == len(world.outcomes()) == (300 if window > 1 else 60)
     assert not any(name.startswith("refused") for name in smsc.stats[ACCOUNT])
 

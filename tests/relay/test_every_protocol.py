@@ -17,7 +17,9 @@ from chalicelib import attempts, registry, telemetry
 from smsc_relay.accounts import kind_of
 from smsc_relay.relay import Relay
 from smsc_relay.simulator import Simulator
+from tests.lane import logged
 from tests.relay.conftest import World, eventually, relaying
+from tests.relay.test_announced import lines
 from tests.relay.test_giving_up import Hand
 from tests.relay.test_links import certificate  # noqa: F401 - a fixture
 from tests.support import CHANNEL
@@ -104,12 +106,14 @@ async def test_throttled_it_slows_down_and_fails_nothing(
     async with simulator(script={"destinations": {one: {"status": "ESME_RTHROTTLED"} for one in full}}) as smsc:
         protocol.account(world, smsc)
         world.put_many(10)
-        async with relaying(kinds=kind_of) as relay:
-            await smsc.wait_for(lambda it: len(it.submits) == 7, 30)
-            await eventually(lambda: relay.report()["links"]["fast"]["allowed"] is not None)
-            assert relay.report()["links"]["fast"]["error"]
-            smsc.configure({"destinations": {one: {"status": "ESME_RTHROTTLED", "times": 1} for one in full}})
-            await world.lane_empty()
+        with logged() as log:
+            async with relaying(kinds=kind_of) as relay:
+                await smsc.wait_for(lambda it: len(it.submits) == 7, 30)
+                await eventually(lambda: relay.report()["links"]["fast"]["allowed"] is not None)
+                assert relay.report()["links"]["fast"]["error"]
+                smsc.configure({"destinations": {one: {"status": "ESME_RTHROTTLED", "times": 1} for one in full}})
+                await world.lane_empty()
+                assert len(lines(log.getvalue(), "smsc_throttles")) == 1, "in a minute"
     assert sent(smsc) == phones(10)
     assert all(accepted for _, _, accepted, _ in world.outcomes())
     assert counted["throttled"] >= 1

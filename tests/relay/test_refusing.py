@@ -134,3 +134,16 @@ async def test_it_is_used_again_when_it_takes_something(world: World, monkeypatc
                     world.put_many(10, first=number)
                     await world.lane_empty()
                     number += 10
+
+
+async def test_an_smsc_that_says_how_loaded_it_is_is_quoted(world: World) -> None:
+    async with Smsc() as smsc:
+        world.account(smsc)
+        with logged() as log:
+            async with relaying() as relay:
+                await smsc.until(lambda: smsc.logins)
+                for level in (50, 95, 100):
+                    smsc.sessions[0].say({"op": "load", "level": level})
+                await eventually(lambda: link(relay)["error"] == "congestion_state 100")
+    (told,) = lines(log.getvalue(), "smsc_throttles")
+    assert told["reason"] == "congestion_state 95"
